@@ -1,0 +1,212 @@
+//! The artifact store: a local directory behind the `object_store` crate.
+//!
+//! Keys are made from ids alone, so no name from outside ever becomes a path.
+
+use std::{fmt::Write as _, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, TryStreamExt, pin_mut, stream::BoxStream};
+use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, local::LocalFileSystem, path::Path};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+/// Where a file stands in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// A file that was sent and belongs to no job yet.
+    Upload(Uuid),
+    /// A job's input file.
+    Input {
+        /// The job.
+        job: Uuid,
+        /// The artifact.
+        artifact: Uuid,
+    },
+}
+
+impl Key {
+    fn path(self) -> Path {
+        match self {
+            Self::Upload(id) => Path::from_iter([UPLOADS, &id.to_string()]),
+            Self::Input { job, artifact } => Path::from_iter([JOBS, &job.to_string(), "input", &artifact.to_string()]),
+        }
+    }
+}
+
+const UPLOADS: &str = "uploads";
+const JOBS: &str = "jobs";
+
+/// How many parts of one upload may be on their way to the store at once: bounds the memory of an upload.
+const PARTS_IN_FLIGHT: usize = 2;
+
+/// What the store knows of a file after taking it in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Bytes.
+    pub size: u64,
+    /// Hex, lower case.
+    pub sha256: String,
+}
+
+/// The store could not do it; says what was tried with which key.
+#[derive(Debug, thiserror::Error)]
+#[error("artifact store: cannot {action} {target}")]
+pub struct StoreError {
+    action: &'static str,
+    target: String,
+    source: object_store::Error,
+}
+
+/// Why a file was not taken in. Nothing of it is left in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError<E> {
+    /// The file is larger than allowed.
+    #[error("the file is larger than {limit} bytes")]
+    TooLarge {
+        /// The largest allowed size in bytes.
+        limit: u64,
+    },
+    /// The sender failed or went away.
+    #[error("the file was not sent to its end")]
+    Source(#[source] E),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Holds the files of all jobs.
+#[derive(Clone, Debug)]
+pub struct ArtifactStore {
+    objects: Arc<dyn ObjectStore>,
+}
+
+fn failed<'a>(action: &'static str, target: &'a Path) -> impl FnOnce(object_store::Error) -> StoreError + 'a {
+    move |source| StoreError { action, target: target.to_string(), source }
+}
+
+impl ArtifactStore {
+    /// Opens the directory named by a path or a `file://` URL, and makes it where it is missing.
+    pub fn open(location: &str) -> std::io::Result<Self> {
+        let directory = location.strip_prefix("file://").unwrap_or(location);
+        std::fs::create_dir_all(directory)?;
+        let objects = LocalFileSystem::new_with_prefix(directory)?.with_automatic_cleanup(true).with_fsync(true);
+        Ok(Self { objects: Arc::new(objects) })
+    }
+
+    /// Takes in a file as a stream of chunks, never whole in memory. On any error nothing of it stays.
+    pub async fn put<E>(
+        &self,
+        key: Key,
+        chunks: impl Stream<Item = Result<Bytes, E>>,
+        limit: u64,
+    ) -> Result<Stored, PutError<E>> {
+        let path = key.path();
+        let upload = self.objects.put_multipart(&path).await.map_err(failed("write", &path))?;
+        let mut writer = WriteMultipart::new(upload);
+        let mut hash = Sha256::new();
+        let mut size = 0_u64;
+        pin_mut!(chunks);
+        let outcome = loop {
+            match chunks.next().await {
+                None => break Ok(()),
+                Some(Err(error)) => break Err(PutError::Source(error)),
+                Some(Ok(chunk)) => {
+                    size += chunk.len() as u64;
+                    if size > limit {
+                        break Err(PutError::TooLarge { limit });
+                    }
+                    hash.update(&chunk);
+                    if let Err(error) = writer.wait_for_capacity(PARTS_IN_FLIGHT).await {
+                        break Err(failed("write", &path)(error).into());
+                    }
+                    writer.put(chunk);
+                }
+            }
+        };
+        if let Err(error) = outcome {
+            // The abort may fail where the store is down; the reason to report is the first one.
+            let _aborted = writer.abort().await;
+            return Err(error);
+        }
+        writer.finish().await.map_err(failed("write", &path))?;
+        Ok(Stored { size, sha256: hex(&hash.finalize()) })
+    }
+
+    /// Reads a file as a stream of chunks.
+    pub async fn read(&self, key: Key) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
+        let path = key.path();
+        let found = self.objects.get(&path).await.map_err(failed("read", &path))?;
+        Ok(found
+            .into_stream()
+            .map_err(move |source| StoreError { action: "read", target: path.to_string(), source })
+            .boxed())
+    }
+
+    /// Moves a file to another key.
+    pub async fn rename(&self, from: Key, to: Key) -> Result<(), StoreError> {
+        let (from, to) = (from.path(), to.path());
+        self.objects.rename(&from, &to).await.map_err(failed("move", &from))
+    }
+
+    /// Removes a file; one that is missing counts as removed.
+    pub async fn delete(&self, key: Key) -> Result<(), StoreError> {
+        self.delete_path(&key.path()).await
+    }
+
+    /// Removes every file of a job, registered or not, and answers the keys that went.
+    pub async fn purge_job(&self, job: Uuid) -> Result<Vec<String>, StoreError> {
+        let prefix = Path::from_iter([JOBS, &job.to_string()]);
+        let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
+        let mut removed = Vec::with_capacity(found.len());
+        for object in found {
+            self.delete_path(&object.location).await?;
+            removed.push(object.location.to_string());
+        }
+        Ok(removed)
+    }
+
+    /// Removes uploads that no job took within `age`, and answers how many.
+    pub async fn drop_stale_uploads(&self, age: Duration) -> Result<usize, StoreError> {
+        let prefix = Path::from(UPLOADS);
+        let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
+        let now = std::time::SystemTime::now();
+        let stale = |object: &object_store::ObjectMeta| {
+            now.duration_since(object.last_modified.into()).is_ok_and(|since| since > age)
+        };
+        let mut dropped = 0;
+        for object in found.into_iter().filter(stale) {
+            self.delete_path(&object.location).await?;
+            dropped += 1;
+        }
+        Ok(dropped)
+    }
+
+    /// The keys of all files, in order: for tests and audits of the store.
+    pub async fn keys(&self) -> Result<Vec<String>, StoreError> {
+        let root = Path::default();
+        let mut keys: Vec<String> = self
+            .objects
+            .list(None)
+            .map_ok(|object| object.location.to_string())
+            .try_collect()
+            .await
+            .map_err(failed("list", &root))?;
+        keys.sort();
+        Ok(keys)
+    }
+
+    async fn delete_path(&self, path: &Path) -> Result<(), StoreError> {
+        match self.objects.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(failed("remove", path)(error)),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ok = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,18 @@
+//! The tables: one file a table, and the enums that are stored in columns. No logic beyond the row.
+//!
+//! Times of the adopted tables are naive and read as UTC; tables of Joblink's own hold times with a zone.
+//! Strings that an older program may have written are read as strings and parsed where they are used, so that
+//! an unknown one never fails a page of results.
+
+pub mod annual_prediction;
+pub mod artifact;
+pub mod artifact_purge;
+pub mod audit_entry;
+pub mod company;
+pub mod deletion_receipt;
+pub mod job;
+pub mod organization;
+pub mod quarterly_prediction;
+pub mod row_error;
+pub mod stored;
+pub mod user;
