@@ -1,1 +1,12 @@
-//! .
+//! Joblink: jobs that score files, predictions that know their job, and deletions that take a job away whole.
+
+pub mod app;
+pub mod audit;
+pub mod auth;
+pub mod checkpoint;
+pub mod database;
+pub mod deletion;
+pub mod error;
+pub mod jobs;
+pub mod paging;
+pub mod predictions;

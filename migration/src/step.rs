@@ -10,8 +10,7 @@ use std::{
 use sea_orm_migration::{
     SchemaManagerConnection,
     sea_orm::{
-        ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
-        TransactionTrait,
+        ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
     },
 };
 

@@ -63,7 +63,7 @@ async function use(page) {
   await page.getByRole('button', { name: 'Show Documentation Explorer' }).click();
   const docs = page.locator('.graphiql-doc-explorer');
   await docs.getByRole('link', { name: 'Query', exact: true }).click();
-  await docs.getByRole('link', { name: 'deletionPreview', exact: true }).waitFor();
+  await docs.getByRole('link', { name: 'jobs', exact: true }).waitFor();
 
   // The second tab holds a sample mutation.
   await page.getByRole('tab', { name: 'Delete' }).click();

@@ -1,0 +1,54 @@
+//! What every room needs: the database, the store, and how to wake the background work.
+
+use std::sync::Arc;
+
+use artifacts::ArtifactStore;
+use tokio::sync::Notify;
+
+use crate::{checkpoint::Checkpoints, database::Database};
+
+/// The program's parts. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// The database.
+    pub db: Database,
+    /// The artifact store.
+    pub store: ArtifactStore,
+    /// Limits of what callers may send.
+    pub limits: Limits,
+    /// The zone in which an existing installation's database wrote `created_at` and `updated_at`.
+    pub adopted_timezone: chrono_tz::Tz,
+    /// Wakes the worker when a job was created.
+    pub job_created: Arc<Notify>,
+    /// Wakes the purge when a job was deleted.
+    pub job_deleted: Arc<Notify>,
+    /// Where tests step in.
+    pub checkpoints: Checkpoints,
+}
+
+/// Limits of what callers may send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest input file in bytes.
+    pub file_bytes: u64,
+    /// The most data rows of an input file.
+    pub file_rows: u64,
+    /// The largest JSON body of a GraphQL request in bytes.
+    pub body_bytes: usize,
+    /// The longest GraphQL document in bytes.
+    pub document_bytes: usize,
+    /// Rows that a worker commits at a time.
+    pub batch_rows: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 100_000_000,
+            file_rows: 1_000_000,
+            body_bytes: 1_000_000,
+            document_bytes: 256_000,
+            batch_rows: 2_000,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The authenticated caller, and the rules of what a caller sees and may change.
+
+use entity::{job, organization, user};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, prelude::Uuid,
+    sea_query::ExprTrait, sea_query::OnConflict,
+};
+
+use crate::database::now;
+
+/// What a caller may do, from the least to the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Sees the organization's jobs and their receipts; changes their own.
+    Member,
+    /// Changes all of the organization's.
+    OrgAdmin,
+    /// Sees and changes everything, personal spaces too.
+    Operator,
+}
+
+impl Role {
+    /// The spelling in a token.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::OrgAdmin => "org_admin",
+            Self::Operator => "operator",
+        }
+    }
+
+    /// The role that a token names.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Member, Self::OrgAdmin, Self::Operator].into_iter().find(|role| role.as_str() == text)
+    }
+}
+
+/// The authenticated caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Viewer {
+    /// The user.
+    pub user_id: Uuid,
+    /// The name to show.
+    pub name: String,
+    /// The organization for which the user acts; `None` = the personal space.
+    pub organization: Option<organization::Model>,
+    /// The role.
+    pub role: Role,
+}
+
+/// How the server learns who calls.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// No login: every caller is the built-in user. Loopback only.
+    Local,
+    /// A bearer token, signed with this secret.
+    Token(super::token::Secret),
+}
+
+/// The id of the built-in user of local mode, the same in every database.
+pub const fn local_user_id() -> Uuid {
+    Uuid::from_u128(0x0000_0000_0000_7000_8000_6a6f_626c_696e)
+}
+
+const LOCAL_NAME: &str = "Local user";
+const LOCAL_USERNAME: &str = "joblink-local";
+
+impl Viewer {
+    /// The built-in user of local mode.
+    pub fn local() -> Self {
+        Self { user_id: local_user_id(), name: LOCAL_NAME.to_owned(), organization: None, role: Role::Operator }
+    }
+
+    /// The id of the organization for which the user acts.
+    pub fn organization_id(&self) -> Option<Uuid> {
+        self.organization.as_ref().map(|organization| organization.id)
+    }
+
+    /// The rows that the caller sees, by the columns that hold a row's organization and its owner.
+    pub fn sees(&self, organization: impl ColumnTrait, owner: impl ColumnTrait) -> Condition {
+        match (self.role, self.organization_id()) {
+            (Role::Operator, _) => Condition::all(),
+            (_, Some(id)) => Condition::all().add(organization.eq(id)),
+            (_, None) => Condition::all().add(organization.is_null()).add(owner.eq(self.user_id)),
+        }
+    }
+
+    /// Whether the caller may change what this owner made; only asked of what the caller sees.
+    pub fn may_change(&self, owner: Option<Uuid>) -> bool {
+        self.role >= Role::OrgAdmin || owner == Some(self.user_id)
+    }
+
+    /// The jobs that the caller sees.
+    pub fn sees_job(&self) -> Condition {
+        self.sees(job::Column::OrganizationId, job::Column::UserId)
+    }
+
+    /// The users that the caller sees: of the same organization, else only themselves.
+    pub fn sees_user(&self) -> Condition {
+        match (self.role, self.organization_id()) {
+            (Role::Operator, _) => Condition::all(),
+            (_, Some(id)) => user::Column::OrganizationId.eq(id).into(),
+            (_, None) => user::Column::Id.eq(self.user_id).into(),
+        }
+    }
+}
+
+/// Makes the built-in user where it is missing: rows that it writes refer to it. Its password matches nothing.
+pub async fn make_local_user(db: &impl ConnectionTrait) -> Result<(), DbErr> {
+    if user::Entity::find_by_id(local_user_id()).one(db).await?.is_some() {
+        return Ok(());
+    }
+    let row = user::ActiveModel {
+        id: Set(local_user_id()),
+        email: Set(format!("{LOCAL_USERNAME}@localhost")),
+        username: Set(LOCAL_USERNAME.to_owned()),
+        hashed_password: Set("!".to_owned()),
+        full_name: Set(Some(LOCAL_NAME.to_owned())),
+        organization_id: Set(None),
+        role: Set(Some("user".to_owned())),
+        is_active: Set(Some(true)),
+        created_at: Set(Some(now().naive_utc())),
+    };
+    let nothing = OnConflict::column(user::Column::Id).do_nothing().to_owned();
+    user::Entity::insert(row).on_conflict(nothing).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// The user and organization behind a token's claims; `None` where they do not belong together or may not sign in.
+pub(super) async fn find(
+    db: &impl ConnectionTrait,
+    user_id: Uuid,
+    organization_id: Option<Uuid>,
+    role: Role,
+) -> Result<Option<Viewer>, DbErr> {
+    let active = user::Column::IsActive.is_null().or(user::Column::IsActive.eq(true));
+    let Some(user) = user::Entity::find_by_id(user_id).filter(active).one(db).await? else { return Ok(None) };
+    let organization = match organization_id {
+        None => None,
+        Some(id) if user.organization_id == Some(id) || role == Role::Operator => {
+            match organization::Entity::find_by_id(id).one(db).await? {
+                None => return Ok(None),
+                found => found,
+            }
+        }
+        Some(_) => return Ok(None),
+    };
+    Ok(Some(Viewer { user_id, name: user.full_name.unwrap_or(user.username), organization, role }))
+}

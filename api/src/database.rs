@@ -1,0 +1,262 @@
+//! The connection to the database, and the one way to write to it.
+
+use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
+
+use migration::step;
+use sea_orm::{
+    AccessMode, ColumnTrait, ColumnType, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, EntityName as _, EntityTrait, ActiveModelTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter, QuerySelect, Select,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    sea_query::{ArrayType, LockType},
+};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+use crate::error::Error;
+
+/// How often a transaction is tried that lost against another one.
+const ATTEMPTS: u32 = 8;
+/// The most rows of one INSERT on SQLite, whose statements take at most 32,766 values.
+const SQLITE_INSERT_ROWS: usize = 1000;
+/// The oldest SQLite without the race that could corrupt a database in WAL mode, as a number: 3.51.3.
+const OLDEST_SQLITE: i64 = 3_051_003;
+
+/// A pool of connections.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: DatabaseConnection,
+    /// SQLite has one writer at a time. Waiting here is fair; waiting inside SQLite is by polling.
+    turn: Option<Arc<Mutex<()>>>,
+}
+
+impl Database {
+    /// Opens a pool of up to `connections` connections.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, DbErr> {
+        Self::connect_with(url, connections, |_| ()).await
+    }
+
+    /// As [`Self::connect`], with a chance to watch the pool's statements.
+    pub async fn connect_with(
+        url: &str,
+        connections: u32,
+        watch: impl FnOnce(&mut DatabaseConnection),
+    ) -> Result<Self, DbErr> {
+        let mut options = ConnectOptions::new(url);
+        options
+            .max_connections(connections)
+            .min_connections(1)
+            .sqlx_logging(false)
+            .connect_timeout(Duration::from_secs(10))
+            .acquire_timeout(Duration::from_secs(10));
+        options.map_sqlx_sqlite_opts(|sqlite| {
+            use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+            sqlite
+                .create_if_missing(true)
+                .foreign_keys(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // FULL: an answered deletion survives the loss of power.
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(Duration::from_secs(30))
+        });
+        // Closing the last connection of a SQLite pool under use can tear down its shared memory.
+        options.map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
+        let mut pool = sea_orm::Database::connect(options).await?;
+        let turn = match pool.get_database_backend() {
+            DbBackend::Sqlite => {
+                check_sqlite(&pool).await?;
+                Some(Arc::default())
+            }
+            _ => None,
+        };
+        watch(&mut pool);
+        Ok(Self { pool, turn })
+    }
+
+    /// For reading, each statement by itself.
+    pub fn reader(&self) -> &DatabaseConnection {
+        &self.pool
+    }
+
+    /// Which database it is.
+    pub fn backend(&self) -> DbBackend {
+        self.pool.get_database_backend()
+    }
+
+    /// Begins a transaction that may write. It is rolled back when it is dropped.
+    ///
+    /// Never drop the future itself: sqlx 0.9.0 leaves the transaction open when BEGIN is cancelled. Whatever a client
+    /// can hang up on runs in a task of its own.
+    pub async fn begin(&self) -> Result<WriteTransaction, DbErr> {
+        let turn = match &self.turn {
+            Some(turn) => Some(turn.clone().lock_owned().await),
+            None => None,
+        };
+        let transaction = self
+            .pool
+            .begin_with_options(TransactionOptions {
+                isolation_level: None,
+                access_mode: None::<AccessMode>,
+                // A deferred transaction that reads first and writes then fails where another one wrote in between.
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            })
+            .await?;
+        Ok(WriteTransaction { transaction, turn })
+    }
+
+    /// Closes all connections.
+    pub async fn close(self) -> Result<(), DbErr> {
+        self.pool.close().await
+    }
+}
+
+async fn check_sqlite(pool: &DatabaseConnection) -> Result<(), DbErr> {
+    let parts = "CAST(substr(v, 1, 1) AS INTEGER) * 1000000 + CAST(substr(v, 3) AS INTEGER) * 1000 \
+                 + CAST(substr(v, 4 + instr(substr(v, 3), '.') - 1) AS INTEGER)";
+    let version = step::count(pool, &format!("SELECT {parts} FROM (SELECT sqlite_version() AS v)")).await?;
+    if version < OLDEST_SQLITE {
+        return Err(DbErr::Custom(format!("the SQLite library is too old: {version}, needed is {OLDEST_SQLITE}")));
+    }
+    Ok(())
+}
+
+/// A transaction that may write.
+#[derive(Debug)]
+pub struct WriteTransaction {
+    transaction: DatabaseTransaction,
+    turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl WriteTransaction {
+    /// Makes everything in it visible at once.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        let Self { transaction, turn } = self;
+        let outcome = transaction.commit().await;
+        drop(turn);
+        outcome
+    }
+
+    /// Takes everything in it back, and waits until that is done.
+    pub async fn rollback(self) -> Result<(), DbErr> {
+        let Self { transaction, turn } = self;
+        let outcome = transaction.rollback().await;
+        drop(turn);
+        outcome
+    }
+}
+
+impl Deref for WriteTransaction {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        &self.transaction
+    }
+}
+
+/// Runs a transaction again while it loses against another one, with growing pauses.
+pub async fn retrying<T, F>(attempt: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let mut tried = 1;
+    loop {
+        match attempt().await {
+            Err(error) if error.is_transient() && tried < ATTEMPTS => {
+                tracing::debug!("transaction tried again: {error}");
+                tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+                tried += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Locks the rows that a query finds, where the database locks rows at all.
+///
+/// `NO KEY UPDATE` lets others go on referring to the row by foreign keys; `UPDATE` does not.
+pub fn locked<E: EntityTrait>(query: Select<E>, backend: DbBackend, lock: LockType) -> Select<E> {
+    if backend == DbBackend::Postgres { query.lock(lock) } else { query }
+}
+
+/// `column = ANY(values)`: one parameter whatever the number of values on PostgreSQL, so that statements stay prepared.
+pub fn any_of<C, V>(column: C, values: Vec<V>, backend: DbBackend) -> sea_orm::sea_query::SimpleExpr
+where
+    C: ColumnTrait,
+    V: Into<Value>,
+    Vec<V>: Into<Value>,
+{
+    use sea_orm::sea_query::{Expr, ExprTrait, extension::postgres::PgFunc};
+    if backend == DbBackend::Postgres {
+        let values: Value = values.into();
+        Expr::col(column.as_column_ref()).eq(PgFunc::any(Expr::val(values)))
+    } else {
+        column.is_in(values)
+    }
+}
+
+/// Stores many rows: as arrays in one statement on PostgreSQL, in statements of many rows on SQLite.
+pub async fn insert_rows<E>(db: &impl ConnectionTrait, rows: Vec<E::Model>) -> Result<(), DbErr>
+where
+    E: EntityTrait,
+    E::Model: ModelTrait<Entity = E> + IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: Send,
+{
+    if rows.is_empty() {
+        return Ok(());
+    }
+    if db.get_database_backend() == DbBackend::Sqlite {
+        let mut rows = rows.into_iter().map(|row| row.into_active_model().reset_all()).peekable();
+        while rows.peek().is_some() {
+            let some: Vec<_> = rows.by_ref().take(SQLITE_INSERT_ROWS).collect();
+            E::insert_many(some).exec_without_returning(db).await?;
+        }
+        return Ok(());
+    }
+    let mut names = Vec::new();
+    let mut arrays = Vec::new();
+    let mut values = Vec::new();
+    for (index, column) in E::Column::iter().enumerate() {
+        let (kind, name) = array_type(column.def().get_column_type())?;
+        names.push(format!("\"{}\"", sea_orm::IdenStatic::as_str(&column)));
+        arrays.push(format!("${}::{name}[]", index + 1));
+        let cells = rows.iter().map(|row| row.get(column)).collect();
+        values.push(Value::Array(kind, Some(Box::new(cells))));
+    }
+    let table = E::default();
+    let sql = format!(
+        "INSERT INTO \"{}\" ({}) SELECT * FROM UNNEST({})",
+        table.table_name(),
+        names.join(", "),
+        arrays.join(", ")
+    );
+    db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
+    Ok(())
+}
+
+fn array_type(column: &ColumnType) -> Result<(ArrayType, &'static str), DbErr> {
+    Ok(match column {
+        ColumnType::Uuid => (ArrayType::Uuid, "uuid"),
+        ColumnType::String(_) | ColumnType::Text => (ArrayType::String, "text"),
+        ColumnType::Decimal(_) => (ArrayType::Decimal, "numeric"),
+        ColumnType::DateTime => (ArrayType::ChronoDateTime, "timestamp"),
+        ColumnType::TimestampWithTimeZone => (ArrayType::ChronoDateTimeUtc, "timestamptz"),
+        ColumnType::Integer => (ArrayType::Int, "integer"),
+        ColumnType::BigInteger => (ArrayType::BigInt, "bigint"),
+        ColumnType::Boolean => (ArrayType::Bool, "boolean"),
+        other => return Err(DbErr::Type(format!("no array type for {other:?}"))),
+    })
+}
+
+/// The time now, to the microsecond that PostgreSQL keeps.
+pub fn now() -> chrono::DateTime<chrono::Utc> {
+    use chrono::SubsecRound;
+    chrono::Utc::now().trunc_subsecs(6)
+}
+
+/// Restricts a query to ids, however many.
+pub fn with_ids<E: EntityTrait>(
+    query: Select<E>,
+    column: E::Column,
+    ids: &[sea_orm::prelude::Uuid],
+    backend: DbBackend,
+) -> Select<E> {
+    query.filter(any_of(column, ids.to_vec(), backend))
+}

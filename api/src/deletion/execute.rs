@@ -1,0 +1,252 @@
+//! Deletes one job: the guards, then the transaction, then what follows the commit.
+
+use entity::{
+    artifact, artifact_purge, deletion_receipt, job,
+    stored::{AuditAction, DeletionTrigger, Kind},
+};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    prelude::Uuid, sea_query::LockType,
+};
+
+use super::{
+    linked,
+    receipt::{self, Receipt},
+};
+use crate::{
+    app::App,
+    audit::{self, Caller},
+    checkpoint::Checkpoint,
+    database::{locked, now, retrying},
+    error::{Error, ErrorCode, Refusal},
+    jobs::status::{self, JobStatus},
+};
+
+/// The longest reason, in characters.
+pub const LONGEST_REASON: usize = 500;
+
+/// What a caller asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeleteJob {
+    /// Delete the linked predictions too; else they are released.
+    pub delete_predictions: bool,
+    /// Delete the job even while it is active.
+    pub force: bool,
+    /// Why, for the receipt.
+    pub reason: Option<String>,
+    /// How many linked predictions the caller was shown; another number now refuses the deletion.
+    pub expected_predictions: Option<i32>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It is gone, with this receipt.
+    Deleted(Receipt),
+    /// Nothing changed.
+    Refused(Refused),
+}
+
+/// Why nothing changed, and what the caller may see of the job.
+#[derive(Clone, Debug)]
+pub struct Refused {
+    /// What to tell the caller.
+    pub refusal: Refusal,
+    /// The job, where it is there and theirs to see.
+    pub job: Option<job::Model>,
+    /// The receipt, where it was deleted before.
+    pub receipt: Option<Receipt>,
+}
+
+/// Deletes a job in one transaction, or refuses and changes nothing.
+pub async fn delete_job(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {
+    tracing::info!(job = %id, cascade = wanted.delete_predictions, force = wanted.force, "deletion begins");
+    if let Some(refusal) = invalid(wanted) {
+        return refuse(app, caller, id, Refused { refusal, job: None, receipt: None }).await;
+    }
+    let outcome = retrying(|| attempt(app, caller, id, wanted)).await?;
+    match outcome {
+        Outcome::Refused(refused) => refuse(app, caller, id, refused).await,
+        Outcome::Deleted(receipt) => {
+            let row = &receipt.row;
+            tracing::info!(
+                job = %id, annual = row.deleted_annual, quarterly = row.deleted_quarterly, released = row.released,
+                artifacts = row.artifacts, "deletion done"
+            );
+            app.job_deleted.notify_one();
+            Ok(Outcome::Deleted(receipt))
+        }
+    }
+}
+
+async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {
+    let transaction = app.db.begin().await?;
+
+    let visible = job::Entity::find_by_id(id).filter(caller.viewer.sees_job());
+    let Some(job) = locked(visible, app.db.backend(), LockType::Update).one(&*transaction).await? else {
+        let receipt = receipt::find(&*transaction, &caller.viewer, id).await?;
+        return Ok(Outcome::Refused(gone(receipt)));
+    };
+    if let Some(refusal) = guard(caller, &job, wanted.force) {
+        return Ok(Outcome::Refused(Refused { refusal, job: Some(job), receipt: None }));
+    }
+    if let Some(expected) = wanted.expected_predictions {
+        let linked = linked::count(&*transaction, &job).await?.total();
+        if u64::try_from(expected) != Ok(linked) {
+            let refusal = stale(expected, linked);
+            return Ok(Outcome::Refused(Refused { refusal, job: Some(job), receipt: None }));
+        }
+    }
+    app.checkpoints.pass(Checkpoint::DeletionChecked).await?;
+
+    let (deleted, released) = if wanted.delete_predictions {
+        (linked::delete(&*transaction, &job).await?, linked::Counts::default())
+    } else {
+        (linked::Counts::default(), linked::release(&*transaction, &job).await?)
+    };
+    let files = files(&*transaction, job.id).await?;
+    if status::is_own(&job) || files.count > 0 {
+        enqueue_purge(&*transaction, job.id).await?;
+    }
+    let row = deletion_receipt::Model {
+        deleted_annual: signed(deleted.annual),
+        deleted_quarterly: signed(deleted.quarterly),
+        released: signed(released.total()),
+        artifacts: i32::try_from(files.count).unwrap_or(i32::MAX),
+        artifact_bytes: files.bytes,
+        ..blank_receipt(app, caller, &job, wanted)
+    };
+    row.clone().into_active_model().reset_all().insert(&*transaction).await?;
+    let entry = audit::Entry {
+        action: AuditAction::DeleteJob,
+        target: Some(job.id),
+        organization: job.organization_id,
+        refusal: None,
+        detail: Some(detail(&job, &row)),
+    };
+    audit::record(&*transaction, caller, entry).await?;
+    // Its row errors and artifacts go with it, by their foreign keys.
+    job::Entity::delete_by_id(job.id).exec(&*transaction).await?;
+
+    app.checkpoints.pass(Checkpoint::DeletionBeforeCommit).await?;
+    transaction.commit().await?;
+    Ok(Outcome::Deleted(Receipt::just_written(row, status::is_own(&job) || files.count > 0)))
+}
+
+/// The guards that look at the caller and the job alone, in order. Preview and execution share them.
+pub fn guard(caller: &Caller, job: &job::Model, force: bool) -> Option<Refusal> {
+    if !caller.viewer.may_change(Some(job.user_id)) {
+        let message = "Only the job's creator or an administrator of the organization may delete it.";
+        return Some(Refusal::new(ErrorCode::Forbidden, message));
+    }
+    if force {
+        return None;
+    }
+    let (code, message) = match JobStatus::of(job) {
+        JobStatus::Pending => (ErrorCode::JobInProgress, "Cannot delete pending job. Use cancel instead."),
+        JobStatus::Running => (ErrorCode::JobInProgress, "Cannot delete running job. Use cancel instead."),
+        JobStatus::Cancelling => (ErrorCode::InvalidState, "Cannot delete job while cancellation is in progress."),
+        JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled => return None,
+    };
+    Some(Refusal::new(code, message))
+}
+
+/// What to say of a job that is not there: deleted before, or never the caller's to see.
+pub fn gone(receipt: Option<Receipt>) -> Refused {
+    let refusal = match receipt {
+        Some(_) => Refusal::new(ErrorCode::JobAlreadyDeleted, "This job has already been deleted."),
+        None => Refusal::job_not_found(),
+    };
+    Refused { refusal, job: None, receipt }
+}
+
+fn invalid(wanted: &DeleteJob) -> Option<Refusal> {
+    if wanted.reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        let message = format!("The reason has more than {LONGEST_REASON} characters.");
+        return Some(Refusal::new(ErrorCode::ValidationFailed, message).at(&["reason"]));
+    }
+    if wanted.reason.as_ref().is_some_and(|reason| reason.contains('\0')) {
+        return Some(Refusal::new(ErrorCode::ValidationFailed, "The reason is not text.").at(&["reason"]));
+    }
+    if wanted.expected_predictions.is_some_and(|expected| expected < 0) {
+        let message = "The expected number of predictions is negative; 0 or more is allowed.";
+        return Some(Refusal::new(ErrorCode::ValidationFailed, message).at(&["expectedPredictions"]));
+    }
+    None
+}
+
+fn stale(expected: i32, now: u64) -> Refusal {
+    let message =
+        format!("The job has {now} linked predictions now, {expected} were expected; look at the preview again.");
+    Refusal::new(ErrorCode::PreviewStale, message)
+}
+
+/// Records a refusal; what a caller may not even know of is recorded like any other.
+async fn refuse(app: &App, caller: &Caller, id: Uuid, refused: Refused) -> Result<Outcome, Error> {
+    tracing::info!(job = %id, code = refused.refusal.code.as_str(), "deletion refused");
+    audit::record_refusal(&app.db, caller, AuditAction::DeleteJob, Some(id), &refused.refusal).await?;
+    Ok(Outcome::Refused(refused))
+}
+
+struct Files {
+    count: i64,
+    bytes: i64,
+}
+
+async fn files(db: &impl ConnectionTrait, job: Uuid) -> Result<Files, Error> {
+    let sizes: Vec<i64> = artifact::Entity::find()
+        .filter(artifact::Column::JobId.eq(job))
+        .select_only()
+        .column(artifact::Column::Size)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(Files { count: signed(sizes.len() as u64), bytes: sizes.iter().sum() })
+}
+
+async fn enqueue_purge(db: &impl ConnectionTrait, job: Uuid) -> Result<(), Error> {
+    let row = artifact_purge::Model { job_id: job, due_at: now(), attempts: 0, last_error: None, completed_at: None };
+    row.into_active_model().reset_all().insert(db).await?;
+    Ok(())
+}
+
+/// The receipt of a job, with nothing counted yet.
+fn blank_receipt(app: &App, caller: &Caller, job: &job::Model, wanted: &DeleteJob) -> deletion_receipt::Model {
+    deletion_receipt::Model {
+        id: Uuid::now_v7(),
+        job_id: job.id,
+        organization_id: job.organization_id,
+        job_kind: status::kind(job).as_stored().to_owned(),
+        job_status: JobStatus::of(job).as_stored().to_owned(),
+        file_name: job.original_filename.clone(),
+        job_created_by: job.user_id,
+        job_created_at: status::created_at(app, job),
+        job_started_at: job.started_at.map(|time| time.and_utc()),
+        job_finished_at: job.completed_at.map(|time| time.and_utc()),
+        error_message: job.error_message.clone(),
+        deleted_at: now(),
+        deleted_by: Some(caller.viewer.user_id),
+        trigger: DeletionTrigger::Request.as_stored().to_owned(),
+        reason: wanted.reason.clone(),
+        force: wanted.force,
+        delete_predictions: wanted.delete_predictions,
+        deleted_annual: 0,
+        deleted_quarterly: 0,
+        released: 0,
+        artifacts: 0,
+        artifact_bytes: 0,
+    }
+}
+
+/// What the audit log says of it; of an active job also that the deletion cancelled it.
+fn detail(job: &job::Model, row: &deletion_receipt::Model) -> String {
+    let kinds = [(Kind::Annual, row.deleted_annual), (Kind::Quarterly, row.deleted_quarterly)];
+    let deleted: Vec<_> =
+        kinds.iter().map(|(kind, count)| format!("{count} {} predictions", kind.as_stored())).collect();
+    let cancelled = if JobStatus::of(job).is_terminal() { "" } else { "; the job was active and is cancelled by it" };
+    format!("deleted {}, released {}{cancelled}", deleted.join(" and "), row.released)
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,132 @@
+//! Deletes single predictions, named one by one.
+
+use std::collections::HashMap;
+
+use entity::{annual_prediction, job, quarterly_prediction, stored::AuditAction};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, prelude::Uuid, sea_query::LockType,
+};
+
+use crate::{
+    app::App,
+    audit::{self, Caller},
+    database::{any_of, locked, retrying, with_ids},
+    error::{Error, ErrorCode, Refusal},
+    jobs::status::JobStatus,
+};
+
+/// What became of the ids.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// Deleted.
+    pub deleted: Vec<Uuid>,
+    /// Refused, by the place in the list.
+    pub refused: Vec<(usize, Refusal)>,
+}
+
+#[derive(Clone, Copy)]
+struct Found {
+    owner: Option<Uuid>,
+    organization: Option<Uuid>,
+    job: Option<Uuid>,
+}
+
+/// Deletes predictions, each for itself: one that is refused does not keep the others. An id that is `None` is no UUID.
+pub async fn delete_predictions(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Outcome, Error> {
+    let outcome = retrying(|| attempt(app, caller, ids)).await?;
+    for (place, refusal) in &outcome.refused {
+        audit::record_refusal(&app.db, caller, AuditAction::DeletePredictions, ids[*place], refusal).await?;
+    }
+    tracing::info!(deleted = outcome.deleted.len(), refused = outcome.refused.len(), "predictions deleted");
+    Ok(outcome)
+}
+
+async fn attempt(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Outcome, Error> {
+    let transaction = app.db.begin().await?;
+    let known: Vec<Uuid> = ids.iter().copied().flatten().collect();
+    let found = find(app, caller, &*transaction, &known).await?;
+    let jobs = jobs(&*transaction, &found).await?;
+
+    let mut outcome = Outcome::default();
+    for (place, id) in ids.iter().enumerate() {
+        match id.and_then(|id| Some((id, found.get(&id)?))) {
+            None => outcome.refused.push((place, Refusal::new(ErrorCode::NotFound, "Prediction not found"))),
+            Some((id, prediction)) => match guard(caller, prediction, &jobs) {
+                Some(refusal) => outcome.refused.push((place, refusal)),
+                None if outcome.deleted.contains(&id) => {}
+                None => outcome.deleted.push(id),
+            },
+        }
+    }
+    let backend = app.db.backend();
+    macro_rules! delete {
+        ($table:ident) => {
+            $table::Entity::delete_many()
+                .filter(any_of($table::Column::Id, outcome.deleted.clone(), backend))
+                .exec(&*transaction)
+                .await?
+        };
+    }
+    delete!(annual_prediction);
+    delete!(quarterly_prediction);
+    for id in &outcome.deleted {
+        let entry = audit::Entry {
+            action: AuditAction::DeletePredictions,
+            target: Some(*id),
+            organization: found.get(id).and_then(|prediction| prediction.organization),
+            refusal: None,
+            detail: None,
+        };
+        audit::record(&*transaction, caller, entry).await?;
+    }
+    transaction.commit().await?;
+    Ok(outcome)
+}
+
+fn guard(caller: &Caller, prediction: &Found, jobs: &HashMap<Uuid, job::Model>) -> Option<Refusal> {
+    if !caller.viewer.may_change(prediction.owner) {
+        let message = "Only the prediction's creator or an administrator of the organization may delete it.";
+        return Some(Refusal::new(ErrorCode::Forbidden, message));
+    }
+    let job = prediction.job.and_then(|job| jobs.get(&job))?;
+    let message = "The prediction's job is still at work; wait for its end.";
+    (!JobStatus::of(job).is_terminal()).then(|| Refusal::new(ErrorCode::JobInProgress, message))
+}
+
+/// The predictions that are the caller's to see, locked.
+async fn find(
+    app: &App,
+    caller: &Caller,
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> Result<HashMap<Uuid, Found>, Error> {
+    let mut found = HashMap::new();
+    macro_rules! find {
+        ($table:ident) => {
+            let query = with_ids($table::Entity::find(), $table::Column::Id, ids, app.db.backend())
+                .filter(caller.viewer.sees($table::Column::OrganizationId, $table::Column::CreatedBy))
+                .order_by_asc($table::Column::Id)
+                .select_only()
+                .columns([
+                    $table::Column::Id,
+                    $table::Column::CreatedBy,
+                    $table::Column::OrganizationId,
+                    $table::Column::JobId,
+                ]);
+            let rows: Vec<(Uuid, Option<Uuid>, Option<Uuid>, Option<Uuid>)> =
+                locked(query, app.db.backend(), LockType::Update).into_tuple().all(db).await?;
+            found.extend(
+                rows.into_iter().map(|(id, owner, organization, job)| (id, Found { owner, organization, job })),
+            );
+        };
+    }
+    find!(annual_prediction);
+    find!(quarterly_prediction);
+    Ok(found)
+}
+
+async fn jobs(db: &impl ConnectionTrait, found: &HashMap<Uuid, Found>) -> Result<HashMap<Uuid, job::Model>, Error> {
+    let ids: Vec<Uuid> = found.values().filter_map(|prediction| prediction.job).collect();
+    let jobs = with_ids(job::Entity::find(), job::Column::Id, &ids, db.get_database_backend()).all(db).await?;
+    Ok(jobs.into_iter().map(|job| (job.id, job)).collect())
+}

@@ -1,0 +1,131 @@
+//! What deleting jobs would do, and which would be refused and why. Reads only, by the rules of the execution.
+
+use std::collections::HashMap;
+
+use entity::{
+    annual_prediction, artifact, deletion_receipt, job, quarterly_prediction,
+    stored::{Kind, LinkSource},
+};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, prelude::Uuid};
+
+use super::{
+    execute::{self, Refused},
+    linked::Counts,
+    receipt,
+};
+use crate::{
+    app::App,
+    audit::Caller,
+    database::{any_of, with_ids},
+    error::Error,
+};
+
+/// What would happen to one job.
+#[derive(Clone, Debug)]
+pub struct Deletable {
+    /// The job.
+    pub job: job::Model,
+    /// Its linked predictions.
+    pub linked: Counts,
+    /// Its linked predictions by how the link is known.
+    pub by_link_source: Vec<(LinkSource, u64)>,
+    /// Its registered files.
+    pub artifacts: u64,
+    /// Their bytes.
+    pub bytes: i64,
+}
+
+/// What would happen to a list of jobs.
+#[derive(Clone, Debug, Default)]
+pub struct Preview {
+    /// Those that would go.
+    pub deletable: Vec<Deletable>,
+    /// Those that would stay.
+    pub refused: Vec<(Uuid, Refused)>,
+}
+
+/// Looks at each job once, in the order of the ids; as many statements for a hundred jobs as for one.
+pub async fn preview(app: &App, caller: &Caller, ids: &[Uuid], force: bool) -> Result<Preview, Error> {
+    let db = app.db.reader();
+    let backend = app.db.backend();
+    let jobs =
+        with_ids(job::Entity::find(), job::Column::Id, ids, backend).filter(caller.viewer.sees_job()).all(db).await?;
+    let mut jobs: HashMap<Uuid, job::Model> = jobs.into_iter().map(|job| (job.id, job)).collect();
+    let missing: Vec<Uuid> = ids.iter().copied().filter(|id| !jobs.contains_key(id)).collect();
+    let receipts = receipt::find_many(db, &caller.viewer, deletion_receipt::Column::JobId, &missing).await?;
+    let mut receipts: HashMap<Uuid, _> = receipts.into_iter().map(|receipt| (receipt.row.job_id, receipt)).collect();
+    let present: Vec<Uuid> = jobs.keys().copied().collect();
+    let mut linked = links(db, &present).await?;
+    let mut files = files(db, &present).await?;
+
+    let mut preview = Preview::default();
+    for id in ids {
+        let Some(job) = jobs.remove(id) else {
+            preview.refused.push((*id, execute::gone(receipts.remove(id))));
+            continue;
+        };
+        if let Some(refusal) = execute::guard(caller, &job, force) {
+            preview.refused.push((*id, Refused { refusal, job: Some(job), receipt: None }));
+            continue;
+        }
+        let (counts, by_link_source) = linked.remove(id).unwrap_or_default();
+        let (artifacts, bytes) = files.remove(id).unwrap_or_default();
+        preview.deletable.push(Deletable { job, linked: counts, by_link_source, artifacts, bytes });
+    }
+    Ok(preview)
+}
+
+type Linked = (Counts, Vec<(LinkSource, u64)>);
+
+async fn links(db: &impl ConnectionTrait, jobs: &[Uuid]) -> Result<HashMap<Uuid, Linked>, Error> {
+    let mut linked: HashMap<Uuid, Linked> = HashMap::new();
+    macro_rules! count {
+        ($table:ident, $kind:expr) => {
+            let found: Vec<(Uuid, Option<String>, i64)> = $table::Entity::find()
+                .filter(any_of($table::Column::JobId, jobs.to_vec(), db.get_database_backend()))
+                .select_only()
+                .columns([$table::Column::JobId, $table::Column::JobLink])
+                .column_as($table::Column::Id.count(), "linked")
+                .group_by($table::Column::JobId)
+                .group_by($table::Column::JobLink)
+                .into_tuple()
+                .all(db)
+                .await?;
+            for (job, source, count) in found {
+                add(linked.entry(job).or_default(), $kind, source.as_deref(), u64::try_from(count).unwrap_or_default());
+            }
+        };
+    }
+    count!(annual_prediction, Kind::Annual);
+    count!(quarterly_prediction, Kind::Quarterly);
+    Ok(linked)
+}
+
+fn add((counts, sources): &mut Linked, kind: Kind, source: Option<&str>, count: u64) {
+    match kind {
+        Kind::Annual => counts.annual += count,
+        Kind::Quarterly => counts.quarterly += count,
+    }
+    let Some(source) = source.and_then(LinkSource::from_stored) else { return };
+    match sources.iter_mut().find(|(known, _)| *known == source) {
+        Some((_, sum)) => *sum += count,
+        None => sources.push((source, count)),
+    }
+    sources.sort();
+}
+
+async fn files(db: &impl ConnectionTrait, jobs: &[Uuid]) -> Result<HashMap<Uuid, (u64, i64)>, Error> {
+    let found: Vec<(Uuid, i64)> = artifact::Entity::find()
+        .filter(any_of(artifact::Column::JobId, jobs.to_vec(), db.get_database_backend()))
+        .select_only()
+        .columns([artifact::Column::JobId, artifact::Column::Size])
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(found.into_iter().fold(HashMap::new(), |mut sums, (job, size)| {
+        let (count, bytes): &mut (u64, i64) = sums.entry(job).or_default();
+        *count += 1;
+        *bytes += size;
+        sums
+    }))
+}

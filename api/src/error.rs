@@ -1,0 +1,125 @@
+//! What went wrong, for those who must tell it apart; and what was refused, which is an answer and not an error.
+
+use sea_orm::{DbErr, RuntimeErr};
+
+/// Something failed that the caller cannot mend. Masked at the edge, logged with its source.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database answered with an error or not at all.
+    #[error("database: {0}")]
+    Database(#[from] DbErr),
+    /// The artifact store answered with an error or not at all.
+    #[error(transparent)]
+    Store(#[from] artifacts::StoreError),
+    /// A test asked for a failure at this checkpoint.
+    #[error("failure injected at {0}")]
+    Injected(&'static str),
+    /// A task of the program itself ended without an answer.
+    #[error("a task ended without an answer: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+impl Error {
+    /// Whether the same transaction may succeed when it is tried again: a serialization failure, a deadlock, or a
+    /// database that another writer holds.
+    pub fn is_transient(&self) -> bool {
+        // SQLSTATE 40001 serialization_failure, 40P01 deadlock_detected; SQLITE_BUSY 5 and SQLITE_BUSY_SNAPSHOT 517.
+        matches!(self, Self::Database(error)
+            if database_code(error).is_some_and(|code| matches!(code.as_str(), "40001" | "40P01" | "5" | "517")))
+    }
+
+    /// Whether the database cannot be reached or has no connection to spare.
+    pub fn is_busy(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        match error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+            _ => match sqlx_error(error) {
+                Some(sea_orm::sqlx::Error::Io(_) | sea_orm::sqlx::Error::PoolTimedOut) => true,
+                // SQLSTATE class 57P: the server is shutting down or starting.
+                _ => self.is_transient() || database_code(error).is_some_and(|code| code.starts_with("57P")),
+            },
+        }
+    }
+}
+
+fn sqlx_error(error: &DbErr) -> Option<&sea_orm::sqlx::Error> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error))
+        | DbErr::Conn(RuntimeErr::SqlxError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+fn database_code(error: &DbErr) -> Option<String> {
+    Some(sqlx_error(error)?.as_database_error()?.code()?.into_owned())
+}
+
+/// Why something expected was refused; the contract's `ErrorCode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorCode {
+    /// No such job, or not the caller's to see.
+    JobNotFound,
+    /// Deleted before.
+    JobAlreadyDeleted,
+    /// The job is pending or running.
+    JobInProgress,
+    /// The job is in another state than this needs.
+    InvalidState,
+    /// The number of linked predictions is not the one that was shown.
+    PreviewStale,
+    /// A bad argument.
+    ValidationFailed,
+    /// The file cannot be used.
+    InvalidFile,
+    /// The caller's role is too low.
+    Forbidden,
+    /// No such thing, or not the caller's to see.
+    NotFound,
+}
+
+impl ErrorCode {
+    /// The name in the contract, also in the audit log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::JobNotFound => "JOB_NOT_FOUND",
+            Self::JobAlreadyDeleted => "JOB_ALREADY_DELETED",
+            Self::JobInProgress => "JOB_IN_PROGRESS",
+            Self::InvalidState => "INVALID_STATE",
+            Self::PreviewStale => "PREVIEW_STALE",
+            Self::ValidationFailed => "VALIDATION_FAILED",
+            Self::InvalidFile => "INVALID_FILE",
+            Self::Forbidden => "FORBIDDEN",
+            Self::NotFound => "NOT_FOUND",
+        }
+    }
+}
+
+/// A refusal: what the caller is told, and the argument at fault where there is one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// Which kind.
+    pub code: ErrorCode,
+    /// One sentence.
+    pub message: String,
+    /// The path of the argument at fault.
+    pub field: Option<Vec<String>>,
+}
+
+impl Refusal {
+    /// A refusal that no single argument caused.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), field: None }
+    }
+
+    /// Names the argument at fault.
+    pub fn at(self, field: &[&str]) -> Self {
+        Self { field: Some(field.iter().map(ToString::to_string).collect()), ..self }
+    }
+
+    /// The answer to an id that is unknown, foreign or no id at all.
+    pub fn job_not_found() -> Self {
+        Self::new(ErrorCode::JobNotFound, "Job not found")
+    }
+}

@@ -1,0 +1,6 @@
+//! Jobs: created from a file, run by a worker, shown.
+
+pub mod create;
+pub mod list;
+pub mod status;
+pub mod worker;

@@ -1,0 +1,240 @@
+//! Pages of lists: keyset cursors, forwards and backwards.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::NaiveDateTime;
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, IntoSimpleExpr, QueryFilter, QueryOrder, QuerySelect, Select, Value,
+    prelude::Uuid,
+    sea_query::{ExprTrait, NullOrdering, Order},
+};
+
+/// Rows of a page without `first` and `last`.
+pub const DEFAULT_SIZE: u64 = 20;
+/// The most rows of a page.
+pub const LARGEST_SIZE: u64 = 100;
+
+/// A bad argument of a list; one sentence that says what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadPage(pub String);
+
+/// Where in a list a row stands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Cursor {
+    /// The list's order; a cursor of another one is refused.
+    order: String,
+    /// The value of the sort key; `None` where it is null or the id is the key.
+    key: Option<String>,
+    /// The row, which tells apart rows with the same key.
+    id: Uuid,
+}
+
+impl Cursor {
+    /// The opaque text.
+    pub fn encode(&self) -> String {
+        let key = self.key.as_ref().map_or_else(String::new, |key| format!("={key}"));
+        URL_SAFE_NO_PAD.encode(format!("{} {}{key}", self.order, self.id.simple()))
+    }
+
+    fn decode(text: &str, order: &str) -> Option<Self> {
+        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (of, rest) = text.split_once(' ')?;
+        let (id, key) = match rest.split_once('=') {
+            Some((id, key)) => (id, Some(key.to_owned())),
+            None => (rest, None),
+        };
+        (of == order).then_some(Self { order: order.to_owned(), key, id: Uuid::try_parse(id).ok()? })
+    }
+}
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Page {
+    size: u64,
+    backwards: bool,
+    after: Option<Cursor>,
+    before: Option<Cursor>,
+}
+
+impl Page {
+    /// Checks the arguments of a list against the name of its order.
+    pub fn new(
+        first: Option<i32>,
+        after: Option<&str>,
+        last: Option<i32>,
+        before: Option<&str>,
+        order: &str,
+    ) -> Result<Self, BadPage> {
+        let size = |name: &str, wanted: i32| {
+            u64::try_from(wanted).ok().filter(|size| *size <= LARGEST_SIZE).ok_or_else(|| {
+                BadPage(format!("\"{name}\" is {wanted}; a number from 0 to {LARGEST_SIZE} is allowed."))
+            })
+        };
+        let cursor = |name: &str, text: Option<&str>| {
+            text.map(|text| {
+                Cursor::decode(text, order).ok_or_else(|| {
+                    BadPage(format!("\"{name}\" is not a cursor of this list; take one from its pages."))
+                })
+            })
+            .transpose()
+        };
+        let (size, backwards) = match (first, last) {
+            (Some(_), Some(_)) => {
+                return Err(BadPage("\"first\" and \"last\" exclude each other; give one of them.".to_owned()));
+            }
+            (Some(first), None) => (size("first", first)?, false),
+            (None, Some(last)) => (size("last", last)?, true),
+            (None, None) => (DEFAULT_SIZE, before.is_some() && after.is_none()),
+        };
+        Ok(Self { size, backwards, after: cursor("after", after)?, before: cursor("before", before)? })
+    }
+}
+
+/// A kind of sort key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// A naive time.
+    Time,
+    /// Text, in the order of the database's collation.
+    Text,
+}
+
+/// The order of a list: by a key, which may be null and then counts as the largest, and by id.
+#[derive(Clone, Debug)]
+pub struct Ordering<E: EntityTrait> {
+    /// The name in cursors.
+    pub name: String,
+    /// The key; `None` = by id alone.
+    pub key: Option<(E::Column, KeyKind)>,
+    /// The primary key.
+    pub id: E::Column,
+    /// From the largest to the smallest.
+    pub descending: bool,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Slice<T> {
+    /// Rows in the order of the list, each with its cursor.
+    pub rows: Vec<(Cursor, T)>,
+    /// Whether the list goes on after them.
+    pub has_next: bool,
+    /// Whether the list has rows before them.
+    pub has_previous: bool,
+}
+
+impl<E: EntityTrait> Ordering<E> {
+    /// By id, ascending.
+    pub fn by_id(id: E::Column) -> Self {
+        Self { name: "id".to_owned(), key: None, id, descending: false }
+    }
+
+    /// Restricts a query to a page, with one row more to tell whether the list goes on.
+    pub fn select(&self, query: Select<E>, page: &Page) -> Result<Select<E>, BadPage> {
+        let descending = self.descending != page.backwards;
+        let mut query = query.limit(page.size + 1);
+        for (cursor, beyond) in [(&page.after, self.descending), (&page.before, !self.descending)] {
+            if let Some(cursor) = cursor {
+                query = query.filter(self.beyond(cursor, beyond)?);
+            }
+        }
+        let order = if descending { Order::Desc } else { Order::Asc };
+        if let Some((column, _)) = self.key {
+            let nulls = if descending { NullOrdering::First } else { NullOrdering::Last };
+            query = query.order_by_with_nulls(column, order.clone(), nulls);
+        }
+        Ok(query.order_by(self.id, order))
+    }
+
+    /// The rows below a cursor, or above it.
+    fn beyond(&self, cursor: &Cursor, below: bool) -> Result<Condition, BadPage> {
+        let id = if below { self.id.lt(cursor.id) } else { self.id.gt(cursor.id) };
+        let Some((column, kind)) = self.key else { return Ok(Condition::all().add(id)) };
+        let key = || column.into_simple_expr();
+        Ok(match (&cursor.key, below) {
+            (None, true) => Condition::any().add(column.is_not_null()).add(id),
+            (None, false) => Condition::all().add(column.is_null()).add(id),
+            // `key <= value` first: an index on the key can begin there.
+            (Some(text), true) => {
+                let value = key_value(kind, text)?;
+                Condition::all().add(key().lte(value.clone())).add(Condition::any().add(key().lt(value)).add(id))
+            }
+            (Some(text), false) => {
+                let value = key_value(kind, text)?;
+                let same = Condition::all().add(key().eq(value.clone())).add(id);
+                Condition::any().add(key().gt(value)).add(same).add(column.is_null())
+            }
+        })
+    }
+
+    /// Puts rows that stand in the order of their ids into the order in which [`Self::select`] finds them.
+    pub fn restore<T>(&self, page: &Page, rows: &mut [T]) {
+        if self.descending != page.backwards {
+            rows.reverse();
+        }
+    }
+
+    /// Cuts what the query found to the page, in the order of the list.
+    pub fn slice<T>(
+        &self,
+        page: &Page,
+        mut found: Vec<T>,
+        id: impl Fn(&T) -> Uuid,
+        key: impl Fn(&T) -> Option<String>,
+    ) -> Slice<T> {
+        let size = usize::try_from(page.size).unwrap_or(usize::MAX);
+        let more = found.len() > size;
+        found.truncate(size);
+        if page.backwards {
+            found.reverse();
+        }
+        let rows = found.into_iter().map(|row| {
+            let cursor = Cursor { order: self.name.clone(), key: key(&row), id: id(&row) };
+            (cursor, row)
+        });
+        let (has_next, has_previous) =
+            if page.backwards { (page.before.is_some(), more) } else { (more, page.after.is_some()) };
+        Slice { rows: rows.collect(), has_next, has_previous }
+    }
+}
+
+/// A time as a cursor holds it.
+pub fn time_key(time: NaiveDateTime) -> String {
+    time.and_utc().timestamp_micros().to_string()
+}
+
+fn key_value(kind: KeyKind, text: &str) -> Result<Value, BadPage> {
+    match kind {
+        KeyKind::Text => Ok(text.into()),
+        KeyKind::Time => text
+            .parse()
+            .ok()
+            .and_then(chrono::DateTime::from_timestamp_micros)
+            .map(|time| time.naive_utc().into())
+            .ok_or_else(|| BadPage("the cursor is damaged; take one from the pages of this list.".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_is_read_back_only_by_its_own_list() {
+        for key in [None, Some(String::new()), Some("a=b c".to_owned())] {
+            let cursor = Cursor { order: "name".to_owned(), key, id: Uuid::now_v7() };
+            assert_eq!(Cursor::decode(&cursor.encode(), "name"), Some(cursor.clone()));
+            assert_eq!(Cursor::decode(&cursor.encode(), "status"), None);
+        }
+        assert_eq!(Cursor::decode("%%%", "name"), None);
+    }
+
+    #[test]
+    fn sizes_beyond_the_limits_and_both_directions_are_refused() {
+        assert!(Page::new(Some(101), None, None, None, "id").is_err());
+        assert!(Page::new(Some(-1), None, None, None, "id").is_err());
+        assert!(Page::new(Some(1), None, Some(1), None, "id").is_err());
+        assert!(Page::new(None, Some("x"), None, None, "id").is_err());
+        assert_eq!(Page::new(None, None, None, None, "id").map(|page| page.size), Ok(DEFAULT_SIZE));
+    }
+}

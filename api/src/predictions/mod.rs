@@ -1,0 +1,6 @@
+//! Predictions: rows of input files in, scored, stored; and read again.
+
+pub mod list;
+pub mod row;
+pub mod scorecard;
+pub mod store;
