@@ -52,3 +52,24 @@ impl Default for Limits {
         }
     }
 }
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(
+        db: Database,
+        store: ArtifactStore,
+        limits: Limits,
+        adopted_timezone: chrono_tz::Tz,
+        checkpoints: Checkpoints,
+    ) -> Self {
+        Self {
+            db,
+            store,
+            limits,
+            adopted_timezone,
+            job_created: Arc::default(),
+            job_deleted: Arc::default(),
+            checkpoints,
+        }
+    }
+}

@@ -4,9 +4,9 @@ use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 
 use migration::step;
 use sea_orm::{
-    AccessMode, ColumnTrait, ColumnType, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
-    DbBackend, DbErr, EntityName as _, EntityTrait, ActiveModelTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter, QuerySelect, Select,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    AccessMode, ActiveModelTrait, ColumnTrait, ColumnType, ConnectOptions, ConnectionTrait, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter,
+    QuerySelect, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::{ArrayType, LockType},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};

@@ -1,11 +1,14 @@
 //! Pages of lists: keyset cursors, forwards and backwards.
 
+use std::collections::HashMap;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::NaiveDateTime;
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, IntoSimpleExpr, QueryFilter, QueryOrder, QuerySelect, Select, Value,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr, QueryFilter,
+    QueryOrder, QuerySelect, QueryTrait, Select, Value,
     prelude::Uuid,
-    sea_query::{ExprTrait, NullOrdering, Order},
+    sea_query::{Asterisk, ExprTrait, NullOrdering, Order, Query, SelectStatement, UnionType},
 };
 
 /// Rows of a page without `first` and `last`.
@@ -97,6 +100,8 @@ pub enum KeyKind {
     Time,
     /// Text, in the order of the database's collation.
     Text,
+    /// A whole number.
+    Number,
 }
 
 /// The order of a list: by a key, which may be null and then counts as the largest, and by id.
@@ -121,6 +126,19 @@ pub struct Slice<T> {
     pub has_next: bool,
     /// Whether the list has rows before them.
     pub has_previous: bool,
+}
+
+impl<T> Slice<T> {
+    /// A list without a row.
+    pub const fn empty() -> Self {
+        Self { rows: Vec::new(), has_next: false, has_previous: false }
+    }
+
+    /// The same part of a list of something else.
+    pub fn map<U>(self, change: impl Fn(T) -> U) -> Slice<U> {
+        let rows = self.rows.into_iter().map(|(cursor, row)| (cursor, change(row))).collect();
+        Slice { rows, has_next: self.has_next, has_previous: self.has_previous }
+    }
 }
 
 impl<E: EntityTrait> Ordering<E> {
@@ -167,13 +185,6 @@ impl<E: EntityTrait> Ordering<E> {
         })
     }
 
-    /// Puts rows that stand in the order of their ids into the order in which [`Self::select`] finds them.
-    pub fn restore<T>(&self, page: &Page, rows: &mut [T]) {
-        if self.descending != page.backwards {
-            rows.reverse();
-        }
-    }
-
     /// Cuts what the query found to the page, in the order of the list.
     pub fn slice<T>(
         &self,
@@ -198,20 +209,72 @@ impl<E: EntityTrait> Ordering<E> {
     }
 }
 
+/// The same page of the children of many parents, in one statement.
+///
+/// `parent` is the column that refers to the parent and `place` the key and id of a row, by which children are ordered.
+pub async fn pages_of_children<E, K>(
+    db: &impl ConnectionTrait,
+    order: &Ordering<E>,
+    children: Select<E>,
+    (parent, parent_of): (E::Column, fn(&E::Model) -> Option<Uuid>),
+    parents: &[Uuid],
+    page: &Page,
+    place: impl Fn(&E::Model) -> K,
+    cursor: impl Fn(&E::Model) -> (Uuid, Option<String>),
+) -> Result<Result<HashMap<Uuid, Slice<E::Model>>, BadPage>, DbErr>
+where
+    E: EntityTrait,
+    K: Ord,
+{
+    let mut union: Option<SelectStatement> = None;
+    for id in parents {
+        let one = match order.select(children.clone().filter(parent.eq(*id)), page) {
+            Ok(one) => one.into_query(),
+            Err(bad) => return Ok(Err(bad)),
+        };
+        // SQLite takes ORDER BY and LIMIT within a union only inside a subquery.
+        let one = Query::select().column(Asterisk).from_subquery(one, "of_one_parent").to_owned();
+        match &mut union {
+            None => union = Some(one),
+            Some(union) => _ = union.union(UnionType::All, one),
+        }
+    }
+    let Some(union) = union else { return Ok(Ok(HashMap::new())) };
+    let rows = E::Model::find_by_statement(db.get_database_backend().build(&union)).all(db).await?;
+    let mut by_parent: HashMap<Uuid, Vec<E::Model>> = HashMap::new();
+    for row in rows {
+        if let Some(parent) = parent_of(&row) {
+            by_parent.entry(parent).or_default().push(row);
+        }
+    }
+    let slices = parents.iter().map(|parent| {
+        let mut rows = by_parent.remove(parent).unwrap_or_default();
+        // A union promises no order.
+        rows.sort_by_key(&place);
+        if order.descending != page.backwards {
+            rows.reverse();
+        }
+        (*parent, order.slice(page, rows, |row| cursor(row).0, |row| cursor(row).1))
+    });
+    Ok(Ok(slices.collect()))
+}
+
 /// A time as a cursor holds it.
 pub fn time_key(time: NaiveDateTime) -> String {
     time.and_utc().timestamp_micros().to_string()
 }
 
 fn key_value(kind: KeyKind, text: &str) -> Result<Value, BadPage> {
+    let damaged = || BadPage("The cursor is damaged; take one from the pages of this list.".to_owned());
     match kind {
         KeyKind::Text => Ok(text.into()),
+        KeyKind::Number => text.parse::<i32>().map(Value::from).map_err(|_| damaged()),
         KeyKind::Time => text
             .parse()
             .ok()
             .and_then(chrono::DateTime::from_timestamp_micros)
             .map(|time| time.naive_utc().into())
-            .ok_or_else(|| BadPage("the cursor is damaged; take one from the pages of this list.".to_owned())),
+            .ok_or_else(damaged),
     }
 }
 

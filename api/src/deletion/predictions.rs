@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use entity::{annual_prediction, job, quarterly_prediction, stored::AuditAction};
-use sea_orm::{
-    ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, prelude::Uuid, sea_query::LockType,
-};
+use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, prelude::Uuid, sea_query::LockType};
 
 use crate::{
     app::App,

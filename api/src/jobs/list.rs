@@ -5,7 +5,7 @@ use entity::{job, stored::Kind};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select,
     prelude::Uuid,
-    sea_query::{Expr, ExprTrait, Func, LikeExpr},
+    sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr},
 };
 
 use super::status::JobStatus;
@@ -99,18 +99,15 @@ impl Filter {
 
 /// Rows whose name contains a text, or whose id begins with it.
 pub fn name_or_id<C: ColumnTrait>(name: C, id: C, text: &str) -> Condition {
-    let pattern: String = text
-        .to_lowercase()
-        .chars()
-        .flat_map(|char| {
-            let escape = matches!(char, '%' | '_' | '\\').then_some('\\');
-            escape.into_iter().chain([char])
-        })
-        .collect();
-    let contains = Expr::expr(Func::lower(Expr::col(name.as_column_ref())))
-        .like(LikeExpr::new(format!("%{pattern}%")).escape('\\'));
     let ids = id_range(text).map(|(from, to)| id.between(from, to));
-    Condition::any().add(contains).add_option(ids)
+    Condition::any().add(contains(name, text)).add_option(ids)
+}
+
+/// Rows whose column contains a text, whatever the case of its letters.
+pub fn contains(column: impl ColumnTrait, text: &str) -> SimpleExpr {
+    let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    let pattern = LikeExpr::new(format!("%{escaped}%")).escape('\\');
+    Expr::expr(Func::lower(Expr::col(column.as_column_ref()))).like(pattern)
 }
 
 /// The ids that begin with these hexadecimal digits; `None` where the text is no beginning of an id.

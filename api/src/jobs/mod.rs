@@ -2,5 +2,6 @@
 
 pub mod create;
 pub mod list;
+pub mod row_errors;
 pub mod status;
 pub mod worker;

@@ -7,16 +7,14 @@ use entity::{
     stored::{Kind, LinkSource, RiskLevel},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter,
-    QuerySelect, QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
     prelude::Uuid,
-    sea_query::{Query, UnionType},
 };
 
 use crate::{
     auth::Viewer,
     database::any_of,
-    paging::{BadPage, Ordering, Page, Slice},
+    paging::{BadPage, Ordering, Page, Slice, pages_of_children},
 };
 
 /// A prediction of either kind.
@@ -143,53 +141,27 @@ lists!(quarterly_prediction, quarterly_page, quarterly_count, quarterly_conditio
 /// The same page of the predictions of each of these jobs, all of one kind, in one statement.
 pub async fn of_jobs(
     db: &impl ConnectionTrait,
+    viewer: &Viewer,
     kind: Kind,
     jobs: &[Uuid],
     page: &Page,
 ) -> Result<Result<HashMap<Uuid, Slice<Prediction>>, BadPage>, DbErr> {
     macro_rules! of_jobs {
         ($table:ident) => {{
-            let order = Ordering::<$table::Entity>::by_id($table::Column::Id);
-            let mut union: Option<sea_orm::sea_query::SelectStatement> = None;
-            for job in jobs {
-                let one = match order.select($table::Entity::find().filter($table::Column::JobId.eq(*job)), page) {
-                    Ok(one) => one.into_query(),
-                    Err(bad) => return Ok(Err(bad)),
-                };
-                // SQLite takes ORDER BY and LIMIT within a union only inside a subquery.
-                let one =
-                    Query::select().column(sea_orm::sea_query::Asterisk).from_subquery(one, "of_one_job").to_owned();
-                match &mut union {
-                    None => union = Some(one),
-                    Some(union) => {
-                        union.union(UnionType::All, one);
-                    }
-                }
-            }
-            let Some(union) = union else { return Ok(Ok(HashMap::new())) };
-            let rows = $table::Model::find_by_statement(db.get_database_backend().build(&union)).all(db).await?;
-            let mut by_job: HashMap<Uuid, Vec<$table::Model>> = HashMap::new();
-            for row in rows {
-                if let Some(job) = row.job_id {
-                    by_job.entry(job).or_default().push(row);
-                }
-            }
-            jobs.iter()
-                .map(|job| {
-                    let mut rows = by_job.remove(job).unwrap_or_default();
-                    // A union promises no order.
-                    rows.sort_by_key(|row| row.id);
-                    order.restore(page, &mut rows);
-                    let rows = rows.into_iter().map(Prediction::from).collect();
-                    (*job, order.slice(page, rows, Prediction::id, |_| None))
-                })
-                .collect()
+            let order = Ordering::by_id($table::Column::Id);
+            let visible =
+                $table::Entity::find().filter(viewer.sees($table::Column::OrganizationId, $table::Column::CreatedBy));
+            let job: (_, fn(&$table::Model) -> _) = ($table::Column::JobId, |row| row.job_id);
+            let found = pages_of_children(db, &order, visible, job, jobs, page, |row| row.id, |row| (row.id, None));
+            found
+                .await?
+                .map(|slices| slices.into_iter().map(|(job, slice)| (job, slice.map(Prediction::from))).collect())
         }};
     }
-    Ok(Ok(match kind {
+    Ok(match kind {
         Kind::Annual => of_jobs!(annual_prediction),
         Kind::Quarterly => of_jobs!(quarterly_prediction),
-    }))
+    })
 }
 
 /// How many predictions each of these jobs has, in one statement.

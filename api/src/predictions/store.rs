@@ -11,8 +11,9 @@ use entity::{
 };
 use rust_decimal::{Decimal, RoundingStrategy, prelude::FromPrimitive};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    ActiveModelTrait, IntoActiveModel, prelude::{DateTime, Uuid},
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, QuerySelect,
+    prelude::{DateTime, Uuid},
     sea_query::{LockType, OnConflict},
 };
 

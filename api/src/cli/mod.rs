@@ -1,0 +1,69 @@
+//! The command line of `joblink`.
+
+mod config;
+mod demo;
+mod serve;
+mod token;
+
+use clap::{Parser, Subcommand};
+
+/// Scores uploaded company figures; every prediction knows the job that made it, and a job goes with what it made.
+///
+/// Settings come from flags, then from the environment, then from joblink.toml (keys are the long flags), then from the
+/// defaults shown. Exit codes: 0 done, 1 failed, 2 usage, 3 refused.
+#[derive(Debug, Parser)]
+#[command(name = "joblink", version, max_term_width = 120)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API and GraphiQL, and work on jobs
+    Serve(serve::Arguments),
+    /// Mint a bearer token for a user
+    Token(token::Arguments),
+    /// Print the GraphQL schema
+    Schema,
+}
+
+/// What ends the program with an exit code other than 0.
+#[derive(Debug, thiserror::Error)]
+pub enum Exit {
+    /// Something failed: 1.
+    #[error("{0}")]
+    Failed(String),
+    /// Nothing was done, because it would break a promise: 3.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl Exit {
+    /// A failure of something that was tried: what, and why in one line.
+    pub fn failed(what: &str, why: impl std::fmt::Display) -> Self {
+        let why = why.to_string();
+        Self::Failed(format!("{what}: {}", why.lines().next().unwrap_or_default()))
+    }
+
+    /// The exit code.
+    pub const fn code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::Refused(_) => 3,
+        }
+    }
+}
+
+/// Runs the program with its arguments.
+pub async fn run() -> Result<(), Exit> {
+    let arguments = config::parse::<Arguments>()?;
+    match arguments.command.unwrap_or_else(|| Command::Serve(config::defaults())) {
+        Command::Serve(arguments) => serve::serve(arguments).await,
+        Command::Token(arguments) => token::mint(&arguments),
+        Command::Schema => {
+            print!("{}", crate::graphql::sdl());
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! `joblink serve`
+
+use std::{net::SocketAddr, path::Path};
+
+use artifacts::ArtifactStore;
+use clap::{Args, ValueEnum};
+use tokio::net::TcpListener;
+
+use super::{Exit, demo};
+use crate::{
+    app::{App, Limits},
+    auth::{Access, token::Secret},
+    checkpoint::Checkpoints,
+    database::Database,
+    server::Server,
+};
+
+/// Connections to the database.
+const CONNECTIONS: u32 = 16;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// No login: every caller is the built-in user; loopback only
+    Local,
+    /// Bearer tokens, signed with the secret
+    Jwt,
+}
+
+/// What `serve` takes.
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// The database: `sqlite://FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true, default_value = "sqlite://data/joblink.db?mode=rwc")]
+    database_url: String,
+    /// Where to listen
+    #[arg(long, env = "JOBLINK_LISTEN", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// Where the files of jobs are kept: a directory or `file:///…`
+    #[arg(long, env = "JOBLINK_ARTIFACTS", default_value = "data/artifacts")]
+    artifacts: String,
+    /// How callers sign in
+    #[arg(long, env = "JOBLINK_AUTH", value_enum, default_value = "local")]
+    auth: Mode,
+    /// The secret that signs tokens, at least 32 bytes; needed with `--auth jwt`
+    #[arg(long, env = "JOBLINK_JWT_SECRET", hide_env_values = true)]
+    jwt_secret: Option<String>,
+    /// The zone in which an existing installation's database wrote `created_at` and `updated_at`
+    #[arg(long, env = "JOBLINK_ADOPTED_TIMEZONE", default_value = "UTC")]
+    adopted_timezone: chrono_tz::Tz,
+    /// The largest input file, in bytes
+    #[arg(long, env = "JOBLINK_MAX_FILE_BYTES", default_value_t = Limits::default().file_bytes)]
+    max_file_bytes: u64,
+    /// The most data rows of an input file
+    #[arg(long, env = "JOBLINK_MAX_FILE_ROWS", default_value_t = Limits::default().file_rows)]
+    max_file_rows: u64,
+    /// Apply pending migrations to a PostgreSQL database that is not empty
+    #[arg(long, env = "JOBLINK_MIGRATE")]
+    migrate: bool,
+    /// Load a sample file, if the database holds no job yet
+    #[arg(long)]
+    demo: bool,
+}
+
+/// Serves until it is told to stop (Ctrl-C or SIGTERM).
+pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
+    let access = access(&arguments)?;
+    migrate(&arguments).await?;
+    let app = app(&arguments).await?;
+    let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
+        Exit::failed(&format!("cannot listen on {}; is another server there?", arguments.listen), error)
+    })?;
+    let server =
+        Server::start(app.clone(), access.clone(), listener).map_err(|error| Exit::failed("cannot serve", error))?;
+    let base = format!("http://{}", server.address);
+    println!("GraphiQL  {base}/graphiql\nGraphQL   {base}/graphql\nHealth    {base}/healthz {base}/readyz");
+    if arguments.demo {
+        demo::load(&app, access).await?;
+    }
+    until_told().await;
+    println!("stopping: the batch at hand is finished first");
+    server.stop().await;
+    app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
+}
+
+fn access(arguments: &Arguments) -> Result<Access, Exit> {
+    match arguments.auth {
+        Mode::Local if arguments.listen.ip().is_loopback() => Ok(Access::Local),
+        Mode::Local => Err(Exit::Refused(format!(
+            "without login the server listens on loopback addresses alone, and {} is none; use 127.0.0.1 or --auth jwt",
+            arguments.listen
+        ))),
+        Mode::Jwt => {
+            let secret = arguments.jwt_secret.as_deref().unwrap_or_default();
+            Secret::new(secret).map(Access::Token).map_err(|error| Exit::Refused(error.to_string()))
+        }
+    }
+}
+
+/// Brings the database to the schema that this version needs, where that is this program's to do.
+async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
+    let url = &arguments.database_url;
+    let embedded = url.starts_with("sqlite:");
+    if let Some(file) = url.strip_prefix("sqlite://").and_then(|rest| rest.split('?').next())
+        && let Some(folder) = Path::new(file).parent()
+    {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| Exit::failed(&format!("cannot make the folder {}", folder.display()), error))?;
+    }
+    let failed = |error: migration::Error| match error {
+        migration::Error::Refused(why) => Exit::Refused(why),
+        error @ migration::Error::Failed(_) => Exit::failed("cannot use the database", error),
+    };
+    let db = migration::connect(url, None).await.map_err(failed)?;
+    let pending = migration::pending(&db).await.map_err(failed)?;
+    if !pending.is_empty() {
+        if !(embedded || arguments.migrate || migration::is_empty(&db).await.map_err(failed)?) {
+            return Err(Exit::Refused(format!(
+                "the database lacks {} migrations; run `migration up` first, or start with --migrate",
+                pending.len()
+            )));
+        }
+        migration::up(&db, None).await.map_err(failed)?;
+    }
+    db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
+}
+
+async fn app(arguments: &Arguments) -> Result<App, Exit> {
+    let db = Database::connect(&arguments.database_url, CONNECTIONS)
+        .await
+        .map_err(|error| Exit::failed("cannot use the database", error))?;
+    let store = ArtifactStore::open(&arguments.artifacts)
+        .map_err(|error| Exit::failed(&format!("cannot use the artifact store {}", arguments.artifacts), error))?;
+    let limits =
+        Limits { file_bytes: arguments.max_file_bytes, file_rows: arguments.max_file_rows, ..Limits::default() };
+    Ok(App::new(db, store, limits, arguments.adopted_timezone, Checkpoints::default()))
+}
+
+async fn until_told() {
+    let interrupted = async {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!("cannot wait for Ctrl-C: {error}");
+            std::future::pending::<()>().await;
+        }
+    };
+    #[cfg(unix)]
+    let terminated = async {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => _ = signal.recv().await,
+            Err(error) => {
+                tracing::error!("cannot wait for SIGTERM: {error}");
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<()>();
+    tokio::select! {
+        () = interrupted => {}
+        () = terminated => {}
+    }
+}

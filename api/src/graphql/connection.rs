@@ -1,0 +1,110 @@
+//! Lists by the cursor connections specification.
+
+use std::borrow::Cow;
+
+use async_graphql::{Object, OutputType, Result, TypeName};
+use futures_util::future::BoxFuture;
+
+use crate::paging::Slice;
+
+/// Counts the whole list; asked only when `totalCount` is selected.
+type Total = Box<dyn Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync>;
+
+/// A part of a list.
+pub struct Connection<T> {
+    edges: Vec<Edge<T>>,
+    has_next: bool,
+    has_previous: bool,
+    total: Total,
+}
+
+/// An item of a list and its place in it.
+pub struct Edge<T> {
+    cursor: String,
+    node: T,
+}
+
+impl<T> Connection<T> {
+    /// A part of a list whose rows are shown as `T`.
+    pub fn new<Row>(
+        slice: Slice<Row>,
+        show: impl Fn(Row) -> T,
+        total: impl Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync + 'static,
+    ) -> Self {
+        let edges = slice.rows.into_iter().map(|(cursor, row)| Edge { cursor: cursor.encode(), node: show(row) });
+        Self {
+            edges: edges.collect(),
+            has_next: slice.has_next,
+            has_previous: slice.has_previous,
+            total: Box::new(total),
+        }
+    }
+}
+
+impl<T: OutputType> TypeName for Connection<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Connection", T::type_name()).into()
+    }
+}
+
+impl<T: OutputType> TypeName for Edge<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Edge", T::type_name()).into()
+    }
+}
+
+/// Where in a list a page stands.
+#[derive(async_graphql::SimpleObject)]
+pub struct PageInfo {
+    /// Whether the list goes on after this page; paging backwards: whether `before` was given.
+    has_next_page: bool,
+    /// Whether the list has items before this page; paging forwards: whether `after` was given.
+    has_previous_page: bool,
+    /// The cursor of the first item; null on an empty page.
+    start_cursor: Option<String>,
+    /// The cursor of the last item; null on an empty page.
+    end_cursor: Option<String>,
+}
+
+/// A page of a list.
+#[Object(name_type)]
+impl<T: OutputType> Connection<T> {
+    /// The items with their cursors.
+    async fn edges(&self) -> &[Edge<T>] {
+        &self.edges
+    }
+
+    /// The items.
+    async fn nodes(&self) -> Vec<&T> {
+        self.edges.iter().map(|edge| &edge.node).collect()
+    }
+
+    /// Where in the list this page stands.
+    async fn page_info(&self) -> PageInfo {
+        PageInfo {
+            has_next_page: self.has_next,
+            has_previous_page: self.has_previous,
+            start_cursor: self.edges.first().map(|edge| edge.cursor.clone()),
+            end_cursor: self.edges.last().map(|edge| edge.cursor.clone()),
+        }
+    }
+
+    /// How many items the whole list has. Counted only when asked for.
+    async fn total_count(&self) -> Result<i32> {
+        Ok(i32::try_from((self.total)().await?).unwrap_or(i32::MAX))
+    }
+}
+
+/// An item of a list.
+#[Object(name_type)]
+impl<T: OutputType> Edge<T> {
+    /// The item's place in the list, for `after` and `before`. Opaque.
+    async fn cursor(&self) -> &str {
+        &self.cursor
+    }
+
+    /// The item.
+    async fn node(&self) -> &T {
+        &self.node
+    }
+}

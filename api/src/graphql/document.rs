@@ -1,0 +1,325 @@
+//! Prepares a document for execution: one operation, without fragments, each response key once.
+//!
+//! The executor runs a field twice when two fragments select it, mutations too, and knows nothing of a variable's
+//! default in `@skip` and `@include`. Here fields are collected as the specification says (CollectFields, 6.3.2), so
+//! that neither matters. What grows beyond the limits on the way is refused before any other work is done on it.
+
+use std::collections::{HashMap, HashSet};
+
+use async_graphql::{
+    Name, Positioned, Variables,
+    indexmap::IndexMap,
+    parser::{
+        parse_schema,
+        types::{
+            BaseType, DocumentOperations, ExecutableDocument, Field, FragmentDefinition, InlineFragment,
+            OperationDefinition, OperationType, Selection, SelectionSet, Type, TypeCondition, TypeKind,
+            TypeSystemDefinition,
+        },
+    },
+};
+use async_graphql_value::Value;
+
+/// The most fields of a document, each counted as often as it is executed or written in a fragment that is used.
+const MOST_FIELDS: usize = 10_000;
+
+/// What the schema says of object types and interfaces.
+#[derive(Debug, Default)]
+pub struct Types {
+    /// The type of each field of each type.
+    fields: HashMap<Name, HashMap<Name, Name>>,
+    /// The object types of each interface, in the order of their names.
+    possible: HashMap<Name, Vec<Name>>,
+}
+
+impl Types {
+    /// Reads them from the schema's own document.
+    pub fn new(sdl: &str) -> Self {
+        let mut types = Self::default();
+        let Ok(document) = parse_schema(sdl) else { return types };
+        for definition in document.definitions {
+            let TypeSystemDefinition::Type(definition) = definition else { continue };
+            let name = definition.node.name.node;
+            let fields = match definition.node.kind {
+                TypeKind::Object(object) => {
+                    for interface in object.implements {
+                        types.possible.entry(interface.node).or_default().push(name.clone());
+                    }
+                    object.fields
+                }
+                TypeKind::Interface(interface) => {
+                    types.possible.entry(name.clone()).or_default();
+                    interface.fields
+                }
+                _ => continue,
+            };
+            let of = fields.into_iter().map(|field| (field.node.name.node, named(&field.node.ty.node)));
+            types.fields.insert(name, of.collect());
+        }
+        for possible in types.possible.values_mut() {
+            possible.sort();
+        }
+        types
+    }
+
+    /// Whether an object type is what a fragment's condition asks for.
+    fn matches(&self, object: &Name, condition: &Name) -> bool {
+        object == condition || self.possible.get(condition).is_some_and(|possible| possible.contains(object))
+    }
+}
+
+fn named(ty: &Type) -> Name {
+    match &ty.base {
+        BaseType::Named(name) => name.clone(),
+        BaseType::List(inner) => named(inner),
+    }
+}
+
+/// A document that is ready.
+#[derive(Debug)]
+pub struct Prepared {
+    /// One operation, without fragments.
+    pub document: ExecutableDocument,
+    /// Whether it reads or changes.
+    pub operation: OperationType,
+    /// The names of its root fields.
+    pub roots: Vec<Name>,
+}
+
+/// Why a document cannot be prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unprepared {
+    /// No operation has the given name, or several have one and none was given.
+    #[error("The document has no such operation; name one of its operations in operationName.")]
+    UnknownOperation,
+    /// Deeper than [`super::DEEPEST`].
+    #[error("The document is too deep: at most {} levels of fields are allowed.", super::DEEPEST)]
+    TooDeep,
+    /// More than [`MOST_FIELDS`].
+    #[error("The document is too complex: at most {MOST_FIELDS} fields are allowed.")]
+    TooComplex,
+}
+
+/// Prepares the operation that a request names.
+pub fn prepare(
+    document: &ExecutableDocument,
+    name: Option<&str>,
+    variables: &Variables,
+    types: &Types,
+) -> Result<Prepared, Unprepared> {
+    let (name, operation) = operation(document, name).ok_or(Unprepared::UnknownOperation)?;
+    let root = match operation.node.ty {
+        OperationType::Query => "Query",
+        OperationType::Mutation => "Mutation",
+        OperationType::Subscription => "Subscription",
+    };
+    let defaults = operation.node.variable_definitions.iter().filter_map(|definition| {
+        let default = definition.node.default_value()?;
+        Some((definition.node.name.node.clone(), matches!(default, async_graphql::Value::Boolean(true))))
+    });
+    let mut collector = Collector {
+        types,
+        fragments: &document.fragments,
+        variables,
+        defaults: defaults.collect(),
+        budget: MOST_FIELDS,
+    };
+    let selection = collector.collect(&Name::new(root), &[&operation.node.selection_set.node], 1)?;
+    let roots = selection.items.iter().filter_map(|item| match &item.node {
+        Selection::Field(field) => Some(field.node.name.node.clone()),
+        _ => None,
+    });
+    let roots = roots.collect();
+    let mut prepared = operation.clone();
+    prepared.node.selection_set.node = selection;
+    let ty = prepared.node.ty;
+    let operations = match name {
+        Some(name) => DocumentOperations::Multiple(HashMap::from([(name.clone(), prepared)])),
+        None => DocumentOperations::Single(prepared),
+    };
+    let document = ExecutableDocument { operations, fragments: HashMap::new() };
+    Ok(Prepared { document, operation: ty, roots })
+}
+
+fn operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<(Option<&'a Name>, &'a Positioned<OperationDefinition>)> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), None) => Some((None, operation)),
+        (DocumentOperations::Single(_), Some(_)) => None,
+        (DocumentOperations::Multiple(all), Some(name)) => {
+            all.iter().find(|(known, _)| *known == name).map(|(name, operation)| (Some(name), operation))
+        }
+        (DocumentOperations::Multiple(all), None) if all.len() == 1 => {
+            all.iter().next().map(|(name, operation)| (Some(name), operation))
+        }
+        (DocumentOperations::Multiple(_), None) => None,
+    }
+}
+
+/// A field and all selections under its response key.
+type Collected<'a> = IndexMap<Name, (&'a Positioned<Field>, Vec<&'a SelectionSet>)>;
+
+struct Collector<'a> {
+    types: &'a Types,
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    variables: &'a Variables,
+    defaults: HashMap<Name, bool>,
+    budget: usize,
+}
+
+impl<'a> Collector<'a> {
+    /// The fields of selections on one type, each response key once, in the order of their first mention.
+    fn collect(&mut self, on: &Name, sets: &[&'a SelectionSet], depth: usize) -> Result<SelectionSet, Unprepared> {
+        if depth > super::DEEPEST && !sets.is_empty() {
+            return Err(Unprepared::TooDeep);
+        }
+        let mut items = Vec::new();
+        match self.types.possible.get(on) {
+            // Fragments on an interface may select differently for each object type.
+            Some(possible) if self.narrows(on, sets, &mut HashSet::new())? => {
+                for object in possible {
+                    let selection = self.collect_on(object, sets, depth)?;
+                    if !selection.items.is_empty() {
+                        let condition = TypeCondition { on: unplaced(object.clone()) };
+                        let fragment = InlineFragment {
+                            type_condition: Some(unplaced(condition)),
+                            directives: Vec::new(),
+                            selection_set: unplaced(selection),
+                        };
+                        items.push(unplaced(Selection::InlineFragment(unplaced(fragment))));
+                    }
+                }
+            }
+            _ => return self.collect_on(on, sets, depth),
+        }
+        Ok(SelectionSet { items })
+    }
+
+    fn collect_on(
+        &mut self,
+        object: &Name,
+        sets: &[&'a SelectionSet],
+        depth: usize,
+    ) -> Result<SelectionSet, Unprepared> {
+        let mut collected = Collected::new();
+        let mut visited = HashSet::new();
+        for set in sets {
+            self.gather(object, set, &mut collected, &mut visited)?;
+        }
+        let mut items = Vec::with_capacity(collected.len());
+        for (_, (field, children)) in collected {
+            let mut merged = field.clone();
+            let ty = self.types.fields.get(object).and_then(|fields| fields.get(&field.node.name.node)).cloned();
+            // Of introspection types nothing is known here; they are all objects.
+            let ty = ty.unwrap_or_else(|| Name::new("__Unknown"));
+            let children: Vec<_> = children.into_iter().filter(|set| !set.items.is_empty()).collect();
+            merged.node.selection_set.node =
+                if children.is_empty() { SelectionSet::default() } else { self.collect(&ty, &children, depth + 1)? };
+            merged.node.directives.retain(|directive| !is_condition(&directive.node.name.node));
+            items.push(Positioned::new(Selection::Field(merged), field.pos));
+        }
+        Ok(SelectionSet { items })
+    }
+
+    fn gather(
+        &mut self,
+        object: &Name,
+        set: &'a SelectionSet,
+        collected: &mut Collected<'a>,
+        visited: &mut HashSet<&'a Name>,
+    ) -> Result<(), Unprepared> {
+        for item in &set.items {
+            self.budget = self.budget.checked_sub(1).ok_or(Unprepared::TooComplex)?;
+            if self.is_skipped(&item.node) {
+                continue;
+            }
+            match &item.node {
+                Selection::Field(field) => {
+                    let key = field.node.response_key().node.clone();
+                    collected.entry(key).or_insert_with(|| (field, Vec::new())).1.push(&field.node.selection_set.node);
+                }
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    if let Some(fragment) = self.fragments.get(name)
+                        && visited.insert(name)
+                        && self.applies(object, &fragment.node.type_condition.node.on.node)
+                    {
+                        self.gather(object, &fragment.node.selection_set.node, collected, visited)?;
+                    }
+                }
+                Selection::InlineFragment(fragment) => {
+                    let condition = fragment.node.type_condition.as_ref().map(|condition| &condition.node.on.node);
+                    if condition.is_none_or(|condition| self.applies(object, condition)) {
+                        self.gather(object, &fragment.node.selection_set.node, collected, visited)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn applies(&self, object: &Name, condition: &Name) -> bool {
+        !self.types.fields.contains_key(object) || self.types.matches(object, condition)
+    }
+
+    /// Whether any fragment among the selections is on another type than the one they stand on.
+    fn narrows(
+        &mut self,
+        on: &Name,
+        sets: &[&'a SelectionSet],
+        visited: &mut HashSet<&'a Name>,
+    ) -> Result<bool, Unprepared> {
+        for item in sets.iter().flat_map(|set| &set.items) {
+            self.budget = self.budget.checked_sub(1).ok_or(Unprepared::TooComplex)?;
+            let (condition, set) = match &item.node {
+                Selection::Field(_) => continue,
+                Selection::InlineFragment(fragment) => (
+                    fragment.node.type_condition.as_ref().map(|condition| &condition.node.on.node),
+                    &fragment.node.selection_set.node,
+                ),
+                Selection::FragmentSpread(spread) => {
+                    let name = &spread.node.fragment_name.node;
+                    let Some(fragment) = self.fragments.get(name).filter(|_| visited.insert(name)) else { continue };
+                    (Some(&fragment.node.type_condition.node.on.node), &fragment.node.selection_set.node)
+                }
+            };
+            if condition.is_some_and(|condition| condition != on) || self.narrows(on, &[set], visited)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_skipped(&self, selection: &Selection) -> bool {
+        selection.directives().iter().any(|directive| {
+            let condition = directive.node.get_argument("if").is_some_and(|value| self.is_true(&value.node));
+            match directive.node.name.node.as_str() {
+                "skip" => condition,
+                "include" => !condition,
+                _ => false,
+            }
+        })
+    }
+
+    fn is_true(&self, value: &Value) -> bool {
+        match value {
+            Value::Boolean(value) => *value,
+            Value::Variable(name) => match self.variables.get(name) {
+                Some(async_graphql::Value::Boolean(value)) => *value,
+                Some(_) => false,
+                None => self.defaults.get(name).copied().unwrap_or(false),
+            },
+            _ => false,
+        }
+    }
+}
+
+fn is_condition(directive: &Name) -> bool {
+    directive == "skip" || directive == "include"
+}
+
+fn unplaced<T>(node: T) -> Positioned<T> {
+    Positioned::new(node, async_graphql::Pos::default())
+}

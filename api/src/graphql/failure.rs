@@ -1,0 +1,84 @@
+//! Top-level errors: what a client is told of them, and what stays in the log.
+//!
+//! Resolvers pass errors up as they are; here, at the edge, each gets its code, and what the client cannot mend is masked.
+
+use std::sync::Arc;
+
+use async_graphql::{Error as GraphqlError, ErrorExtensions, Response, ServerError, Value};
+
+use crate::{error::Error, paging::BadPage};
+
+/// A top-level error with a code of its own.
+pub fn coded(code: &'static str, message: impl Into<String>) -> GraphqlError {
+    GraphqlError::new(message.into()).extend_with(|_, extensions| extensions.set("code", code))
+}
+
+/// A bad argument of a query; says what is allowed.
+pub fn bad_input(message: impl Into<String>) -> GraphqlError {
+    coded("BAD_USER_INPUT", message)
+}
+
+/// What an error is to the client.
+enum Told {
+    /// It has a code and a message for the client.
+    AsItIs,
+    /// The client's own mistake, which the library found.
+    Mistake(&'static str),
+    /// The database cannot be reached.
+    Busy,
+    /// Anything else.
+    Masked,
+}
+
+fn told(error: &ServerError, mistake: &'static str) -> Told {
+    let failed = |error: &Error| {
+        tracing::error!("{error}");
+        if error.is_busy() { Told::Busy } else { Told::Masked }
+    };
+    if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
+        Told::AsItIs
+    } else if error.source::<BadPage>().is_some() {
+        Told::Mistake("BAD_USER_INPUT")
+    } else if let Some(error) = error.source::<Error>() {
+        failed(error)
+    } else if let Some(error) = error.source::<Arc<Error>>() {
+        failed(error)
+    } else if let Some(error) = error.source::<sea_orm::DbErr>() {
+        failed(&Error::from(error.clone()))
+    } else if error.source.is_some() {
+        tracing::error!("{}", error.message);
+        Told::Masked
+    } else {
+        Told::Mistake(mistake)
+    }
+}
+
+/// Gives every error its code and the request's id, and masks what the client cannot mend.
+///
+/// `mistake` is the code of what the library itself found wrong. Answers whether the database was the trouble.
+pub fn finish(response: &mut Response, request_id: &str, mistake: &'static str) -> bool {
+    let mut busy = false;
+    for error in &mut response.errors {
+        let (code, message) = match told(error, mistake) {
+            Told::AsItIs => (None, None),
+            Told::Mistake(code) => (Some(code), None),
+            Told::Busy => {
+                busy = true;
+                (Some("DATABASE_BUSY"), Some("The database is busy or cannot be reached; try again in a moment."))
+            }
+            Told::Masked => (
+                Some("INTERNAL_SERVER_ERROR"),
+                Some("Something went wrong on the server; its log has the details under this request id."),
+            ),
+        };
+        if let Some(message) = message {
+            message.clone_into(&mut error.message);
+        }
+        let extensions = error.extensions.get_or_insert_default();
+        if let Some(code) = code {
+            extensions.set("code", code);
+        }
+        extensions.set("requestId", Value::from(request_id));
+    }
+    busy
+}

@@ -1,0 +1,198 @@
+//! Loaders: what many objects of a page need is read in one statement.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_graphql::dataloader::{DataLoader, Loader};
+use entity::{artifact, company, job, organization, row_error, stored::Kind, user};
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder, prelude::Uuid};
+
+use crate::{
+    app::App,
+    auth::Viewer,
+    database::{any_of, with_ids},
+    error::Error,
+    jobs::row_errors,
+    paging::{BadPage, Page, Slice},
+    predictions::list::{self, Prediction},
+};
+
+/// Reads for one request, as its viewer.
+pub struct Reader {
+    app: App,
+    viewer: Viewer,
+}
+
+/// The loaders of one request.
+pub type Loaders = Arc<DataLoader<Reader>>;
+
+/// Makes the loaders of a request.
+pub fn loaders(app: App, viewer: Viewer) -> Loaders {
+    Arc::new(DataLoader::new(Reader { app, viewer }, tokio::spawn))
+}
+
+/// Errors are shared by all who waited for the same statement.
+type Shared = Arc<Error>;
+
+/// Rows of a table by id.
+macro_rules! by_id {
+    ($key:ident, $table:ident, $visible:expr, $doc:literal) => {
+        #[doc = $doc]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct $key(pub Uuid);
+
+        impl Loader<$key> for Reader {
+            type Value = $table::Model;
+            type Error = Shared;
+
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $table::Model>, Shared> {
+                let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+                let visible: fn(&Viewer) -> sea_orm::Condition = $visible;
+                let query = with_ids($table::Entity::find(), $table::Column::Id, &ids, self.app.db.backend());
+                let rows = query.filter(visible(&self.viewer)).all(self.app.db.reader()).await;
+                Ok(rows.map_err(shared)?.into_iter().map(|row| ($key(row.id), row)).collect())
+            }
+        }
+    };
+}
+
+// Companies, users and organizations are reached through rows that the viewer sees.
+by_id!(CompanyId, company, |_| sea_orm::Condition::all(), "A company.");
+by_id!(UserId, user, |_| sea_orm::Condition::all(), "A user.");
+by_id!(OrganizationId, organization, |_| sea_orm::Condition::all(), "An organization.");
+by_id!(JobId, job, Viewer::sees_job, "A job, if the viewer sees it.");
+
+fn shared(error: impl Into<Error>) -> Shared {
+    Arc::new(error.into())
+}
+
+/// A page of the predictions of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct JobPredictions {
+    /// The job.
+    pub job: Uuid,
+    /// Its kind.
+    pub kind: Kind,
+    /// The page.
+    pub page: Page,
+}
+
+impl Loader<JobPredictions> for Reader {
+    type Value = Result<Slice<Prediction>, BadPage>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[JobPredictions]) -> Result<HashMap<JobPredictions, Self::Value>, Shared> {
+        let mut loaded = HashMap::new();
+        for ((kind, page), jobs) in grouped(keys, |key| ((key.kind, key.page.clone()), key.job)) {
+            let found = list::of_jobs(self.app.db.reader(), &self.viewer, kind, &jobs, &page).await.map_err(shared)?;
+            spread(&mut loaded, jobs, found, |job| JobPredictions { job, kind, page: page.clone() });
+        }
+        Ok(loaded)
+    }
+}
+
+/// How many predictions a job has.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct JobPredictionCount {
+    /// The job.
+    pub job: Uuid,
+    /// Its kind.
+    pub kind: Kind,
+}
+
+impl Loader<JobPredictionCount> for Reader {
+    type Value = u64;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[JobPredictionCount]) -> Result<HashMap<JobPredictionCount, u64>, Shared> {
+        let mut loaded = HashMap::new();
+        for (kind, jobs) in grouped(keys, |key| (key.kind, key.job)) {
+            let counts = list::counts_of_jobs(self.app.db.reader(), kind, &jobs).await.map_err(shared)?;
+            loaded.extend(counts.into_iter().map(|(job, count)| (JobPredictionCount { job, kind }, count)));
+        }
+        Ok(loaded)
+    }
+}
+
+/// A page of the row errors of a job.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct JobRowErrors {
+    /// The job.
+    pub job: Uuid,
+    /// The page.
+    pub page: Page,
+}
+
+impl Loader<JobRowErrors> for Reader {
+    type Value = Result<Slice<row_error::Model>, BadPage>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[JobRowErrors]) -> Result<HashMap<JobRowErrors, Self::Value>, Shared> {
+        let mut loaded = HashMap::new();
+        for (page, jobs) in grouped(keys, |key| (key.page.clone(), key.job)) {
+            let found = row_errors::of_jobs(self.app.db.reader(), &jobs, &page).await.map_err(shared)?;
+            spread(&mut loaded, jobs, found, |job| JobRowErrors { job, page: page.clone() });
+        }
+        Ok(loaded)
+    }
+}
+
+/// How many row errors a job has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JobRowErrorCount(pub Uuid);
+
+impl Loader<JobRowErrorCount> for Reader {
+    type Value = u64;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[JobRowErrorCount]) -> Result<HashMap<JobRowErrorCount, u64>, Shared> {
+        let jobs: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let counts = row_errors::counts_of_jobs(self.app.db.reader(), &jobs).await.map_err(shared)?;
+        Ok(counts.into_iter().map(|(job, count)| (JobRowErrorCount(job), count)).collect())
+    }
+}
+
+/// The files of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JobArtifacts(pub Uuid);
+
+impl Loader<JobArtifacts> for Reader {
+    type Value = Vec<artifact::Model>;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[JobArtifacts]) -> Result<HashMap<JobArtifacts, Vec<artifact::Model>>, Shared> {
+        let jobs: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let rows = artifact::Entity::find()
+            .filter(any_of(artifact::Column::JobId, jobs, self.app.db.backend()))
+            .order_by_asc(artifact::Column::Id)
+            .all(self.app.db.reader())
+            .await
+            .map_err(shared)?;
+        let mut loaded: HashMap<JobArtifacts, Vec<artifact::Model>> = HashMap::new();
+        for row in rows {
+            loaded.entry(JobArtifacts(row.job_id)).or_default().push(row);
+        }
+        Ok(loaded)
+    }
+}
+
+/// Keys that one statement can serve, with their jobs.
+fn grouped<K, G: std::hash::Hash + Eq>(keys: &[K], split: impl Fn(&K) -> (G, Uuid)) -> HashMap<G, Vec<Uuid>> {
+    let mut groups: HashMap<G, Vec<Uuid>> = HashMap::new();
+    for (group, job) in keys.iter().map(split) {
+        groups.entry(group).or_default().push(job);
+    }
+    groups
+}
+
+/// Gives each job of a group its page, or the group's refusal.
+fn spread<K: std::hash::Hash + Eq, T>(
+    loaded: &mut HashMap<K, Result<Slice<T>, BadPage>>,
+    jobs: Vec<Uuid>,
+    found: Result<HashMap<Uuid, Slice<T>>, BadPage>,
+    key: impl Fn(Uuid) -> K,
+) {
+    match found {
+        Ok(slices) => loaded.extend(slices.into_iter().map(|(job, slice)| (key(job), Ok(slice)))),
+        Err(bad) => loaded.extend(jobs.into_iter().map(|job| (key(job), Err(bad.clone())))),
+    }
+}

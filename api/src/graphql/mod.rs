@@ -1,0 +1,99 @@
+//! The GraphQL contract: thin types and resolvers over the rooms.
+
+mod connection;
+pub mod document;
+pub mod failure;
+pub mod loaders;
+mod model;
+mod mutation;
+mod query;
+mod scalars;
+
+use async_graphql::{
+    EmptySubscription, SDLExportOptions, Schema as GraphqlSchema, SchemaBuilder, ValidationMode,
+    extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute},
+};
+pub use mutation::Files;
+pub use scalars::UPLOAD_MARK;
+
+use self::{model::Prediction, mutation::Mutation, query::Query};
+use crate::app::App;
+
+type Schema = GraphqlSchema<Query, Mutation, EmptySubscription>;
+
+/// How deep fields may stand in each other; the introspection query of GraphiQL needs 15.
+pub const DEEPEST: usize = 15;
+
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
+    Schema::build(Query, Mutation, EmptySubscription)
+        .register_output_type::<Prediction>()
+        .register_output_type::<model::Node>()
+        .limit_recursive_depth(100)
+}
+
+/// The contract as a document.
+pub fn sdl() -> String {
+    builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by())
+}
+
+/// Checks documents and executes them.
+#[derive(Clone)]
+pub struct Executor {
+    checking: Schema,
+    executing: Schema,
+    types: std::sync::Arc<document::Types>,
+}
+
+impl std::fmt::Debug for Executor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Executor")
+    }
+}
+
+impl Executor {
+    /// For an app.
+    pub fn new(app: App) -> Self {
+        Self {
+            checking: builder().extension(StopBeforeExecution).finish(),
+            // What is executed was checked before, in the form in which the client sent it.
+            executing: builder().validation_mode(ValidationMode::Fast).data(app).finish(),
+            types: std::sync::Arc::new(document::Types::new(&sdl())),
+        }
+    }
+
+    /// What the schema says of types, for preparing documents.
+    pub fn types(&self) -> &document::Types {
+        &self.types
+    }
+
+    /// Whether a request is valid: executes nothing, and answers with errors or without.
+    pub async fn check(&self, request: async_graphql::Request) -> async_graphql::Response {
+        self.checking.execute(request).await
+    }
+
+    /// Executes a request that was checked and prepared.
+    pub async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
+        self.executing.execute(request).await
+    }
+}
+
+/// Ends a request after its validation.
+struct StopBeforeExecution;
+
+impl ExtensionFactory for StopBeforeExecution {
+    fn create(&self) -> std::sync::Arc<dyn Extension> {
+        std::sync::Arc::new(Self)
+    }
+}
+
+#[async_graphql::async_trait::async_trait]
+impl Extension for StopBeforeExecution {
+    async fn execute(
+        &self,
+        _ctx: &ExtensionContext<'_>,
+        _operation_name: Option<&str>,
+        _next: NextExecute<'_>,
+    ) -> async_graphql::Response {
+        async_graphql::Response::new(async_graphql::Value::Null)
+    }
+}

@@ -1,0 +1,170 @@
+//! The enums of the contract.
+
+use async_graphql::Enum;
+use entity::stored;
+
+use crate::{auth, error, jobs};
+
+/// Which of the two kinds of prediction.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::Kind")]
+pub enum PredictionKind {
+    /// For a reporting year.
+    Annual,
+    /// For a reporting quarter.
+    Quarterly,
+}
+
+/// The state of a job.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "jobs::status::JobStatus")]
+pub enum JobStatus {
+    /// Waits for a worker.
+    Pending,
+    /// A worker is at it.
+    Running,
+    /// Asked to stop, and not yet stopped.
+    Cancelling,
+    /// Done.
+    Completed,
+    /// Its file could not be read, or no row could be stored.
+    Failed,
+    /// Stopped.
+    Cancelled,
+}
+
+/// Which program made a job.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum JobOrigin {
+    /// Joblink.
+    Joblink,
+    /// The program of the existing installation.
+    Adopted,
+}
+
+/// How the link from a prediction to its job is known.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::LinkSource")]
+pub enum LinkSource {
+    /// The job wrote the prediction and the link together.
+    Upload,
+    /// The operator's own list named the job.
+    Manifest,
+    /// The job's input file lists the row.
+    SourceFile,
+    /// Exactly one job was at work at the time.
+    TimeWindow,
+    /// The job was deleted and the prediction kept.
+    Released,
+}
+
+/// How likely a default is, in four steps of the probability.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::RiskLevel")]
+pub enum RiskLevel {
+    /// Below 2 %.
+    Low,
+    /// From 2 %.
+    Medium,
+    /// From 5 %.
+    High,
+    /// Above 15 %.
+    Critical,
+}
+
+/// What a caller may do.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "auth::Role")]
+pub enum Role {
+    /// Sees the organization's jobs and receipts; changes their own.
+    Member,
+    /// Changes all of the organization's.
+    OrgAdmin,
+    /// Sees and changes everything, personal spaces too.
+    Operator,
+}
+
+/// The direction of an order.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum OrderDirection {
+    /// From the smallest to the largest.
+    Asc,
+    /// From the largest to the smallest.
+    Desc,
+}
+
+/// By what a list of jobs is ordered.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "jobs::list::OrderField")]
+pub enum JobOrderField {
+    /// When the job was created.
+    CreatedAt,
+    /// When the job ended; jobs that have not ended count as the latest.
+    FinishedAt,
+    /// The name of the file.
+    FileName,
+    /// The state, in the alphabetical order of its name in the database.
+    Status,
+}
+
+/// What a file of a job is.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::ArtifactKind")]
+pub enum ArtifactKind {
+    /// The uploaded file.
+    Input,
+    /// What happened, readable.
+    Log,
+    /// Each row with its prediction or its error.
+    Results,
+}
+
+/// Why a row of a file was not stored.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::RowErrorCode")]
+pub enum RowErrorCode {
+    /// The company already has a prediction for that period.
+    Duplicate,
+    /// A required cell is empty.
+    MissingValue,
+    /// A cell holds something of the wrong type.
+    InvalidValue,
+    /// A number is larger than its column can hold.
+    OutOfRange,
+    /// The line is not a row of this table.
+    Malformed,
+}
+
+/// What set a deletion off.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::DeletionTrigger")]
+pub enum DeletionTrigger {
+    /// A caller asked for it.
+    Request,
+    /// The retention policy asked for it.
+    Retention,
+}
+
+/// Why something expected was refused.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "error::ErrorCode")]
+pub enum ErrorCode {
+    /// No such job, or not the caller's to see.
+    JobNotFound,
+    /// The job was deleted before; the receipt says when and by whom.
+    JobAlreadyDeleted,
+    /// The job is pending or running.
+    JobInProgress,
+    /// The job is in another state than this needs.
+    InvalidState,
+    /// The number of linked predictions is not the expected one.
+    PreviewStale,
+    /// An argument is wrong; `field` says which.
+    ValidationFailed,
+    /// The file cannot be used; the message names line and column.
+    InvalidFile,
+    /// The caller's role is too low.
+    Forbidden,
+    /// No such thing, or not the caller's to see.
+    NotFound,
+}

@@ -1,0 +1,256 @@
+//! Jobs, their row errors and their files.
+
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use entity::{artifact, job, row_error, stored};
+
+use super::{
+    enums::{ArtifactKind, JobOrigin, JobStatus, PredictionKind, RowErrorCode},
+    prediction::{self, Prediction},
+    viewer::{Organization, User},
+};
+use crate::{
+    app::App,
+    audit::Caller,
+    deletion::execute,
+    graphql::{
+        connection::Connection,
+        loaders::{
+            JobArtifacts, JobPredictionCount, JobPredictions, JobRowErrorCount, JobRowErrors, Loaders, OrganizationId,
+        },
+        scalars::{ByteCount, DateTime},
+    },
+    jobs::{row_errors, status},
+    paging::Page,
+};
+
+/// One bulk upload: a file, its progress, and the predictions it made.
+#[derive(Clone)]
+pub struct Job(pub job::Model);
+
+/// One bulk upload: a file, its progress, and the predictions it made.
+#[Object]
+impl Job {
+    /// UUID.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// Which kind of predictions it makes.
+    async fn kind(&self) -> PredictionKind {
+        status::kind(&self.0).into()
+    }
+
+    /// Its state.
+    async fn status(&self) -> JobStatus {
+        status::JobStatus::of(&self.0).into()
+    }
+
+    /// Which program made it.
+    async fn origin(&self) -> JobOrigin {
+        if status::is_own(&self.0) { JobOrigin::Joblink } else { JobOrigin::Adopted }
+    }
+
+    /// The file's name as it was sent.
+    async fn file_name(&self) -> &str {
+        &self.0.original_filename
+    }
+
+    /// The file's size in bytes.
+    async fn file_size(&self) -> Option<ByteCount> {
+        self.0.file_size.map(|size| ByteCount(size.into()))
+    }
+
+    /// How far it is.
+    async fn progress(&self) -> JobProgress {
+        JobProgress {
+            total: self.0.total_rows,
+            processed: self.0.processed_rows.unwrap_or_default(),
+            succeeded: self.0.successful_rows.unwrap_or_default(),
+            failed: self.0.failed_rows.unwrap_or_default(),
+        }
+    }
+
+    /// Why it failed, in one sentence.
+    async fn error_message(&self) -> Option<&str> {
+        self.0.error_message.as_deref()
+    }
+
+    /// The rows of the file that were not stored, in the order of the file.
+    async fn row_errors(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<RowError>> {
+        let page = Page::new(first, after.as_deref(), last, before.as_deref(), row_errors::ORDER)?;
+        let job = self.0.id;
+        let loaders = ctx.data::<Loaders>()?.clone();
+        let slice =
+            loaders.load_one(JobRowErrors { job, page }).await?.unwrap_or_else(|| Ok(crate::paging::Slice::empty()))?;
+        Ok(Connection::new(slice, RowError::from, move || {
+            let loaders = loaders.clone();
+            Box::pin(async move { Ok(loaders.load_one(JobRowErrorCount(job)).await?.unwrap_or_default()) })
+        }))
+    }
+
+    /// The predictions linked to it, in the order of their ids: for a job of Joblink the order of the file.
+    async fn predictions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Result<Connection<Prediction>> {
+        let page = Page::new(first, after.as_deref(), last, before.as_deref(), "id")?;
+        let (job, kind) = (self.0.id, status::kind(&self.0));
+        let loaders = ctx.data::<Loaders>()?.clone();
+        let slice = loaders
+            .load_one(JobPredictions { job, kind, page })
+            .await?
+            .unwrap_or_else(|| Ok(crate::paging::Slice::empty()))?;
+        Ok(Connection::new(slice, Prediction::from, move || {
+            let loaders = loaders.clone();
+            Box::pin(async move { Ok(loaders.load_one(JobPredictionCount { job, kind }).await?.unwrap_or_default()) })
+        }))
+    }
+
+    /// Its files.
+    async fn artifacts(&self, ctx: &Context<'_>) -> Result<Vec<Artifact>> {
+        let found = ctx.data::<Loaders>()?.load_one(JobArtifacts(self.0.id)).await?;
+        Ok(found.unwrap_or_default().into_iter().map(Artifact).collect())
+    }
+
+    /// Who sent the file.
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        prediction::user(ctx, Some(self.0.user_id)).await.transpose()
+    }
+
+    /// Whose it is; null = the personal space of its creator.
+    async fn organization(&self, ctx: &Context<'_>) -> Option<Result<Organization>> {
+        let find = async |id| -> Result<Option<Organization>> {
+            Ok(ctx.data::<Loaders>()?.load_one(OrganizationId(id)).await?.map(Organization))
+        };
+        find(self.0.organization_id?).await.transpose()
+    }
+
+    /// What the viewer may do with it now.
+    async fn can(&self, ctx: &Context<'_>) -> Result<JobActions> {
+        let caller = ctx.data::<Caller>()?;
+        let active = !status::JobStatus::of(&self.0).is_terminal();
+        Ok(JobActions {
+            delete: execute::guard(caller, &self.0, false).is_none(),
+            force_delete: active && execute::guard(caller, &self.0, true).is_none(),
+        })
+    }
+
+    /// When it was created.
+    async fn created_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        status::created_at(ctx.data::<App>().ok()?, &self.0).map(Into::into)
+    }
+
+    /// When a worker first took it.
+    async fn started_at(&self) -> Option<DateTime> {
+        self.0.started_at.map(Into::into)
+    }
+
+    /// When it ended.
+    async fn finished_at(&self) -> Option<DateTime> {
+        self.0.completed_at.map(Into::into)
+    }
+}
+
+/// How far a job is, in rows of its file.
+#[derive(SimpleObject)]
+pub struct JobProgress {
+    /// In the file; null where an older program did not count them.
+    total: Option<i32>,
+    /// Read so far, good and bad.
+    processed: i32,
+    /// Stored as predictions.
+    succeeded: i32,
+    /// Recorded as row errors.
+    failed: i32,
+}
+
+/// What the viewer may do with a job now.
+#[derive(SimpleObject)]
+pub struct JobActions {
+    /// Delete it.
+    delete: bool,
+    /// Delete it although it is active, with `force`.
+    force_delete: bool,
+}
+
+/// A row of a file that was not stored.
+pub struct RowError(row_error::Model);
+
+impl From<row_error::Model> for RowError {
+    fn from(row: row_error::Model) -> Self {
+        Self(row)
+    }
+}
+
+/// A row of a file that was not stored.
+#[Object]
+impl RowError {
+    /// The line at which the row begins; the header is line 1.
+    async fn line(&self) -> i32 {
+        self.0.line
+    }
+
+    /// The column at fault, where there is one.
+    async fn column(&self) -> Option<&str> {
+        self.0.column_name.as_deref()
+    }
+
+    /// Which kind of fault.
+    async fn code(&self) -> RowErrorCode {
+        stored::RowErrorCode::from_stored(&self.0.code).map_or(RowErrorCode::Malformed, Into::into)
+    }
+
+    /// One sentence.
+    async fn message(&self) -> &str {
+        &self.0.message
+    }
+}
+
+/// A file of a job.
+#[derive(Clone)]
+pub struct Artifact(pub artifact::Model);
+
+/// A file of a job.
+#[Object]
+impl Artifact {
+    /// UUID.
+    pub async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// What it is.
+    async fn kind(&self) -> ArtifactKind {
+        stored::ArtifactKind::from_stored(&self.0.kind).map_or(ArtifactKind::Results, Into::into)
+    }
+
+    /// The name a download gets.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Bytes.
+    async fn size(&self) -> ByteCount {
+        ByteCount(self.0.size)
+    }
+
+    /// SHA-256 of its bytes, hexadecimal.
+    async fn sha256(&self) -> Option<&str> {
+        self.0.sha256.as_deref()
+    }
+
+    /// When it was registered.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+}

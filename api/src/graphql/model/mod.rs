@@ -1,0 +1,21 @@
+//! The types of the contract, one file a subject. Doc comments are the contract's descriptions.
+
+mod company;
+mod deletion;
+mod enums;
+mod job;
+pub mod node;
+mod prediction;
+mod refusal;
+mod viewer;
+
+pub use company::Company;
+pub use deletion::{DeletionPreview, DeletionReceipt, JobRefusal, Refused};
+pub use enums::{
+    DeletionTrigger, JobOrderField, JobOrigin, JobStatus, LinkSource, OrderDirection, PredictionKind, RiskLevel,
+};
+pub use job::Job;
+pub use node::Node;
+pub use prediction::{AnnualPrediction, Prediction, QuarterlyPrediction};
+pub use refusal::UserError;
+pub use viewer::Viewer;

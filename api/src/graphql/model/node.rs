@@ -1,0 +1,84 @@
+//! Anything that has an id.
+
+use std::collections::HashMap;
+
+use async_graphql::{ID, Interface, Result};
+use entity::{annual_prediction, artifact, company, deletion_receipt, job, organization, quarterly_prediction, user};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, prelude::Uuid};
+
+use super::{
+    company::Company,
+    deletion::DeletionReceipt,
+    job::{Artifact, Job},
+    prediction::{AnnualPrediction, QuarterlyPrediction},
+    viewer::{Organization, User},
+};
+use crate::{
+    app::App,
+    auth::{Role, Viewer},
+    database::with_ids,
+    deletion::receipt,
+};
+
+/// Anything that has an id, which is unique across all types.
+#[derive(Interface, Clone)]
+#[graphql(field(name = "id", ty = "ID", desc = "UUID."))]
+pub enum Node {
+    /// A job.
+    Job(Job),
+    /// An annual prediction.
+    AnnualPrediction(AnnualPrediction),
+    /// A quarterly prediction.
+    QuarterlyPrediction(QuarterlyPrediction),
+    /// A company.
+    Company(Company),
+    /// A receipt.
+    DeletionReceipt(DeletionReceipt),
+    /// A file.
+    Artifact(Artifact),
+    /// A user.
+    User(User),
+    /// An organization.
+    Organization(Organization),
+}
+
+/// The nodes with these ids, of those that the viewer sees; one statement a table.
+pub async fn find(app: &App, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uuid, Node>> {
+    let (db, backend) = (app.db.reader(), app.db.backend());
+    let mut nodes = HashMap::new();
+    macro_rules! add {
+        ($table:ident, $visible:expr, $node:expr) => {
+            let rows =
+                with_ids($table::Entity::find(), $table::Column::Id, ids, backend).filter($visible).all(db).await?;
+            nodes.extend(rows.into_iter().map(|row| (row.id, $node(row))));
+        };
+    }
+    macro_rules! owned {
+        ($table:ident) => {
+            viewer.sees($table::Column::OrganizationId, $table::Column::CreatedBy)
+        };
+    }
+    add!(job, viewer.sees_job(), |row| Node::Job(Job(row)));
+    add!(annual_prediction, owned!(annual_prediction), |row| Node::AnnualPrediction(AnnualPrediction(row)));
+    add!(quarterly_prediction, owned!(quarterly_prediction), |row| Node::QuarterlyPrediction(QuarterlyPrediction(row)));
+    add!(company, owned!(company), |row| Node::Company(Company(row)));
+    add!(artifact, artifacts_of_visible_jobs(viewer), |row| Node::Artifact(Artifact(row)));
+    add!(user, viewer.sees_user(), |row: user::Model| Node::User(row.into()));
+    add!(organization, sees_organization(viewer), |row| Node::Organization(Organization(row)));
+    let receipts = receipt::find_many(db, viewer, deletion_receipt::Column::Id, ids).await?;
+    nodes.extend(receipts.into_iter().map(|receipt| (receipt.row.id, Node::DeletionReceipt(DeletionReceipt(receipt)))));
+    Ok(nodes)
+}
+
+fn artifacts_of_visible_jobs(viewer: &Viewer) -> Condition {
+    let jobs = job::Entity::find().select_only().column(job::Column::Id).filter(viewer.sees_job()).into_query();
+    Condition::all().add(artifact::Column::JobId.in_subquery(jobs))
+}
+
+fn sees_organization(viewer: &Viewer) -> Condition {
+    match (viewer.role, viewer.organization_id()) {
+        (Role::Operator, _) => Condition::all(),
+        (_, Some(id)) => organization::Column::Id.eq(id).into(),
+        (_, None) => organization::Column::Id.is_null().into(),
+    }
+}

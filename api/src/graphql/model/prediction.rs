@@ -1,0 +1,250 @@
+//! Predictions of both kinds.
+
+use async_graphql::{Context, ID, Interface, Object, Result};
+use entity::{annual_prediction, quarterly_prediction, stored};
+use sea_orm::prelude::Uuid;
+
+use super::{
+    company::Company,
+    enums::{LinkSource, RiskLevel},
+    job::Job,
+    viewer::User,
+};
+use crate::{
+    app::App,
+    graphql::{
+        loaders::{CompanyId, JobId, Loaders, UserId},
+        scalars::{DateTime, Decimal},
+    },
+    jobs::status,
+    predictions::list,
+};
+
+/// A scored row: the probability that a company defaults, for a reporting period.
+#[derive(Interface, Clone)]
+#[graphql(
+    field(name = "id", ty = "ID", desc = "UUID."),
+    field(name = "company", ty = "Result<Company>", desc = "The company that was scored."),
+    field(name = "reporting_year", ty = "&str", desc = "Four digits."),
+    field(
+        name = "reporting_quarter",
+        ty = "Option<&str>",
+        desc = "`Q1` to `Q4`; null where an annual file gave none."
+    ),
+    field(name = "probability", ty = "Option<Decimal>", desc = "Probability of default, 0 to 1, four decimals."),
+    field(
+        name = "risk_level",
+        ty = "Option<RiskLevel>",
+        desc = "By the probability before rounding; null for a level that this version does not know."
+    ),
+    field(name = "confidence", ty = "Option<Decimal>", desc = "0.5 to 1, four decimals."),
+    field(
+        name = "job",
+        ty = "Option<Result<Job>>",
+        desc = "The job that made it; null = unknown, made by hand, or released."
+    ),
+    field(
+        name = "link_source",
+        ty = "Option<LinkSource>",
+        desc = "How the link to the job is known; null = undecided or made by hand."
+    ),
+    field(name = "created_by", ty = "Option<Result<User>>", desc = "Who made it, or whose job."),
+    field(name = "predicted_at", ty = "Option<DateTime>", desc = "When it was computed."),
+    field(name = "created_at", ty = "Option<DateTime>", desc = "When it was stored.")
+)]
+pub enum Prediction {
+    /// For a year.
+    Annual(AnnualPrediction),
+    /// For a quarter.
+    Quarterly(QuarterlyPrediction),
+}
+
+impl From<list::Prediction> for Prediction {
+    fn from(prediction: list::Prediction) -> Self {
+        match prediction {
+            list::Prediction::Annual(row) => Self::Annual(AnnualPrediction(*row)),
+            list::Prediction::Quarterly(row) => Self::Quarterly(QuarterlyPrediction(*row)),
+        }
+    }
+}
+
+/// A prediction for a reporting year.
+#[derive(Clone)]
+pub struct AnnualPrediction(pub annual_prediction::Model);
+
+/// A prediction for a reporting quarter.
+#[derive(Clone)]
+pub struct QuarterlyPrediction(pub quarterly_prediction::Model);
+
+/// An object type with the fields that both kinds share, and its own.
+macro_rules! prediction {
+    ($(#[$doc:meta])* $name:ident, $quarter:expr, $probability:expr, { $($own:tt)* }) => {
+        $(#[$doc])*
+        #[Object]
+        impl $name {
+            /// UUID.
+            pub async fn id(&self) -> ID {
+                self.0.id.into()
+            }
+
+            /// The company that was scored.
+            pub async fn company(&self, ctx: &Context<'_>) -> Result<Company> {
+                company(ctx, self.0.company_id).await
+            }
+
+            /// Four digits.
+            pub async fn reporting_year(&self) -> &str {
+                &self.0.reporting_year
+            }
+
+            /// `Q1` to `Q4`; null where an annual file gave none.
+            pub async fn reporting_quarter(&self) -> Option<&str> {
+                let quarter: fn(&Self) -> Option<&str> = $quarter;
+                quarter(self)
+            }
+
+            $($own)*
+
+            /// Probability of default, 0 to 1, four decimals.
+            pub async fn probability(&self) -> Option<Decimal> {
+                let probability: fn(&Self) -> Option<rust_decimal::Decimal> = $probability;
+                probability(self).map(Decimal)
+            }
+
+            /// By the probability before rounding; null for a level that this version does not know.
+            pub async fn risk_level(&self) -> Option<RiskLevel> {
+                stored::RiskLevel::from_stored(&self.0.risk_level).map(Into::into)
+            }
+
+            /// 0.5 to 1, four decimals.
+            pub async fn confidence(&self) -> Option<Decimal> {
+                Some(Decimal(self.0.confidence))
+            }
+
+            /// The job that made it; null = unknown, made by hand, or released.
+            pub async fn job(&self, ctx: &Context<'_>) -> Option<Result<Job>> {
+                job(ctx, self.0.job_id).await.transpose()
+            }
+
+            /// How the link to the job is known; null = undecided or made by hand.
+            pub async fn link_source(&self) -> Option<LinkSource> {
+                link_source(self.0.job_id, self.0.job_link.as_deref())
+            }
+
+            /// Who made it, or whose job.
+            pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+                user(ctx, self.0.created_by).await.transpose()
+            }
+
+            /// When it was computed.
+            pub async fn predicted_at(&self) -> Option<DateTime> {
+                self.0.predicted_at.map(Into::into)
+            }
+
+            /// When it was stored.
+            pub async fn created_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
+                stored_at(ctx, self.0.created_at?, self.0.job_link.as_deref())
+            }
+        }
+    };
+}
+
+prediction!(
+    /// A prediction for a reporting year.
+    AnnualPrediction,
+    |this| this.0.reporting_quarter.as_deref(),
+    |this| Some(this.0.probability),
+    {
+        /// Percent.
+        async fn long_term_debt_to_total_capital(&self) -> Option<Decimal> {
+            self.0.long_term_debt_to_total_capital.map(Decimal)
+        }
+
+        /// Times.
+        async fn total_debt_to_ebitda(&self) -> Option<Decimal> {
+            self.0.total_debt_to_ebitda.map(Decimal)
+        }
+
+        /// Percent.
+        async fn net_income_margin(&self) -> Option<Decimal> {
+            self.0.net_income_margin.map(Decimal)
+        }
+
+        /// Times.
+        async fn ebit_to_interest_expense(&self) -> Option<Decimal> {
+            self.0.ebit_to_interest_expense.map(Decimal)
+        }
+
+        /// Percent.
+        async fn return_on_assets(&self) -> Option<Decimal> {
+            self.0.return_on_assets.map(Decimal)
+        }
+    }
+);
+
+prediction!(
+    /// A prediction for a reporting quarter.
+    QuarterlyPrediction,
+    |this| Some(&this.0.reporting_quarter),
+    |this| this.0.ensemble_probability,
+    {
+        /// Times.
+        async fn total_debt_to_ebitda(&self) -> Option<Decimal> {
+            self.0.total_debt_to_ebitda.map(Decimal)
+        }
+
+        /// Percent.
+        async fn sga_margin(&self) -> Option<Decimal> {
+            self.0.sga_margin.map(Decimal)
+        }
+
+        /// Percent.
+        async fn long_term_debt_to_total_capital(&self) -> Option<Decimal> {
+            self.0.long_term_debt_to_total_capital.map(Decimal)
+        }
+
+        /// Percent.
+        async fn return_on_capital(&self) -> Option<Decimal> {
+            self.0.return_on_capital.map(Decimal)
+        }
+
+        /// By the logistic scorecard, 0 to 1, four decimals.
+        async fn logistic_probability(&self) -> Option<Decimal> {
+            self.0.logistic_probability.map(Decimal)
+        }
+
+        /// By a second model of the existing installation; null for what Joblink made.
+        async fn gbm_probability(&self) -> Option<Decimal> {
+            self.0.gbm_probability.map(Decimal)
+        }
+    }
+);
+
+async fn company(ctx: &Context<'_>, id: Uuid) -> Result<Company> {
+    let found = ctx.data::<Loaders>()?.load_one(CompanyId(id)).await?;
+    // The foreign key promises it, but the row may have gone between two statements.
+    found.map(Company).ok_or_else(|| sea_orm::DbErr::RecordNotFound(format!("company {id}")).into())
+}
+
+async fn job(ctx: &Context<'_>, id: Option<Uuid>) -> Result<Option<Job>> {
+    let Some(id) = id else { return Ok(None) };
+    Ok(ctx.data::<Loaders>()?.load_one(JobId(id)).await?.map(Job))
+}
+
+/// A user by id, through a row that the viewer sees.
+pub(super) async fn user(ctx: &Context<'_>, id: Option<Uuid>) -> Result<Option<User>> {
+    let Some(id) = id else { return Ok(None) };
+    Ok(ctx.data::<Loaders>()?.load_one(UserId(id)).await?.map(Into::into))
+}
+
+/// Without a job, a link of whatever source counts as released.
+fn link_source(job: Option<Uuid>, link: Option<&str>) -> Option<LinkSource> {
+    let source = stored::LinkSource::from_stored(link?)?;
+    Some(if job.is_none() { LinkSource::Released } else { source.into() })
+}
+
+/// What Joblink's own jobs wrote is in UTC; other rows are by the clock of an existing installation's database.
+fn stored_at(ctx: &Context<'_>, time: chrono::NaiveDateTime, link: Option<&str>) -> Option<DateTime> {
+    let own = link == Some(stored::LinkSource::Upload.as_stored());
+    if own { Some(time.into()) } else { status::adopted_time(ctx.data::<App>().ok()?, time).map(Into::into) }
+}

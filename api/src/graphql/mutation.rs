@@ -1,0 +1,291 @@
+//! What can be changed.
+//!
+//! Each change runs in a task of its own: a client that hangs up changes nothing about it.
+
+use std::{collections::HashMap, future::Future, sync::Arc};
+
+use async_graphql::{Context, ID, InputObject, Object, OneofObject, Result, SimpleObject};
+use sea_orm::prelude::Uuid;
+use tracing::Instrument;
+
+use super::{
+    model::{DeletionReceipt, Job, JobRefusal, PredictionKind, Refused, UserError},
+    query::{MOST_IDS, distinct},
+    scalars::Upload,
+};
+use crate::{
+    app::App,
+    audit::{self, Caller},
+    deletion::{
+        execute::{self, DeleteJob, Outcome},
+        predictions,
+    },
+    error::{Error, ErrorCode, Refusal},
+    jobs::create::{self, ReceivedFile},
+};
+
+/// The files of a request, in the order of its parts.
+#[derive(Clone, Debug, Default)]
+pub struct Files(pub Arc<Vec<ReceivedFile>>);
+
+/// Where a file comes from: exactly one of these.
+#[derive(OneofObject)]
+enum FileSource {
+    /// A part of this multipart request.
+    File(Upload),
+}
+
+/// A new job.
+#[derive(InputObject)]
+struct CreateJobInput {
+    /// Which kind of predictions the file is for.
+    kind: PredictionKind,
+    /// The file: CSV with a header.
+    source: FileSource,
+}
+
+/// What the caller was shown of a job.
+#[derive(InputObject)]
+struct JobExpectation {
+    /// The job.
+    id: ID,
+    /// How many linked predictions, of both kinds together.
+    predictions: i32,
+}
+
+/// The new job, or why there is none.
+#[derive(SimpleObject, Default)]
+struct CreateJobPayload {
+    /// The job, pending.
+    job: Option<Job>,
+    /// Why it was refused; nothing of the file is kept then.
+    user_errors: Vec<UserError>,
+}
+
+/// What became of the job.
+#[derive(SimpleObject, Default)]
+struct DeleteJobPayload {
+    /// Its id, if this call deleted it.
+    deleted_job_id: Option<ID>,
+    /// The receipt, of this deletion or of an earlier one.
+    receipt: Option<DeletionReceipt>,
+    /// The job as it stands, if it was refused and the viewer may see it.
+    job: Option<Job>,
+    /// Why it was refused.
+    user_errors: Vec<UserError>,
+}
+
+/// What became of the jobs.
+#[derive(SimpleObject, Default)]
+struct DeleteJobsPayload {
+    /// Those that this call deleted.
+    deleted_job_ids: Vec<ID>,
+    /// Their receipts.
+    receipts: Vec<DeletionReceipt>,
+    /// Those that stay, and why.
+    refused: Vec<JobRefusal>,
+    /// Why the call as a whole was refused.
+    user_errors: Vec<UserError>,
+}
+
+/// What became of the predictions.
+#[derive(SimpleObject, Default)]
+struct DeletePredictionsPayload {
+    /// Those that this call deleted.
+    deleted_ids: Vec<ID>,
+    /// Those that stay: `field` is the place in the list, like `["ids", "3"]`.
+    user_errors: Vec<UserError>,
+}
+
+/// The root of what can be changed.
+#[derive(Debug)]
+pub struct Mutation;
+
+/// What can be changed. Expected refusals are in `userErrors`.
+#[Object]
+impl Mutation {
+    /// Sends a file, from which a job makes predictions in the background.
+    async fn create_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The file and its kind.")] input: CreateJobInput,
+    ) -> Option<Result<CreateJobPayload>> {
+        let create = async || -> Result<CreateJobPayload> {
+            let (app, caller) = acting(ctx)?;
+            let FileSource::File(Upload(number)) = input.source;
+            let Some(file) = ctx.data::<Files>()?.0.get(number).cloned() else {
+                let refusal = Refusal::new(ErrorCode::ValidationFailed, "The request holds no such file.");
+                let errors = vec![refusal.at(&["input", "source", "file"]).into()];
+                return Ok(CreateJobPayload { user_errors: errors, ..CreateJobPayload::default() });
+            };
+            let kind = input.kind.into();
+            let created = detached(async move { create::create_job(&app, &caller, kind, &file).await }).await?;
+            Ok(match created {
+                Ok(job) => CreateJobPayload { job: Some(Job(job)), user_errors: Vec::new() },
+                Err(refusal) => CreateJobPayload { job: None, user_errors: vec![refusal.into()] },
+            })
+        };
+        Some(create().await)
+    }
+
+    /// Deletes a job, with or without the predictions linked to it, in one transaction.
+    async fn delete_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job.")] id: ID,
+        #[graphql(
+            desc = "Delete the linked predictions too; else they are kept and lose their link for good.",
+            default_with = "Some(false)"
+        )]
+        delete_predictions: Option<bool>,
+        #[graphql(desc = "Delete the job even while it is active; that cancels it.", default_with = "Some(false)")]
+        force: Option<bool>,
+        #[graphql(desc = "Why, for the receipt; at most 500 characters.")] reason: Option<String>,
+        #[graphql(
+            desc = "How many linked predictions, of both kinds together, the caller was shown: with another number now nothing is deleted."
+        )]
+        expected_predictions: Option<i32>,
+    ) -> Option<Result<DeleteJobPayload>> {
+        let wanted = DeleteJob {
+            delete_predictions: delete_predictions.unwrap_or(false),
+            force: force.unwrap_or(false),
+            reason,
+            expected_predictions,
+        };
+        let delete = async || -> Result<DeleteJobPayload> {
+            let (app, caller) = acting(ctx)?;
+            let Ok(id) = Uuid::try_parse(&id) else { return Ok(refused(execute::gone(None))) };
+            let outcome = detached(async move { execute::delete_job(&app, &caller, id, &wanted).await }).await?;
+            Ok(match outcome {
+                Outcome::Deleted(receipt) => DeleteJobPayload {
+                    deleted_job_id: Some(id.into()),
+                    receipt: Some(DeletionReceipt(receipt)),
+                    ..DeleteJobPayload::default()
+                },
+                Outcome::Refused(why) => refused(why),
+            })
+        };
+        Some(delete().await)
+    }
+
+    /// Deletes up to 100 jobs, each in a transaction of its own, and reports on each.
+    async fn delete_jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The jobs; an id given twice counts once.")] ids: Vec<ID>,
+        #[graphql(
+            desc = "Delete the linked predictions too; else they are kept and lose their links for good.",
+            default_with = "Some(false)"
+        )]
+        delete_predictions: Option<bool>,
+        #[graphql(desc = "Delete jobs even while they are active; that cancels them.", default_with = "Some(false)")]
+        force: Option<bool>,
+        #[graphql(desc = "Why, for the receipts; at most 500 characters.")] reason: Option<String>,
+        #[graphql(desc = "What the caller was shown: a job whose number is another one now is not deleted.")]
+        expected: Option<Vec<JobExpectation>>,
+    ) -> Option<Result<DeleteJobsPayload>> {
+        let delete = async || -> Result<DeleteJobsPayload> {
+            let (app, caller) = acting(ctx)?;
+            if let Some(refusal) = too_many(&ids) {
+                let caller = caller.clone();
+                audit_whole_call(&app, &caller, entity::stored::AuditAction::DeleteJob, &refusal).await?;
+                return Ok(DeleteJobsPayload { user_errors: vec![refusal.into()], ..DeleteJobsPayload::default() });
+            }
+            let (known, strangers) = distinct(&ids);
+            let expected: HashMap<Uuid, i32> = expected
+                .iter()
+                .flatten()
+                .filter_map(|expectation| Some((Uuid::try_parse(&expectation.id).ok()?, expectation.predictions)))
+                .collect();
+            let wanted = DeleteJob {
+                delete_predictions: delete_predictions.unwrap_or(false),
+                force: force.unwrap_or(false),
+                reason: reason.clone(),
+                expected_predictions: None,
+            };
+            let outcomes = detached(async move {
+                let mut outcomes = Vec::with_capacity(known.len());
+                for id in known {
+                    let expected_predictions = expected.get(&id).copied();
+                    let wanted = DeleteJob { expected_predictions, ..wanted.clone() };
+                    // One that fails says so and leaves the rest to go on.
+                    outcomes.push((id, execute::delete_job(&app, &caller, id, &wanted).await));
+                }
+                Ok(outcomes)
+            })
+            .await?;
+            let mut payload = DeleteJobsPayload::default();
+            for (id, outcome) in outcomes {
+                match outcome {
+                    Ok(Outcome::Deleted(receipt)) => {
+                        payload.deleted_job_ids.push(id.into());
+                        payload.receipts.push(DeletionReceipt(receipt));
+                    }
+                    Ok(Outcome::Refused(why)) => payload.refused.push(JobRefusal::new(id.into(), why)),
+                    Err(error) => {
+                        let error = async_graphql::Error::from(error).into_server_error(ctx.item.pos);
+                        ctx.add_error(ctx.set_error_path(error));
+                    }
+                }
+            }
+            payload.refused.extend(strangers.into_iter().map(|id| JobRefusal::new(id, execute::gone(None))));
+            Ok(payload)
+        };
+        Some(delete().await)
+    }
+
+    /// Deletes up to 100 single predictions, each for itself.
+    async fn delete_predictions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The predictions.")] ids: Vec<ID>,
+    ) -> Option<Result<DeletePredictionsPayload>> {
+        let delete = async || -> Result<DeletePredictionsPayload> {
+            let (app, caller) = acting(ctx)?;
+            if let Some(refusal) = too_many(&ids) {
+                audit_whole_call(&app, &caller, entity::stored::AuditAction::DeletePredictions, &refusal).await?;
+                return Ok(DeletePredictionsPayload { deleted_ids: Vec::new(), user_errors: vec![refusal.into()] });
+            }
+            let known: Vec<_> = ids.iter().map(|id| Uuid::try_parse(id).ok()).collect();
+            let outcome = detached(async move { predictions::delete_predictions(&app, &caller, &known).await }).await?;
+            let place = |(place, refusal): (usize, Refusal)| refusal.at(&["ids", &place.to_string()]).into();
+            Ok(DeletePredictionsPayload {
+                deleted_ids: outcome.deleted.into_iter().map(Into::into).collect(),
+                user_errors: outcome.refused.into_iter().map(place).collect(),
+            })
+        };
+        Some(delete().await)
+    }
+}
+
+/// The app and the caller of a request.
+fn acting(ctx: &Context<'_>) -> Result<(App, Caller)> {
+    Ok((ctx.data::<App>()?.clone(), ctx.data::<Caller>()?.clone()))
+}
+
+/// Runs a change to its end, whatever becomes of the request.
+async fn detached<T: Send + 'static>(
+    change: impl Future<Output = std::result::Result<T, Error>> + Send + 'static,
+) -> std::result::Result<T, Error> {
+    tokio::spawn(change.instrument(tracing::Span::current())).await?
+}
+
+fn refused(why: execute::Refused) -> DeleteJobPayload {
+    let Refused { error, job, receipt } = why.into();
+    DeleteJobPayload { deleted_job_id: None, receipt, job, user_errors: vec![error] }
+}
+
+fn too_many(ids: &[ID]) -> Option<Refusal> {
+    let message = format!("{} ids were given; at most {MOST_IDS} are allowed.", ids.len());
+    (ids.len() > MOST_IDS).then(|| Refusal::new(ErrorCode::ValidationFailed, message).at(&["ids"]))
+}
+
+async fn audit_whole_call(
+    app: &App,
+    caller: &Caller,
+    action: entity::stored::AuditAction,
+    refusal: &Refusal,
+) -> std::result::Result<(), Error> {
+    let (app, caller, refusal) = (app.clone(), caller.clone(), refusal.clone());
+    detached(async move { audit::record_refusal(&app.db, &caller, action, None, &refusal).await }).await
+}

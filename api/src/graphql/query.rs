@@ -1,0 +1,369 @@
+//! What can be read.
+
+use async_graphql::{Context, ID, InputObject, Object, Result};
+use sea_orm::{DbErr, prelude::Uuid};
+
+use super::{
+    connection::Connection,
+    failure::bad_input,
+    model::{
+        AnnualPrediction, Company, DeletionPreview, DeletionReceipt, DeletionTrigger, Job, JobOrderField, JobOrigin,
+        JobStatus, LinkSource, Node, OrderDirection, PredictionKind, QuarterlyPrediction, RiskLevel, Viewer, node,
+    },
+    scalars::DateTime,
+};
+use crate::{
+    app::App,
+    audit::Caller,
+    auth, companies,
+    deletion::{preview, receipt},
+    graphql::loaders::{JobId, Loaders},
+    jobs,
+    paging::{BadPage, Page, Slice},
+    predictions,
+};
+
+/// The most ids of one call.
+pub const MOST_IDS: usize = 100;
+
+/// Which jobs are wanted; what is not given does not matter.
+#[derive(InputObject, Default)]
+struct JobFilter {
+    /// In one of these states.
+    status: Option<Vec<JobStatus>>,
+    /// Of this kind.
+    kind: Option<PredictionKind>,
+    /// Made by this program.
+    origin: Option<JobOrigin>,
+    /// Created by this user.
+    created_by: Option<ID>,
+    /// Created at this time or later.
+    created_after: Option<DateTime>,
+    /// Created before this time.
+    created_before: Option<DateTime>,
+    /// Ended at this time or later.
+    finished_after: Option<DateTime>,
+    /// Ended before this time.
+    finished_before: Option<DateTime>,
+    /// Part of the file's name, or the beginning of the job's id.
+    search: Option<String>,
+}
+
+/// The order of a list of jobs.
+#[derive(InputObject)]
+struct JobOrder {
+    /// By what.
+    field: JobOrderField,
+    /// In which direction.
+    direction: OrderDirection,
+}
+
+/// Which predictions are wanted; what is not given does not matter.
+#[derive(InputObject, Default)]
+struct PredictionFilter {
+    /// Linked to this job.
+    job_id: Option<ID>,
+    /// `true`: without a job, released ones too; `false`: with one.
+    unlinked: Option<bool>,
+    /// Linked in one of these ways; `RELEASED` = without a job since their job was deleted.
+    link_source: Option<Vec<LinkSource>>,
+    /// Made by this user or by a job of this user.
+    created_by: Option<ID>,
+    /// Of this company.
+    company_id: Option<ID>,
+    /// Four digits.
+    reporting_year: Option<String>,
+    /// `Q1` to `Q4`.
+    reporting_quarter: Option<String>,
+    /// At one of these levels.
+    risk_level: Option<Vec<RiskLevel>>,
+}
+
+/// Which receipts are wanted; what is not given does not matter.
+#[derive(InputObject, Default)]
+struct DeletionReceiptFilter {
+    /// Deleted at this time or later.
+    deleted_after: Option<DateTime>,
+    /// Deleted before this time.
+    deleted_before: Option<DateTime>,
+    /// Deleted by this user.
+    deleted_by: Option<ID>,
+    /// Set off by this.
+    trigger: Option<DeletionTrigger>,
+    /// `true`: the store has not yet confirmed that the files are gone; `false`: nothing is left to purge.
+    purge_pending: Option<bool>,
+    /// Part of the file's name, or the beginning of the job's id.
+    search: Option<String>,
+}
+
+/// An id as a UUID; what is no UUID is the id of nothing.
+fn uuid(id: &ID) -> Uuid {
+    Uuid::try_parse(id).unwrap_or(Uuid::nil())
+}
+
+impl From<JobFilter> for jobs::list::Filter {
+    fn from(filter: JobFilter) -> Self {
+        Self {
+            status: filter.status.map(|states| states.into_iter().map(Into::into).collect()),
+            kind: filter.kind.map(Into::into),
+            own: filter.origin.map(|origin| origin == JobOrigin::Joblink),
+            created_by: filter.created_by.as_ref().map(uuid),
+            created_after: filter.created_after.map(|time| time.0),
+            created_before: filter.created_before.map(|time| time.0),
+            finished_after: filter.finished_after.map(|time| time.0),
+            finished_before: filter.finished_before.map(|time| time.0),
+            search: filter.search,
+        }
+    }
+}
+
+impl From<PredictionFilter> for predictions::list::Filter {
+    fn from(filter: PredictionFilter) -> Self {
+        Self {
+            job_id: filter.job_id.as_ref().map(uuid),
+            unlinked: filter.unlinked,
+            link_source: filter.link_source.map(|sources| sources.into_iter().map(Into::into).collect()),
+            created_by: filter.created_by.as_ref().map(uuid),
+            company_id: filter.company_id.as_ref().map(uuid),
+            reporting_year: filter.reporting_year,
+            reporting_quarter: filter.reporting_quarter,
+            risk_level: filter.risk_level.map(|levels| levels.into_iter().map(Into::into).collect()),
+        }
+    }
+}
+
+impl From<DeletionReceiptFilter> for receipt::Filter {
+    fn from(filter: DeletionReceiptFilter) -> Self {
+        Self {
+            deleted_after: filter.deleted_after.map(|time| time.0),
+            deleted_before: filter.deleted_before.map(|time| time.0),
+            deleted_by: filter.deleted_by.as_ref().map(uuid),
+            trigger: filter.trigger.map(Into::into),
+            purge_pending: filter.purge_pending,
+            search: filter.search,
+        }
+    }
+}
+
+/// The app and the viewer of a request.
+fn reader(ctx: &Context<'_>) -> Result<(App, auth::Viewer)> {
+    Ok((ctx.data::<App>()?.clone(), ctx.data::<Caller>()?.viewer.clone()))
+}
+
+/// A list as a connection: its page now, its count when asked for.
+macro_rules! list {
+    ($ctx:expr, $page:path, $count:path, $show:expr, $args:expr, $order:expr $(, by $by:expr)?; $filter:expr) => {
+        async {
+            let (app, viewer) = reader($ctx)?;
+            let (first, after, last, before): (_, Option<String>, _, Option<String>) = $args;
+            let page = Page::new(first, after.as_deref(), last, before.as_deref(), $order)?;
+            let filter = $filter;
+            let slice: Result<Result<Slice<_>, BadPage>, DbErr> =
+                $page(app.db.reader(), &viewer, &filter, $($by,)? &page).await;
+            Ok(Connection::new(slice??, $show, move || {
+                let (app, viewer, filter) = (app.clone(), viewer.clone(), filter.clone());
+                Box::pin(async move { Ok($count(app.db.reader(), &viewer, &filter).await?) })
+            }))
+        }
+    };
+}
+
+/// The root of what can be read.
+#[derive(Debug)]
+pub struct Query;
+
+/// What can be read. Everything is as the viewer sees it: what belongs to others looks as if it did not exist.
+#[Object]
+impl Query {
+    /// Who calls; null without a login.
+    async fn viewer(&self, ctx: &Context<'_>) -> Option<Viewer> {
+        ctx.data::<Caller>().ok().map(|caller| (&caller.viewer).into())
+    }
+
+    /// Anything by its id.
+    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "UUID.")] id: ID) -> Option<Result<Node>> {
+        let find = async || -> Result<Option<Node>> {
+            let (app, viewer) = reader(ctx)?;
+            let Ok(id) = Uuid::try_parse(&id) else { return Ok(None) };
+            Ok(node::find(&app, &viewer, &[id]).await?.remove(&id))
+        };
+        find().await.transpose()
+    }
+
+    /// Anything by its ids, in their order; null for an id of nothing.
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "UUIDs, at most 100.")] ids: Vec<ID>,
+    ) -> Result<Vec<Option<Node>>> {
+        let (app, viewer) = reader(ctx)?;
+        at_most_100(&ids)?;
+        let wanted: Vec<_> = ids.iter().map(|id| Uuid::try_parse(id).ok()).collect();
+        let known: Vec<Uuid> = wanted.iter().copied().flatten().collect();
+        let found = node::find(&app, &viewer, &known).await?;
+        Ok(wanted.into_iter().map(|id| found.get(&id?).cloned()).collect())
+    }
+
+    /// A job by its id; null if there is none that the viewer sees.
+    async fn job(&self, ctx: &Context<'_>, #[graphql(desc = "UUID.")] id: ID) -> Option<Result<Job>> {
+        let find = async || -> Result<Option<Job>> {
+            let Ok(id) = Uuid::try_parse(&id) else { return Ok(None) };
+            Ok(ctx.data::<Loaders>()?.load_one(JobId(id)).await?.map(Job))
+        };
+        find().await.transpose()
+    }
+
+    /// Jobs.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn jobs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which jobs; all by default.")] filter: Option<JobFilter>,
+        #[graphql(
+            desc = "In which order; the newest first by default.",
+            default_with = "Some(JobOrder { field: JobOrderField::CreatedAt, direction: OrderDirection::Desc })"
+        )]
+        order_by: Option<JobOrder>,
+    ) -> Option<Result<Connection<Job>>> {
+        let by =
+            order_by.map_or((JobOrderField::CreatedAt, OrderDirection::Desc), |order| (order.field, order.direction));
+        let by = (by.0.into(), by.1 == OrderDirection::Desc);
+        let order = jobs::list::ordering(by.0, by.1).name;
+        let args = (first, after, last, before);
+        Some(
+            list!(ctx, jobs::list::page, jobs::list::count, Job, args, &order, by by;
+                jobs::list::Filter::from(filter.unwrap_or_default()))
+            .await,
+        )
+    }
+
+    /// Annual predictions, in the order of their ids.
+    async fn annual_predictions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which predictions; all by default.")] filter: Option<PredictionFilter>,
+    ) -> Option<Result<Connection<AnnualPrediction>>> {
+        use predictions::list::{annual_count, annual_page};
+        let args = (first, after, last, before);
+        Some(
+            list!(ctx, annual_page, annual_count, AnnualPrediction, args, "id";
+                predictions::list::Filter::from(filter.unwrap_or_default()))
+            .await,
+        )
+    }
+
+    /// Quarterly predictions, in the order of their ids.
+    async fn quarterly_predictions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which predictions; all by default.")] filter: Option<PredictionFilter>,
+    ) -> Option<Result<Connection<QuarterlyPrediction>>> {
+        use predictions::list::{quarterly_count, quarterly_page};
+        let args = (first, after, last, before);
+        Some(
+            list!(ctx, quarterly_page, quarterly_count, QuarterlyPrediction, args, "id";
+                predictions::list::Filter::from(filter.unwrap_or_default()))
+            .await,
+        )
+    }
+
+    /// Companies, in the order of their ids.
+    async fn companies(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Part of the symbol or the name.")] search: Option<String>,
+    ) -> Option<Result<Connection<Company>>> {
+        let args = (first, after, last, before);
+        Some(list!(ctx, companies::page, companies::count, Company, args, "id"; search).await)
+    }
+
+    /// Exactly what deleting these jobs would do, and which would be refused and why. Changes nothing.
+    async fn deletion_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Jobs, at most 100; an id given twice counts once.")] ids: Vec<ID>,
+        #[graphql(desc = "As if active jobs were to be deleted too.", default_with = "Some(false)")] force: Option<
+            bool,
+        >,
+    ) -> Option<Result<DeletionPreview>> {
+        let look = async || -> Result<DeletionPreview> {
+            let (app, caller) = (ctx.data::<App>()?, ctx.data::<Caller>()?);
+            at_most_100(&ids)?;
+            let (known, strangers) = distinct(&ids);
+            let preview = preview::preview(app, caller, &known, force.unwrap_or(false)).await?;
+            Ok(DeletionPreview::new(preview, strangers))
+        };
+        Some(look().await)
+    }
+
+    /// The receipt of a job's deletion; null if it was not deleted or is not the viewer's to see.
+    async fn deletion_receipt(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job that was deleted.")] job_id: ID,
+    ) -> Option<Result<DeletionReceipt>> {
+        let find = async || -> Result<Option<DeletionReceipt>> {
+            let (app, viewer) = reader(ctx)?;
+            let Ok(id) = Uuid::try_parse(&job_id) else { return Ok(None) };
+            Ok(receipt::find(app.db.reader(), &viewer, id).await?.map(DeletionReceipt))
+        };
+        find().await.transpose()
+    }
+
+    /// Receipts, the newest first.
+    async fn deletion_receipts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which receipts; all by default.")] filter: Option<DeletionReceiptFilter>,
+    ) -> Option<Result<Connection<DeletionReceipt>>> {
+        let args = (first, after, last, before);
+        let order = receipt::newest_first().name;
+        Some(
+            list!(ctx, receipt::page, receipt::count, DeletionReceipt, args, &order;
+                receipt::Filter::from(filter.unwrap_or_default()))
+            .await,
+        )
+    }
+}
+
+fn at_most_100(ids: &[ID]) -> Result<()> {
+    if ids.len() > MOST_IDS {
+        return Err(bad_input(format!("{} ids were given; at most {MOST_IDS} are allowed.", ids.len())));
+    }
+    Ok(())
+}
+
+/// Each UUID once, in the order given, and each of the rest.
+pub fn distinct(ids: &[ID]) -> (Vec<Uuid>, Vec<ID>) {
+    let mut known = Vec::new();
+    let mut strangers = Vec::new();
+    for id in ids {
+        match Uuid::try_parse(id) {
+            Ok(id) if known.contains(&id) => {}
+            Ok(id) => known.push(id),
+            Err(_) if strangers.contains(id) => {}
+            Err(_) => strangers.push(id.clone()),
+        }
+    }
+    (known, strangers)
+}

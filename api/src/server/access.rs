@@ -1,0 +1,91 @@
+//! Who may reach the server at all, and what browsers are told about its pages.
+
+use std::net::IpAddr;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+
+use super::Edge;
+use crate::auth::{self, Access, Viewer};
+
+/// In local mode nobody logs in, so only pages and programs of this machine may ask: by a loopback `Host` (another
+/// one may be a foreign name that was rebound to this machine) and, from a browser, a loopback `Origin`.
+pub async fn only_from_here(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    if matches!(*edge.access, Access::Local) {
+        let headers = request.headers();
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
+        let origin = headers.get(header::ORIGIN);
+        let origin_is_here = origin.is_none_or(|origin| {
+            let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+            host.is_some_and(is_loopback)
+        });
+        if !host.is_some_and(is_loopback) || !origin_is_here {
+            let message =
+                "In local mode the server answers only to this machine: use http://127.0.0.1 or http://localhost.\n";
+            return (StatusCode::FORBIDDEN, message).into_response();
+        }
+    }
+    next.run(request).await
+}
+
+/// Whether a host, with or without a port, is this machine by its own address.
+pub fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((name, port)) if port.is_empty() || port.starts_with(':') => name,
+            _ => return false,
+        },
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Headers that every answer bears.
+pub async fn with_security_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Who calls; `None` without a valid login.
+pub async fn viewer(edge: &Edge, authorization: Option<&HeaderValue>) -> Result<Option<Viewer>, sea_orm::DbErr> {
+    match &*edge.access {
+        Access::Local => Ok(Some(Viewer::local())),
+        Access::Token(secret) => match authorization.and_then(bearer) {
+            Some(token) => auth::token::verify(edge.app.db.reader(), secret, token).await,
+            None => Ok(None),
+        },
+    }
+}
+
+fn bearer(authorization: &HeaderValue) -> Option<&str> {
+    let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_this_machines_own_addresses_are_loopback() {
+        for host in ["localhost", "LocalHost:8080", "127.0.0.1", "127.0.0.1:1", "127.8.9.1", "[::1]", "[::1]:8080"] {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in
+            ["", "example.com", "localhost.example.com", "127.0.0.1.example.com", "10.0.0.1:8080", "[::1]x", "0.0.0.0"]
+        {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! GraphiQL, bundled: no request leaves the machine.
+
+use std::io::Read;
+
+use axum::{
+    extract::Path,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use rust_embed::{EmbeddedFile, RustEmbed};
+
+/// The built page; its source is in `graphiql/`.
+#[derive(RustEmbed)]
+#[folder = "assets/graphiql"]
+struct Assets;
+
+/// GraphiQL sets styles from scripts and carries its fonts in the style sheet.
+const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; worker-src 'self'; \
+                      font-src 'self' data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+                      frame-ancestors 'none'; form-action 'none'";
+
+/// The page itself.
+pub async fn page(headers: HeaderMap) -> Response {
+    let Some(file) = Assets::get("index.html") else { return StatusCode::NOT_FOUND.into_response() };
+    let mut response = file_response(&headers, &file, "text/html; charset=utf-8", false);
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
+
+/// A script, style sheet or picture, compressed as it stands in the program.
+pub async fn asset(headers: HeaderMap, Path(name): Path<String>) -> Response {
+    let kind = match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("js") => "text/javascript",
+        Some("css") => "text/css",
+        Some("svg") => "image/svg+xml",
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    match Assets::get(&format!("{name}.gz")) {
+        Some(file) => file_response(&headers, &file, kind, true),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn file_response(headers: &HeaderMap, file: &EmbeddedFile, kind: &'static str, compressed: bool) -> Response {
+    let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let tag = format!("\"{hash}\"");
+    let fresh = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];
+    let seen = headers.get(header::IF_NONE_MATCH).and_then(|seen| seen.to_str().ok());
+    if seen.is_some_and(|seen| seen.split(',').any(|seen| seen.trim().trim_start_matches("W/") == tag)) {
+        return (StatusCode::NOT_MODIFIED, fresh).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, kind), (header::VARY, "accept-encoding")];
+    let takes_gzip = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|accepted| accepted.to_str().ok())
+        .is_some_and(|accepted| accepted.contains("gzip"));
+    if !compressed {
+        (fresh, kind, file.data.clone()).into_response()
+    } else if takes_gzip {
+        (fresh, kind, [(header::CONTENT_ENCODING, "gzip")], file.data.clone()).into_response()
+    } else {
+        let mut plain = Vec::new();
+        match flate2::read::GzDecoder::new(&*file.data).read_to_end(&mut plain) {
+            Ok(_) => (fresh, kind, plain).into_response(),
+            Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        }
+    }
+}

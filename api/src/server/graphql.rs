@@ -1,0 +1,296 @@
+//! `/graphql`: a request in, checked, executed, answered.
+
+use async_graphql::{
+    Request as GraphqlRequest, Response as GraphqlResponse, ServerError, parser::types::OperationType,
+};
+use axum::{
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::{Edge, access, multipart};
+use crate::{
+    audit::Caller,
+    auth::Viewer,
+    graphql::{Files, document, failure, loaders},
+};
+
+/// Headers that a page of another site cannot send with a form: each marks a multipart request as meant.
+const PREFLIGHT_HEADERS: [&str; 2] = ["apollo-require-preflight", "x-apollo-operation-name"];
+/// The media type of GraphQL over HTTP, in which invalid requests are not answered with 200.
+const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
+/// The longest request id that is taken over from a caller.
+const LONGEST_REQUEST_ID: usize = 100;
+
+/// A request that is not executed: HTTP status, code, message.
+#[derive(Debug)]
+pub struct Rejection {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// For programs.
+    pub code: &'static str,
+    /// One sentence, for people.
+    pub message: String,
+}
+
+impl Rejection {
+    /// A rejection.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// A body that is larger than allowed.
+    pub fn too_large(limit: u64) -> Self {
+        let message = format!("The request is too large: at most {limit} bytes are allowed.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
+    }
+
+    /// A body that is not what it should be.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+    }
+}
+
+/// The body of a request.
+#[derive(Debug, Deserialize)]
+pub struct Operation {
+    #[serde(default)]
+    query: Option<String>,
+    #[serde(default, rename = "operationName")]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Option<Map<String, Value>>,
+}
+
+impl Operation {
+    /// Reads it from JSON.
+    pub fn parse(json: Value) -> Result<Self, Rejection> {
+        let wrong = "The body is not a GraphQL request: an object with \"query\" and, where needed, \"variables\" and \"operationName\" is expected.";
+        serde_json::from_value(json).map_err(|_| Rejection::bad_request(wrong))
+    }
+}
+
+/// What a request is answered with.
+struct Answer {
+    status: StatusCode,
+    /// In the older media type a request that could be read is answered with 200, whatever became of it.
+    legacy_status: StatusCode,
+    /// JSON, with the fields in the order of the selection.
+    body: String,
+}
+
+impl Answer {
+    fn rejected(rejection: &Rejection, request_id: &str) -> Self {
+        let errors = json!([{
+            "message": rejection.message,
+            "extensions": { "code": rejection.code, "requestId": request_id },
+        }]);
+        Self { status: rejection.status, legacy_status: rejection.status, body: json!({ "errors": errors }).to_string() }
+    }
+
+    /// A document that cannot be executed: nothing was.
+    fn invalid(mut response: GraphqlResponse, code: &'static str, request_id: &str) -> Self {
+        failure::finish(&mut response, request_id, code);
+        let body = json!({ "errors": response.errors }).to_string();
+        Self { status: StatusCode::BAD_REQUEST, legacy_status: StatusCode::OK, body }
+    }
+
+    fn executed(mut response: GraphqlResponse, request_id: &str) -> Self {
+        let busy = failure::finish(&mut response, request_id, "BAD_USER_INPUT");
+        let status = if busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+        let body = serde_json::to_string(&response).unwrap_or_else(|_| json!({ "data": null }).to_string());
+        Self { status, legacy_status: status, body }
+    }
+}
+
+/// Answers one HTTP request.
+pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
+    let request_id = request_id(request.headers());
+    let modern = accepts_graphql_response(request.headers());
+    // In a task of its own, so that a caller who hangs up leaves no file and no transaction half done.
+    let id = request_id.clone();
+    let answer = match tokio::spawn(async move { respond(&edge, request, &id).await }).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(rejection)) => Answer::rejected(&rejection, &request_id),
+        Err(error) => {
+            tracing::error!(request_id, "a request ended badly: {error}");
+            let message = "Something went wrong on the server; its log has the details under this request id.";
+            let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", message);
+            Answer::rejected(&rejection, &request_id)
+        }
+    };
+    let status = if modern { answer.status } else { answer.legacy_status };
+    let kind = if modern { GRAPHQL_RESPONSE } else { "application/json" };
+    let mut response = (status, Body::from(answer.body)).into_response();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    };
+    set("content-type", &format!("{kind}; charset=utf-8"));
+    set("x-request-id", &request_id);
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => set("allow", "POST"),
+        StatusCode::UNAUTHORIZED => set("www-authenticate", "Bearer"),
+        StatusCode::SERVICE_UNAVAILABLE => set("retry-after", "1"),
+        _ => {}
+    }
+    response
+}
+
+async fn respond(edge: &Edge, request: Request, request_id: &str) -> Result<Answer, Rejection> {
+    let body = body_kind(&request)?;
+    let viewer = match access::viewer(edge, request.headers().get(header::AUTHORIZATION)).await {
+        Ok(viewer) => viewer,
+        Err(error) => {
+            tracing::error!(request_id, "cannot look up the caller: {error}");
+            let message = "The database is busy or cannot be reached; try again in a moment.";
+            return Err(Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_BUSY", message));
+        }
+    };
+    match body {
+        BodyKind::Json => {
+            let operation = read_json(edge, request).await?;
+            execute(edge, viewer, operation, Files::default(), request_id).await
+        }
+        // Only who may create jobs may send files.
+        BodyKind::Multipart if viewer.is_none() => Err(unauthenticated()),
+        BodyKind::Multipart => {
+            let received = multipart::receive(&edge.app, request).await?;
+            let files = Files(received.files.clone().into());
+            let answer = execute(edge, viewer, received.operation, files, request_id).await;
+            multipart::drop_unused(&edge.app, &received.files).await;
+            answer
+        }
+    }
+}
+
+/// The two kinds of body that are answered. All others a page of another site could send with a form.
+enum BodyKind {
+    Json,
+    Multipart,
+}
+
+fn body_kind(request: &Request) -> Result<BodyKind, Rejection> {
+    if request.method() != Method::POST {
+        let message = "Send GraphQL requests by POST, as JSON.";
+        return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message));
+    }
+    let headers = request.headers();
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match kind.as_str() {
+        "application/json" => Ok(BodyKind::Json),
+        "multipart/form-data" if PREFLIGHT_HEADERS.iter().any(|name| headers.contains_key(*name)) => {
+            Ok(BodyKind::Multipart)
+        }
+        "multipart/form-data" => {
+            let message =
+                "A multipart request needs the header apollo-require-preflight, so that no other site can send it.";
+            Err(Rejection::new(StatusCode::BAD_REQUEST, "CSRF_BLOCKED", message))
+        }
+        _ => {
+            let message = "Send the request as application/json, or as multipart/form-data with the header apollo-require-preflight.";
+            Err(Rejection::new(StatusCode::BAD_REQUEST, "CSRF_BLOCKED", message))
+        }
+    }
+}
+
+async fn read_json(edge: &Edge, request: Request) -> Result<Operation, Rejection> {
+    let limit = edge.app.limits.body_bytes;
+    let body = to_bytes(request.into_body(), limit).await.map_err(|_| Rejection::too_large(limit as u64))?;
+    let json = serde_json::from_slice(&body).map_err(|_| Rejection::bad_request("The body is not JSON."))?;
+    Operation::parse(json)
+}
+
+fn unauthenticated() -> Rejection {
+    let message = "Sign in first: send a valid token as \"authorization: Bearer …\".";
+    Rejection::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
+}
+
+/// Checks and executes an operation.
+async fn execute(
+    edge: &Edge,
+    viewer: Option<Viewer>,
+    operation: Operation,
+    files: Files,
+    request_id: &str,
+) -> Result<Answer, Rejection> {
+    let Some(query) = operation.query else {
+        return Err(Rejection::bad_request("The request has no \"query\"."));
+    };
+    let limit = edge.app.limits.document_bytes;
+    if query.len() > limit {
+        let message = format!("The document is too large: at most {limit} bytes are allowed.");
+        return Err(Rejection::new(StatusCode::BAD_REQUEST, "DOCUMENT_TOO_LARGE", message));
+    }
+    let document = match async_graphql::parser::parse_query(&query) {
+        Ok(document) => document,
+        Err(error) => return Ok(unparsable(&error, request_id)),
+    };
+    let variables = async_graphql::Variables::from_json(Value::Object(operation.variables.unwrap_or_default()));
+    let name = operation.operation_name.as_deref();
+    let prepared = match document::prepare(&document, name, &variables, edge.executor.types()) {
+        Ok(prepared) => prepared,
+        Err(document::Unprepared::UnknownOperation) => {
+            let error = ServerError::new(document::Unprepared::UnknownOperation.to_string(), None);
+            let response = GraphqlResponse::from_errors(vec![error]);
+            return Ok(Answer::invalid(response, "GRAPHQL_VALIDATION_FAILED", request_id));
+        }
+        Err(limit) => return Err(Rejection::new(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", limit.to_string())),
+    };
+    if viewer.is_none() && !prepared.roots.iter().all(|root| root.starts_with("__")) {
+        return Err(unauthenticated());
+    }
+    let mut request = GraphqlRequest::new(query).variables(variables);
+    request.operation_name = operation.operation_name;
+    let mut to_check = GraphqlRequest::new(request.query.clone()).variables(request.variables.clone());
+    to_check.operation_name.clone_from(&request.operation_name);
+    to_check.set_parsed_query(document);
+    let checked = edge.executor.check(to_check).await;
+    if !checked.errors.is_empty() {
+        return Ok(Answer::invalid(checked, "GRAPHQL_VALIDATION_FAILED", request_id));
+    }
+    if prepared.operation == OperationType::Subscription {
+        let message = "Subscriptions are not answered on this transport.";
+        return Err(Rejection::new(StatusCode::BAD_REQUEST, "GRAPHQL_VALIDATION_FAILED", message));
+    }
+    request.set_parsed_query(prepared.document);
+    let mut request = request.data(files);
+    if let Some(viewer) = viewer {
+        let loaders = loaders::loaders(edge.app.clone(), viewer.clone());
+        request = request.data(loaders).data(Caller { viewer, request_id: request_id.to_owned() });
+    }
+    Ok(Answer::executed(edge.executor.execute(request).await, request_id))
+}
+
+/// A document with a mistake in its syntax: where it is, without the grammar of the parser.
+fn unparsable(error: &async_graphql::parser::Error, request_id: &str) -> Answer {
+    let at = error.positions().next();
+    let place = at.map_or_else(String::new, |at| format!(" at line {}, column {}", at.line, at.column));
+    let error = ServerError::new(format!("The document has a syntax error{place}."), at);
+    Answer::invalid(GraphqlResponse::from_errors(vec![error]), "GRAPHQL_PARSE_FAILED", request_id)
+}
+
+/// The caller's own request id, if it is a harmless one, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    let harmless = |id: &&str| {
+        (1..=LONGEST_REQUEST_ID).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))
+    };
+    given.filter(harmless).map_or_else(|| Uuid::now_v7().to_string(), ToOwned::to_owned)
+}
+
+/// Whether the caller names the newer media type; who names neither gets the older one.
+fn accepts_graphql_response(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .any(|accept| accept.to_str().is_ok_and(|text| text.contains(GRAPHQL_RESPONSE)))
+}

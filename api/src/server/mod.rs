@@ -1,0 +1,93 @@
+//! The edge to the network: routes, and the background work that runs beside them.
+
+mod access;
+mod graphiql;
+mod graphql;
+mod multipart;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Redirect},
+    routing::{any, get},
+};
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::{app::App, auth::Access, deletion::purge, graphql::Executor, jobs::worker};
+
+/// What requests need.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    app: App,
+    access: Arc<Access>,
+    executor: Executor,
+}
+
+/// A server that answers requests and works on jobs and purges.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// All routes.
+pub fn routes(app: App, access: Access) -> Router {
+    let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access) };
+    Router::new()
+        .route("/", get(async || Redirect::temporary("/graphiql")))
+        .route("/graphql", any(graphql::answer))
+        .route("/graphiql", get(graphiql::page))
+        .route("/graphiql/assets/{name}", get(graphiql::asset))
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(ready))
+        .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))
+        .layer(axum::middleware::from_fn(access::with_security_headers))
+        .layer(CatchPanicLayer::new())
+        .with_state(edge)
+}
+
+/// Whether requests can be served: the database answers.
+async fn ready(State(edge): State<Edge>) -> impl IntoResponse {
+    match edge.app.db.reader().ping().await {
+        Ok(()) => (StatusCode::OK, "ready"),
+        Err(error) => {
+            tracing::warn!("not ready: {error}");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
+        }
+    }
+}
+
+impl Server {
+    /// Serves on a listener that is already bound.
+    pub fn start(app: App, access: Access, listener: TcpListener) -> std::io::Result<Self> {
+        let stop = CancellationToken::new();
+        let address = listener.local_addr()?;
+        let routes = routes(app.clone(), access);
+        let stopped = stop.clone().cancelled_owned();
+        let serving = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
+                tracing::error!("the server ended: {error}");
+            }
+        });
+        let working = tokio::spawn(worker::work(app.clone(), stop.clone()));
+        let purging = tokio::spawn(purge::work(app, stop.clone()));
+        Ok(Self { address, stop, tasks: vec![serving, working, purging] })
+    }
+
+    /// Answers what was asked, finishes the batch and the purge at hand, and ends.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        for task in self.tasks {
+            if let Err(error) = task.await {
+                tracing::error!("a task of the server ended badly: {error}");
+            }
+        }
+    }
+}
