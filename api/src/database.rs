@@ -7,7 +7,7 @@ use sea_orm::{
     AccessMode, ActiveModelTrait, ColumnTrait, ColumnType, ConnectOptions, ConnectionTrait, DatabaseConnection,
     DatabaseTransaction, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter,
     QuerySelect, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
-    sea_query::{ArrayType, LockType},
+    sea_query::LockType,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -192,7 +192,7 @@ where
     }
 }
 
-/// Stores many rows: as arrays in one statement on PostgreSQL, in statements of many rows on SQLite.
+/// Stores many rows: as one array for each column on PostgreSQL, in statements of many rows on SQLite.
 pub async fn insert_rows<E>(db: &impl ConnectionTrait, rows: Vec<E::Model>) -> Result<(), DbErr>
 where
     E: EntityTrait,
@@ -210,16 +210,15 @@ where
         }
         return Ok(());
     }
-    let mut names = Vec::new();
-    let mut arrays = Vec::new();
-    let mut values = Vec::new();
-    for (index, column) in E::Column::iter().enumerate() {
-        let (kind, name) = array_type(column.def().get_column_type())?;
-        names.push(format!("\"{}\"", sea_orm::IdenStatic::as_str(&column)));
-        arrays.push(format!("${}::{name}[]", index + 1));
-        let cells = rows.iter().map(|row| row.get(column)).collect();
-        values.push(Value::Array(kind, Some(Box::new(cells))));
-    }
+    let columns = E::Column::iter().enumerate().map(|(index, column)| {
+        let kind = postgres_type(column.def().get_column_type())?;
+        let name = format!("\"{}\"", sea_orm::IdenStatic::as_str(&column));
+        let cells = array_literal(rows.iter().map(|row| row.get(column)))?;
+        Ok((name, format!("${}::text::{kind}[]", index + 1), Value::from(cells)))
+    });
+    let columns = columns.collect::<Result<Vec<_>, DbErr>>()?;
+    let names: Vec<_> = columns.iter().map(|(name, ..)| name.as_str()).collect();
+    let arrays: Vec<_> = columns.iter().map(|(_, array, _)| array.as_str()).collect();
     let table = E::default();
     let sql = format!(
         "INSERT INTO \"{}\" ({}) SELECT * FROM UNNEST({})",
@@ -227,22 +226,64 @@ where
         names.join(", "),
         arrays.join(", ")
     );
+    let values = columns.into_iter().map(|(.., cells)| cells);
     db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
     Ok(())
 }
 
-fn array_type(column: &ColumnType) -> Result<(ArrayType, &'static str), DbErr> {
+/// The type of a column by the name that PostgreSQL knows.
+fn postgres_type(column: &ColumnType) -> Result<&'static str, DbErr> {
     Ok(match column {
-        ColumnType::Uuid => (ArrayType::Uuid, "uuid"),
-        ColumnType::String(_) | ColumnType::Text => (ArrayType::String, "text"),
-        ColumnType::Decimal(_) => (ArrayType::Decimal, "numeric"),
-        ColumnType::DateTime => (ArrayType::ChronoDateTime, "timestamp"),
-        ColumnType::TimestampWithTimeZone => (ArrayType::ChronoDateTimeUtc, "timestamptz"),
-        ColumnType::Integer => (ArrayType::Int, "integer"),
-        ColumnType::BigInteger => (ArrayType::BigInt, "bigint"),
-        ColumnType::Boolean => (ArrayType::Bool, "boolean"),
-        other => return Err(DbErr::Type(format!("no array type for {other:?}"))),
+        ColumnType::Uuid => "uuid",
+        ColumnType::String(_) | ColumnType::Text => "text",
+        ColumnType::Decimal(_) => "numeric",
+        ColumnType::DateTime => "timestamp",
+        ColumnType::TimestampWithTimeZone => "timestamptz",
+        ColumnType::Integer => "integer",
+        other => return Err(DbErr::Type(format!("no array of {other:?}"))),
     })
+}
+
+/// Values as PostgreSQL writes an array (its documentation, 8.15.6). The driver's own arrays hold no nulls.
+fn array_literal(values: impl Iterator<Item = Value>) -> Result<String, DbErr> {
+    use std::fmt::Write as _;
+    let mut literal = String::from("{");
+    for value in values {
+        if literal.len() > 1 {
+            literal.push(',');
+        }
+        // Writing to a String cannot fail.
+        _ = match value {
+            Value::Uuid(Some(id)) => write!(literal, "{id}"),
+            Value::Decimal(Some(number)) => write!(literal, "{number}"),
+            Value::Int(Some(number)) => write!(literal, "{number}"),
+            Value::ChronoDateTime(Some(time)) => write!(literal, "\"{time}\""),
+            Value::ChronoDateTimeUtc(Some(time)) => write!(literal, "\"{}\"", time.to_rfc3339()),
+            Value::String(Some(text)) => {
+                literal.push('"');
+                for char in text.chars() {
+                    if matches!(char, '"' | '\\') {
+                        literal.push('\\');
+                    }
+                    literal.push(char);
+                }
+                literal.push('"');
+                Ok(())
+            }
+            Value::Uuid(None)
+            | Value::Decimal(None)
+            | Value::Int(None)
+            | Value::ChronoDateTime(None)
+            | Value::ChronoDateTimeUtc(None)
+            | Value::String(None) => {
+                literal.push_str("NULL");
+                Ok(())
+            }
+            other => return Err(DbErr::Type(format!("no array of {other:?}"))),
+        };
+    }
+    literal.push('}');
+    Ok(literal)
 }
 
 /// The time now, to the microsecond that PostgreSQL keeps.
@@ -259,4 +300,17 @@ pub fn with_ids<E: EntityTrait>(
     backend: DbBackend,
 ) -> Select<E> {
     query.filter(any_of(column, ids.to_vec(), backend))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn array_literals_quote_what_has_a_meaning_in_them() {
+        let texts = [Some("plain"), None, Some(""), Some("NULL"), Some("a,{b}"), Some("\"q\" \\ ")];
+        let values = texts.map(|text| Value::String(text.map(ToOwned::to_owned)));
+        let literal = array_literal(values.into_iter()).expect("an array");
+        assert_eq!(literal, r#"{"plain",NULL,"","NULL","a,{b}","\"q\" \\ "}"#);
+    }
 }

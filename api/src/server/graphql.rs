@@ -90,7 +90,11 @@ impl Answer {
             "message": rejection.message,
             "extensions": { "code": rejection.code, "requestId": request_id },
         }]);
-        Self { status: rejection.status, legacy_status: rejection.status, body: json!({ "errors": errors }).to_string() }
+        Self {
+            status: rejection.status,
+            legacy_status: rejection.status,
+            body: json!({ "errors": errors }).to_string(),
+        }
     }
 
     /// A document that cannot be executed: nothing was.

@@ -5,7 +5,7 @@ mod graphiql;
 mod graphql;
 mod multipart;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -64,6 +64,20 @@ async fn ready(State(edge): State<Edge>) -> impl IntoResponse {
     }
 }
 
+/// Begins background work again where it panicked: what it leaves in the database can be taken up.
+async fn kept_alive<F>(name: &'static str, stop: CancellationToken, work: impl Fn() -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    while let Err(error) = tokio::spawn(work()).await {
+        tracing::error!("the {name} panicked and begins again: {error}");
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+}
+
 impl Server {
     /// Serves on a listener that is already bound.
     pub fn start(app: App, access: Access, listener: TcpListener) -> std::io::Result<Self> {
@@ -76,8 +90,11 @@ impl Server {
                 tracing::error!("the server ended: {error}");
             }
         });
-        let working = tokio::spawn(worker::work(app.clone(), stop.clone()));
-        let purging = tokio::spawn(purge::work(app, stop.clone()));
+        let (jobs, purges) = ((app.clone(), stop.clone()), (app, stop.clone()));
+        let working =
+            tokio::spawn(kept_alive("worker", stop.clone(), move || worker::work(jobs.0.clone(), jobs.1.clone())));
+        let purging =
+            tokio::spawn(kept_alive("purge", stop.clone(), move || purge::work(purges.0.clone(), purges.1.clone())));
         Ok(Self { address, stop, tasks: vec![serving, working, purging] })
     }
 

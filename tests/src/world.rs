@@ -1,0 +1,315 @@
+//! A server, its database and its store, for one test.
+
+use std::{
+    env,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use api::{
+    app::{App, Limits},
+    auth::{Access, Role, token},
+    checkpoint::Checkpoints,
+    database::Database,
+    server::Server,
+};
+use artifacts::ArtifactStore;
+use reqwest::{RequestBuilder, Response};
+use sea_orm::{ConnectionTrait, FromQueryResult, Statement, prelude::Uuid};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::OnceCell};
+
+/// The secret that signs the tests' tokens.
+const SECRET: &str = "a secret for tests alone, longer than thirty-two bytes";
+/// How long a test waits for what should happen at once.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// How a world differs from the usual one.
+#[derive(Default)]
+pub struct Setup {
+    /// Callers need tokens; else every caller is the built-in user.
+    pub tokens: bool,
+    /// What happens at the checkpoints.
+    pub checkpoints: Checkpoints,
+    /// Limits of what callers may send.
+    pub limits: Limits,
+    /// Do not start the server: no worker runs, no purge.
+    pub asleep: bool,
+    /// Use this database instead of a fresh one.
+    pub url: Option<String>,
+    /// Use this folder for files instead of a fresh one.
+    pub artifacts: Option<PathBuf>,
+    /// The clock of the adopted database.
+    pub adopted_timezone: Option<chrono_tz::Tz>,
+}
+
+/// A server on a database of its own.
+pub struct World {
+    pub engine: Engine,
+    pub app: App,
+    pub url: String,
+    pub artifacts: PathBuf,
+    pub http: reqwest::Client,
+    /// Statements sent to the database so far.
+    pub statements: Arc<AtomicUsize>,
+    server: Option<Server>,
+    _folder: TempDir,
+}
+
+static SQLITE_TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
+static POSTGRES_TEMPLATE: OnceCell<String> = OnceCell::const_new();
+
+/// The PostgreSQL server that `tests/run` started.
+pub fn postgres_server() -> String {
+    env::var("JOBLINK_TEST_POSTGRES")
+        .expect("JOBLINK_TEST_POSTGRES names no server: run the tests by tests/run, or start one with tests/postgres")
+}
+
+impl Engine {
+    /// The URL of a fresh, migrated database.
+    async fn fresh(self, folder: &TempDir) -> String {
+        match self {
+            Self::Sqlite => {
+                let template = SQLITE_TEMPLATE
+                    .get_or_init(async || {
+                        let path = env::temp_dir().join(format!("joblink-template-{}.db", Uuid::now_v7()));
+                        migrate(&format!("sqlite://{}?mode=rwc", path.display())).await;
+                        path
+                    })
+                    .await;
+                let path = folder.path().join("joblink.db");
+                std::fs::copy(template, &path).unwrap();
+                format!("sqlite://{}?mode=rwc", path.display())
+            }
+            Self::Postgres => {
+                let template = POSTGRES_TEMPLATE
+                    .get_or_init(async || {
+                        let (name, url) = create_database(None).await;
+                        migrate(&url).await;
+                        name
+                    })
+                    .await;
+                create_database(Some(template)).await.1
+            }
+        }
+    }
+
+    /// The URL of a database without a table.
+    pub async fn empty(self, folder: &TempDir) -> String {
+        match self {
+            Self::Sqlite => format!("sqlite://{}?mode=rwc", folder.path().join("empty.db").display()),
+            Self::Postgres => create_database(None).await.1,
+        }
+    }
+}
+
+async fn create_database(template: Option<&str>) -> (String, String) {
+    let server = postgres_server();
+    let name = format!("t{}", Uuid::now_v7().simple());
+    let admin = sea_orm::Database::connect(&server).await.unwrap();
+    let template = template.map_or_else(String::new, |template| format!(" TEMPLATE {template}"));
+    admin.execute_unprepared(&format!("CREATE DATABASE {name}{template}")).await.unwrap();
+    admin.close().await.unwrap();
+    let url = format!("{}/{name}", server.rsplit_once('/').unwrap().0);
+    (name, url)
+}
+
+async fn migrate(url: &str) {
+    let db = migration::connect(url, None).await.unwrap();
+    migration::up(&db, None).await.unwrap();
+    db.close().await.unwrap();
+}
+
+impl World {
+    /// A server in local mode.
+    pub async fn new(engine: Engine) -> Self {
+        Self::with(engine, Setup::default()).await
+    }
+
+    /// A server that differs from the usual one.
+    pub async fn with(engine: Engine, setup: Setup) -> Self {
+        let folder = TempDir::new().unwrap();
+        let url = match setup.url {
+            Some(url) => url,
+            None => engine.fresh(&folder).await,
+        };
+        let artifacts = setup.artifacts.unwrap_or_else(|| folder.path().join("artifacts"));
+        let statements = Arc::new(AtomicUsize::new(0));
+        let seen = statements.clone();
+        let db = Database::connect_with(&url, 8, |pool| {
+            pool.set_metric_callback(move |_| _ = seen.fetch_add(1, Ordering::Relaxed));
+        });
+        let store = ArtifactStore::open(artifacts.to_str().unwrap()).unwrap();
+        let zone = setup.adopted_timezone.unwrap_or(chrono_tz::UTC);
+        let app = App::new(db.await.unwrap(), store, setup.limits, zone, setup.checkpoints);
+        let server = if setup.asleep {
+            None
+        } else {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let access = if setup.tokens { Access::Token(secret()) } else { Access::Local };
+            Some(Server::start(app.clone(), access, listener).unwrap())
+        };
+        Self { engine, app, url, artifacts, http: reqwest::Client::new(), statements, server, _folder: folder }
+    }
+
+    /// Where the server answers.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.server.as_ref().expect("the world is asleep").address)
+    }
+
+    /// Stops the server as a signal would; the database stays.
+    pub async fn stop(&mut self) {
+        self.server.take().expect("the world is asleep").stop().await;
+    }
+
+    /// A request that is not sent yet.
+    pub fn post(&self) -> RequestBuilder {
+        self.http.post(format!("{}/graphql", self.base()))
+    }
+
+    /// Sends a request without a token and gives the whole answer.
+    pub async fn answer(&self, query: &str, variables: Value) -> Value {
+        answer(self.post(), query, variables).await
+    }
+
+    /// Sends a request without a token, which must succeed, and gives its data.
+    pub async fn data(&self, query: &str, variables: Value) -> Value {
+        data(self.answer(query, variables).await)
+    }
+
+    /// As [`Self::answer`], signed in.
+    pub async fn answer_to(&self, token: &str, query: &str, variables: Value) -> Value {
+        answer(self.post().bearer_auth(token), query, variables).await
+    }
+
+    /// As [`Self::data`], signed in.
+    pub async fn data_to(&self, token: &str, query: &str, variables: Value) -> Value {
+        data(self.answer_to(token, query, variables).await)
+    }
+
+    /// Sends a file and gives the payload of `createJob`.
+    pub async fn create(&self, kind: &str, name: &str, file: impl Into<Vec<u8>>) -> Value {
+        let response = multipart(self.post(), kind, name, file.into()).await;
+        data(response.json().await.unwrap())["createJob"].take()
+    }
+
+    /// As [`Self::create`], signed in.
+    pub async fn create_as(&self, token: &str, kind: &str, name: &str, file: impl Into<Vec<u8>>) -> Value {
+        let response = multipart(self.post().bearer_auth(token), kind, name, file.into()).await;
+        data(response.json().await.unwrap())["createJob"].take()
+    }
+
+    /// Sends a file that makes a job, waits for the job's end, and gives its id.
+    pub async fn upload(&self, kind: &str, name: &str, file: impl Into<Vec<u8>>) -> String {
+        let created = self.create(kind, name, file).await;
+        let id = created["job"]["id"].as_str().unwrap_or_else(|| panic!("no job: {created}")).to_owned();
+        self.ended(&id).await;
+        id
+    }
+
+    /// Waits until a job has ended and gives its status as stored.
+    pub async fn ended(&self, id: &str) -> String {
+        let sql = "SELECT status FROM bulk_upload_jobs WHERE id = $1";
+        self.until(async || {
+            let status: String = self.one(sql, [id.parse::<Uuid>().unwrap().into()]).await;
+            ["completed", "failed", "cancelled"].contains(&status.as_str()).then_some(status)
+        })
+        .await
+    }
+
+    /// Waits until the files of deleted jobs are purged.
+    pub async fn purged(&self) {
+        self.until(async || {
+            (self.count("SELECT count(*) FROM artifact_purges WHERE completed_at IS NULL").await == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Asks again and again until there is an answer; panics where there is none in a minute.
+    pub async fn until<T>(&self, ask: impl AsyncFn() -> Option<T>) -> T {
+        let began = Instant::now();
+        loop {
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+            assert!(began.elapsed() < PATIENCE, "waited for a minute in vain");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The number that a query answers.
+    pub async fn count(&self, sql: &str) -> i64 {
+        self.one(sql, []).await
+    }
+
+    /// The one value that a query answers.
+    pub async fn one<T: sea_orm::TryGetable>(&self, sql: &str, values: impl IntoIterator<Item = sea_orm::Value>) -> T {
+        let statement = Statement::from_sql_and_values(self.app.db.backend(), sql, values);
+        let row = self.app.db.reader().query_one_raw(statement).await.unwrap().expect("one row");
+        row.try_get_by_index(0).unwrap()
+    }
+
+    /// All rows that a query answers, as JSON.
+    pub async fn rows(&self, sql: &str) -> Vec<Value> {
+        let statement = Statement::from_string(self.app.db.backend(), sql);
+        sea_orm::JsonValue::find_by_statement(statement).all(self.app.db.reader()).await.unwrap()
+    }
+
+    /// Runs SQL.
+    pub async fn run(&self, sql: &str) {
+        self.app.db.reader().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// Statements that something sends to the database.
+    pub async fn statements_of<T>(&self, what: impl Future<Output = T>) -> (usize, T) {
+        let before = self.statements.load(Ordering::Relaxed);
+        let answer = what.await;
+        (self.statements.load(Ordering::Relaxed) - before, answer)
+    }
+}
+
+/// The secret of the tests' servers.
+pub fn secret() -> token::Secret {
+    token::Secret::new(SECRET).unwrap()
+}
+
+/// A token for an hour.
+pub fn token(user: Uuid, organization: Option<Uuid>, role: Role) -> String {
+    token::mint(&secret(), user, organization, role, Duration::from_secs(3600)).unwrap()
+}
+
+async fn answer(request: RequestBuilder, query: &str, variables: Value) -> Value {
+    let response = request.json(&json!({ "query": query, "variables": variables })).send().await.unwrap();
+    response.json().await.unwrap()
+}
+
+fn data(mut answer: Value) -> Value {
+    assert!(answer.get("errors").is_none(), "{answer}");
+    answer["data"].take()
+}
+
+/// Sends `createJob` with a file by the multipart specification.
+pub async fn multipart(request: RequestBuilder, kind: &str, name: &str, file: Vec<u8>) -> Response {
+    let operations = json!({
+        "query": "mutation($kind: PredictionKind!, $file: Upload!) { createJob(input: {kind: $kind, source: {file: $file}}) {
+            job { id status progress { total } } userErrors { code message field } } }",
+        "variables": { "kind": kind, "file": null },
+    });
+    let form = reqwest::multipart::Form::new()
+        .text("operations", operations.to_string())
+        .text("map", json!({ "0": ["variables.file"] }).to_string())
+        .part("0", reqwest::multipart::Part::bytes(file).file_name(name.to_owned()));
+    request.header("apollo-require-preflight", "1").multipart(form).send().await.unwrap()
+}
