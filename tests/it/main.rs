@@ -2,4 +2,5 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say so by failing")]
 
+mod deletion;
 mod smoke;
