@@ -209,26 +209,39 @@ impl<E: EntityTrait> Ordering<E> {
     }
 }
 
+/// Rows that belong to a parent each, and how they are told apart.
+#[derive(Debug)]
+pub struct Children<E: EntityTrait, K> {
+    /// All of them.
+    pub rows: Select<E>,
+    /// The column that refers to the parent.
+    pub parent: E::Column,
+    /// What it holds.
+    pub parent_of: fn(&E::Model) -> Option<Uuid>,
+    /// What they are ordered by.
+    pub place: fn(&E::Model) -> K,
+    /// The id and the sort key of a cursor.
+    pub cursor: fn(&E::Model) -> (Uuid, Option<String>),
+}
+
+/// The page of each parent's children.
+pub type PagesByParent<E> = HashMap<Uuid, Slice<<E as EntityTrait>::Model>>;
+
 /// The same page of the children of many parents, in one statement.
-///
-/// `parent` is the column that refers to the parent and `place` the key and id of a row, by which children are ordered.
 pub async fn pages_of_children<E, K>(
     db: &impl ConnectionTrait,
     order: &Ordering<E>,
-    children: Select<E>,
-    (parent, parent_of): (E::Column, fn(&E::Model) -> Option<Uuid>),
+    children: &Children<E, K>,
     parents: &[Uuid],
     page: &Page,
-    place: impl Fn(&E::Model) -> K,
-    cursor: impl Fn(&E::Model) -> (Uuid, Option<String>),
-) -> Result<Result<HashMap<Uuid, Slice<E::Model>>, BadPage>, DbErr>
+) -> Result<Result<PagesByParent<E>, BadPage>, DbErr>
 where
     E: EntityTrait,
     K: Ord,
 {
     let mut union: Option<SelectStatement> = None;
     for id in parents {
-        let one = match order.select(children.clone().filter(parent.eq(*id)), page) {
+        let one = match order.select(children.rows.clone().filter(children.parent.eq(*id)), page) {
             Ok(one) => one.into_query(),
             Err(bad) => return Ok(Err(bad)),
         };
@@ -243,18 +256,18 @@ where
     let rows = E::Model::find_by_statement(db.get_database_backend().build(&union)).all(db).await?;
     let mut by_parent: HashMap<Uuid, Vec<E::Model>> = HashMap::new();
     for row in rows {
-        if let Some(parent) = parent_of(&row) {
+        if let Some(parent) = (children.parent_of)(&row) {
             by_parent.entry(parent).or_default().push(row);
         }
     }
     let slices = parents.iter().map(|parent| {
         let mut rows = by_parent.remove(parent).unwrap_or_default();
         // A union promises no order.
-        rows.sort_by_key(&place);
+        rows.sort_by_key(children.place);
         if order.descending != page.backwards {
             rows.reverse();
         }
-        (*parent, order.slice(page, rows, |row| cursor(row).0, |row| cursor(row).1))
+        (*parent, order.slice(page, rows, |row| (children.cursor)(row).0, |row| (children.cursor)(row).1))
     });
     Ok(Ok(slices.collect()))
 }

@@ -17,7 +17,7 @@ use sea_orm_migration::{
 /// How long any reader or writer may have to wait behind a schema change.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a step is tried again while others hold its table.
-const RETRY_FOR: Duration = Duration::from_secs(600);
+const RETRY_FOR: Duration = Duration::from_mins(10);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// SQLSTATE `lock_not_available`.

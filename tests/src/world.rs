@@ -27,7 +27,7 @@ use tokio::{net::TcpListener, sync::OnceCell};
 /// The secret that signs the tests' tokens.
 const SECRET: &str = "a secret for tests alone, longer than thirty-two bytes";
 /// How long a test waits for what should happen at once.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,7 +287,7 @@ pub fn secret() -> token::Secret {
 
 /// A token for an hour.
 pub fn token(user: Uuid, organization: Option<Uuid>, role: Role) -> String {
-    token::mint(&secret(), user, organization, role, Duration::from_secs(3600)).unwrap()
+    token::mint(&secret(), user, organization, role, Duration::from_hours(1)).unwrap()
 }
 
 async fn answer(request: RequestBuilder, query: &str, variables: Value) -> Value {

@@ -16,7 +16,7 @@ pub struct Arguments {
     /// The organization for which the user acts: their own, or any for an operator; without it the personal space
     #[arg(long)]
     org: Option<Uuid>,
-    /// What the user may do: member, org_admin or operator
+    /// What the user may do: `member`, `org_admin` or `operator`
     #[arg(long, default_value = "member", value_parser = role)]
     role: Role,
     /// How long the token is valid, in hours

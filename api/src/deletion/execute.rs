@@ -42,9 +42,9 @@ pub struct DeleteJob {
 #[derive(Clone, Debug)]
 pub enum Outcome {
     /// It is gone, with this receipt.
-    Deleted(Receipt),
+    Deleted(Box<Receipt>),
     /// Nothing changed.
-    Refused(Refused),
+    Refused(Box<Refused>),
 }
 
 /// Why nothing changed, and what the caller may see of the job.
@@ -62,7 +62,7 @@ pub struct Refused {
 pub async fn delete_job(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {
     tracing::info!(job = %id, cascade = wanted.delete_predictions, force = wanted.force, "deletion begins");
     if let Some(refusal) = invalid(wanted) {
-        return refuse(app, caller, id, Refused { refusal, job: None, receipt: None }).await;
+        return refuse(app, caller, id, Refused { refusal, job: None, receipt: None }.into()).await;
     }
     let outcome = retrying(|| attempt(app, caller, id, wanted)).await?;
     match outcome {
@@ -85,16 +85,16 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
     let visible = job::Entity::find_by_id(id).filter(caller.viewer.sees_job());
     let Some(job) = locked(visible, app.db.backend(), LockType::Update).one(&*transaction).await? else {
         let receipt = receipt::find(&*transaction, &caller.viewer, id).await?;
-        return Ok(Outcome::Refused(gone(receipt)));
+        return Ok(Outcome::Refused(gone(receipt).into()));
     };
     if let Some(refusal) = guard(caller, &job, wanted.force) {
-        return Ok(Outcome::Refused(Refused { refusal, job: Some(job), receipt: None }));
+        return Ok(Outcome::Refused(Refused { refusal, job: Some(job), receipt: None }.into()));
     }
     if let Some(expected) = wanted.expected_predictions {
         let linked = linked::count(&*transaction, &job).await?.total();
         if u64::try_from(expected) != Ok(linked) {
             let refusal = stale(expected, linked);
-            return Ok(Outcome::Refused(Refused { refusal, job: Some(job), receipt: None }));
+            return Ok(Outcome::Refused(Refused { refusal, job: Some(job), receipt: None }.into()));
         }
     }
     app.checkpoints.pass(Checkpoint::DeletionChecked).await?;
@@ -130,7 +130,7 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
 
     app.checkpoints.pass(Checkpoint::DeletionBeforeCommit).await?;
     transaction.commit().await?;
-    Ok(Outcome::Deleted(Receipt::just_written(row, status::is_own(&job) || files.count > 0)))
+    Ok(Outcome::Deleted(Receipt::just_written(row, status::is_own(&job) || files.count > 0).into()))
 }
 
 /// The guards that look at the caller and the job alone, in order. Preview and execution share them.
@@ -182,7 +182,7 @@ fn stale(expected: i32, now: u64) -> Refusal {
 }
 
 /// Records a refusal; what a caller may not even know of is recorded like any other.
-async fn refuse(app: &App, caller: &Caller, id: Uuid, refused: Refused) -> Result<Outcome, Error> {
+async fn refuse(app: &App, caller: &Caller, id: Uuid, refused: Box<Refused>) -> Result<Outcome, Error> {
     tracing::info!(job = %id, code = refused.refusal.code.as_str(), "deletion refused");
     audit::record_refusal(&app.db, caller, AuditAction::DeleteJob, Some(id), &refused.refusal).await?;
     Ok(Outcome::Refused(refused))

@@ -20,13 +20,13 @@ use crate::{
 };
 
 /// How long a purge that was begun is left to whoever began it.
-const CLAIM: Duration = Duration::from_secs(60);
+const CLAIM: Duration = Duration::from_mins(1);
 /// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(600);
+const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 /// How often to look for purges that nobody told of.
 const POLL: Duration = Duration::from_secs(5);
 /// The age at which a received file without a job is removed.
-const STALE_UPLOAD: Duration = Duration::from_secs(24 * 60 * 60);
+const STALE_UPLOAD: Duration = Duration::from_hours(24);
 
 /// Purges what is due, until `stop`.
 pub async fn work(app: App, stop: CancellationToken) {

@@ -147,14 +147,13 @@ fn operation<'a>(
 ) -> Option<(Option<&'a Name>, &'a Positioned<OperationDefinition>)> {
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Some((None, operation)),
-        (DocumentOperations::Single(_), Some(_)) => None,
         (DocumentOperations::Multiple(all), Some(name)) => {
             all.iter().find(|(known, _)| *known == name).map(|(name, operation)| (Some(name), operation))
         }
         (DocumentOperations::Multiple(all), None) if all.len() == 1 => {
             all.iter().next().map(|(name, operation)| (Some(name), operation))
         }
-        (DocumentOperations::Multiple(_), None) => None,
+        _ => None,
     }
 }
 

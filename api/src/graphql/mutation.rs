@@ -159,10 +159,10 @@ impl Mutation {
             Ok(match outcome {
                 Outcome::Deleted(receipt) => DeleteJobPayload {
                     deleted_job_id: Some(id.into()),
-                    receipt: Some(DeletionReceipt(receipt)),
+                    receipt: Some(DeletionReceipt(*receipt)),
                     ..DeleteJobPayload::default()
                 },
-                Outcome::Refused(why) => refused(why),
+                Outcome::Refused(why) => refused(*why),
             })
         };
         Some(delete().await)
@@ -219,9 +219,9 @@ impl Mutation {
                 match outcome {
                     Ok(Outcome::Deleted(receipt)) => {
                         payload.deleted_job_ids.push(id.into());
-                        payload.receipts.push(DeletionReceipt(receipt));
+                        payload.receipts.push(DeletionReceipt(*receipt));
                     }
-                    Ok(Outcome::Refused(why)) => payload.refused.push(JobRefusal::new(id.into(), why)),
+                    Ok(Outcome::Refused(why)) => payload.refused.push(JobRefusal::new(id.into(), *why)),
                     Err(error) => {
                         let error = async_graphql::Error::from(error).into_server_error(ctx.item.pos);
                         ctx.add_error(ctx.set_error_path(error));

@@ -7,7 +7,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, Que
 
 use crate::{
     database::any_of,
-    paging::{BadPage, KeyKind, Ordering, Page, Slice, pages_of_children},
+    paging::{BadPage, Children, KeyKind, Ordering, Page, PagesByParent, pages_of_children},
 };
 
 /// The name of the order in cursors.
@@ -18,7 +18,7 @@ pub async fn of_jobs(
     db: &impl ConnectionTrait,
     jobs: &[Uuid],
     page: &Page,
-) -> Result<Result<HashMap<Uuid, Slice<row_error::Model>>, BadPage>, DbErr> {
+) -> Result<Result<PagesByParent<row_error::Entity>, BadPage>, DbErr> {
     use row_error::Column;
     let order = Ordering::<row_error::Entity> {
         name: ORDER.to_owned(),
@@ -26,10 +26,14 @@ pub async fn of_jobs(
         id: Column::JobId,
         descending: false,
     };
-    let job: (_, fn(&row_error::Model) -> _) = (Column::JobId, |row| Some(row.job_id));
-    let all = row_error::Entity::find();
-    pages_of_children(db, &order, all, job, jobs, page, |row| row.line, |row| (row.job_id, Some(row.line.to_string())))
-        .await
+    let children = Children {
+        rows: row_error::Entity::find(),
+        parent: Column::JobId,
+        parent_of: |row| Some(row.job_id),
+        place: |row| row.line,
+        cursor: |row| (row.job_id, Some(row.line.to_string())),
+    };
+    pages_of_children(db, &order, &children, jobs, page).await
 }
 
 /// How many row errors each of these jobs has, in one statement.

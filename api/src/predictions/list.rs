@@ -14,7 +14,7 @@ use sea_orm::{
 use crate::{
     auth::Viewer,
     database::any_of,
-    paging::{BadPage, Ordering, Page, Slice, pages_of_children},
+    paging::{BadPage, Children, Ordering, Page, Slice, pages_of_children},
 };
 
 /// A prediction of either kind.
@@ -149,10 +149,15 @@ pub async fn of_jobs(
     macro_rules! of_jobs {
         ($table:ident) => {{
             let order = Ordering::by_id($table::Column::Id);
-            let visible =
-                $table::Entity::find().filter(viewer.sees($table::Column::OrganizationId, $table::Column::CreatedBy));
-            let job: (_, fn(&$table::Model) -> _) = ($table::Column::JobId, |row| row.job_id);
-            let found = pages_of_children(db, &order, visible, job, jobs, page, |row| row.id, |row| (row.id, None));
+            let children = Children {
+                rows: $table::Entity::find()
+                    .filter(viewer.sees($table::Column::OrganizationId, $table::Column::CreatedBy)),
+                parent: $table::Column::JobId,
+                parent_of: |row| row.job_id,
+                place: |row| row.id,
+                cursor: |row| (row.id, None),
+            };
+            let found = pages_of_children(db, &order, &children, jobs, page);
             found
                 .await?
                 .map(|slices| slices.into_iter().map(|(job, slice)| (job, slice.map(Prediction::from))).collect())

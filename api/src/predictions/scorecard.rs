@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn risk_levels_change_at_their_limits() {
-        let levels = [0.0, 0.019_999, 0.02, 0.049_999, 0.05, 0.15, 0.150_001, 1.0].map(risk_level);
         use RiskLevel::{Critical, High, Low, Medium};
+        let levels = [0.0, 0.019_999, 0.02, 0.049_999, 0.05, 0.15, 0.150_001, 1.0].map(risk_level);
         assert_eq!(levels, [Low, Low, Medium, Medium, High, High, Critical, Critical]);
     }
 

@@ -225,12 +225,12 @@ fn four_decimals(value: f64) -> Decimal {
     Decimal::from_f64(value).unwrap_or_default().round_dp_with_strategy(4, RoundingStrategy::MidpointAwayFromZero)
 }
 
-fn written_at() -> Option<DateTime> {
-    Some(now().naive_utc())
+fn written_at() -> DateTime {
+    now().naive_utc()
 }
 
 fn annual(job: &job::Model, owner: &Owner, company: Uuid, row: Row) -> annual_prediction::Model {
-    let at = written_at();
+    let at = Some(written_at());
     let [
         long_term_debt_to_total_capital,
         total_debt_to_ebitda,
@@ -263,7 +263,7 @@ fn annual(job: &job::Model, owner: &Owner, company: Uuid, row: Row) -> annual_pr
 }
 
 fn quarterly(job: &job::Model, owner: &Owner, company: Uuid, row: Row) -> quarterly_prediction::Model {
-    let at = written_at();
+    let at = Some(written_at());
     let [total_debt_to_ebitda, sga_margin, long_term_debt_to_total_capital, return_on_capital, _] = row.ratios;
     let probability = four_decimals(row.score.probability);
     quarterly_prediction::Model {

@@ -137,6 +137,7 @@ impl Job {
     }
 
     /// What the viewer may do with it now.
+    #[expect(clippy::unused_async, reason = "resolvers are async")]
     async fn can(&self, ctx: &Context<'_>) -> Result<JobActions> {
         let caller = ctx.data::<Caller>()?;
         let active = !status::JobStatus::of(&self.0).is_terminal();

@@ -1,5 +1,7 @@
 //! Predictions of both kinds.
 
+#![expect(clippy::duplicated_attributes, reason = "fields of an interface may have the same type")]
+
 use async_graphql::{Context, ID, Interface, Object, Result};
 use entity::{annual_prediction, quarterly_prediction, stored};
 use sea_orm::prelude::Uuid;
