@@ -1,11 +1,12 @@
 //! `joblink`: see [`api::cli`].
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("JOBLINK_LOG").unwrap_or_else(|_| "warn,api=info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     match api::cli::run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => {
