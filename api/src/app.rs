@@ -1,6 +1,6 @@
 //! What every room needs: the database, the store, and how to wake the background work.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use artifacts::ArtifactStore;
 use tokio::sync::Notify;
@@ -26,7 +26,7 @@ pub struct App {
     pub checkpoints: Checkpoints,
 }
 
-/// Limits of what callers may send.
+/// Limits of what callers may send, and how workers go about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The largest input file in bytes.
@@ -39,6 +39,8 @@ pub struct Limits {
     pub document_bytes: usize,
     /// Rows that a worker commits at a time.
     pub batch_rows: usize,
+    /// How long a worker's claim of a job holds without a batch; then another worker may take it over.
+    pub lease: Duration,
 }
 
 impl Default for Limits {
@@ -49,6 +51,7 @@ impl Default for Limits {
             body_bytes: 1_000_000,
             document_bytes: 256_000,
             batch_rows: 2_000,
+            lease: Duration::from_secs(15),
         }
     }
 }

@@ -4,7 +4,8 @@ use std::{io::IsTerminal, process::ExitCode};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("JOBLINK_LOG").unwrap_or_else(|_| "warn,api=info".into());
+    let filter = tracing_subscriber::EnvFilter::try_from_env("JOBLINK_LOG")
+        .unwrap_or_else(|_| "warn,api=info,migration=info".into());
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     match api::cli::run().await {

@@ -69,14 +69,26 @@ impl<'a> Cells<'a> {
     }
 }
 
+/// How far the reader is from the end of its file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Ahead,
+    Reached,
+    /// The end of a line was put after it. It ends the last record, as the end of the file would; inside quotes it is
+    /// text, and so tells a record that is whole from one that is not.
+    Closed,
+}
+
 /// Reads records from a stream of chunks.
 pub struct CsvReader<S> {
     chunks: S,
     chunk: Bytes,
-    ended: bool,
+    end: End,
     began: bool,
     parser: Reader,
     line: u64,
+    /// The last byte was a `\r`: a `\n` now belongs to it.
+    after_cr: bool,
     text: Vec<u8>,
     ends: Vec<usize>,
 }
@@ -90,10 +102,11 @@ where
         Self {
             chunks,
             chunk: Bytes::new(),
-            ended: false,
+            end: End::Ahead,
             began: false,
             parser: Reader::new(),
             line: 1,
+            after_cr: false,
             text: vec![0; MAX_RECORD_BYTES],
             ends: vec![0; MAX_CELLS],
         }
@@ -107,17 +120,24 @@ where
         }
         self.skip_line_ends().await?;
         let line = self.line;
-        let (mut text_end, mut cells, mut quotes, mut too_long) = (0, 0, 0_usize, false);
+        let (mut text_end, mut cells, mut too_long) = (0, 0, false);
         loop {
-            if self.chunk.is_empty() && !self.ended {
-                self.fill().await?;
-                continue;
+            let at_end = self.chunk.is_empty() && self.end == End::Closed;
+            match self.end {
+                End::Ahead if self.chunk.is_empty() => {
+                    self.fill().await?;
+                    continue;
+                }
+                End::Reached if self.chunk.is_empty() => {
+                    self.chunk = Bytes::from_static(b"\n");
+                    self.end = End::Closed;
+                }
+                _ => {}
             }
             let (result, read, written, ended_cells) =
                 self.parser.read_record(&self.chunk, &mut self.text[text_end..], &mut self.ends[cells..]);
             let consumed = self.chunk.split_to(read);
-            self.line += count(&consumed, b'\n');
-            quotes += usize::try_from(count(&consumed, b'"')).unwrap_or(usize::MAX);
+            self.count_lines(&consumed);
             text_end += written;
             cells += ended_cells;
             match result {
@@ -129,11 +149,10 @@ where
                 }
                 ReadRecordResult::End => return Ok(None),
                 ReadRecordResult::Record => {
-                    let open = self.ended && self.chunk.is_empty() && quotes % 2 == 1;
-                    let cells = if too_long {
-                        Err(Fault::TooLong)
-                    } else if open {
+                    let cells = if at_end {
                         Err(Fault::OpenQuote)
+                    } else if too_long {
+                        Err(Fault::TooLong)
                     } else {
                         std::str::from_utf8(&self.text[..text_end])
                             .map(|text| Cells { text, ends: &self.ends[..cells] })
@@ -148,14 +167,14 @@ where
     async fn fill(&mut self) -> Result<(), E> {
         match self.chunks.next().await {
             Some(chunk) => self.chunk = chunk?,
-            None => self.ended = true,
+            None => self.end = End::Reached,
         }
         Ok(())
     }
 
     async fn skip_byte_order_mark(&mut self) -> Result<(), E> {
         let mut front = Vec::new();
-        while front.len() < BYTE_ORDER_MARK.len() && !self.ended {
+        while front.len() < BYTE_ORDER_MARK.len() && self.end == End::Ahead {
             self.fill().await?;
             front.extend_from_slice(&self.chunk);
             self.chunk = Bytes::new();
@@ -172,17 +191,21 @@ where
         loop {
             let skipped = self.chunk.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
             let consumed = self.chunk.split_to(skipped);
-            self.line += count(&consumed, b'\n');
-            if !self.chunk.is_empty() || self.ended {
+            self.count_lines(&consumed);
+            if !self.chunk.is_empty() || self.end != End::Ahead {
                 return Ok(());
             }
             self.fill().await?;
         }
     }
-}
 
-fn count(bytes: &[u8], wanted: u8) -> u64 {
-    bytes.iter().filter(|byte| **byte == wanted).count() as u64
+    /// Counts the ends of lines: `\n`, `\r\n` or `\r`, as the parser takes them.
+    fn count_lines(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.line += u64::from(*byte == b'\r' || (*byte == b'\n' && !self.after_cr));
+            self.after_cr = *byte == b'\r';
+        }
+    }
 }
 
 #[cfg(test)]
@@ -228,6 +251,20 @@ mod tests {
     fn a_file_that_ends_inside_quotes_says_so() {
         assert_eq!(records(b"a,b\n1,\"2", 3), ["1: a|b", "2! OpenQuote"]);
         assert_eq!(records(b"a,b\n1,\"2\"", 3), ["1: a|b", "2: 1|2"]);
+        assert_eq!(records(b"a,b\n1,5\" pipe", 3), ["1: a|b", "2: 1|5\" pipe"]);
+        assert_eq!(records(b"a,b\n1,\"2\n3,4\n", 3), ["1: a|b", "2! OpenQuote"]);
+        assert_eq!(records(b"a", 1), ["1: a"]);
+    }
+
+    #[test]
+    fn lines_are_counted_whatever_ends_them() {
+        for end in ["\n", "\r", "\r\n"] {
+            let file = ["a,b", "1,\"x", "y\"", "", "2,z"].join(end);
+            for size in 1..file.len() {
+                let seen = ["1: a|b".to_owned(), format!("2: 1|x{end}y"), "5: 2|z".to_owned()];
+                assert_eq!(records(file.as_bytes(), size), seen, "{end:?} in chunks of {size}");
+            }
+        }
     }
 
     #[test]

@@ -57,6 +57,13 @@ pub struct StoreError {
     source: object_store::Error,
 }
 
+impl StoreError {
+    /// Whether there is no such file; everything else may be another time.
+    pub const fn is_missing(&self) -> bool {
+        matches!(self.source, object_store::Error::NotFound { .. })
+    }
+}
+
 /// Why a file was not taken in. Nothing of it is left in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError<E> {

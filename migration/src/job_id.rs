@@ -10,7 +10,7 @@ pub fn add(
     table: &'static [&'static str; 1],
     index: &'static str,
     key: &'static str,
-    both: &'static [&'static str],
+    both: &[&'static str],
 ) -> Vec<Step> {
     let [name] = table;
     let reference = "REFERENCES bulk_upload_jobs (id) ON DELETE SET NULL";
@@ -34,7 +34,7 @@ pub fn add(
 }
 
 /// Drops the column with its index and foreign key.
-pub fn drop(table: &'static [&'static str; 1], index: &'static str) -> Vec<Step> {
+pub fn drop(table: &'static [&'static str; 1], index: &'static str, both: &[&'static str]) -> Vec<Step> {
     let [name] = table;
-    vec![Step::drop_index(name, index), Step::drop_column(table, "job_id")]
+    vec![Step::drop_index(name, index), Step::drop_column(table, "job_id").locking(both)]
 }

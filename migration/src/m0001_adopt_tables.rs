@@ -31,18 +31,19 @@ fn up(facts: &Facts) -> Vec<Step> {
 fn down(facts: &Facts) -> Vec<Step> {
     let made: Vec<_> = TABLES.iter().filter(|table| facts.made.contains(table.name)).collect();
     let drop_keys = made.iter().flat_map(|table| {
-        table.foreign_keys.iter().map(|(column, _)| {
+        table.foreign_keys.iter().map(|(column, target)| {
             let name = key_name(table.name, column);
             Step::new(
                 &[&format!("ALTER TABLE {} DROP CONSTRAINT {name}", table.name)],
                 Done::Absent(Object::Constraint(table.name, name.clone())),
             )
             .on_postgres_only()
+            .locking(&[table.name, target])
         })
     });
     let drop_tables = made.iter().rev().map(|table| Step {
         // SQLite checks references row by row when a table is dropped, and these refer to each other.
-        mode: Mode::Outside,
+        mode: Mode::OutsideOnSqlite,
         sqlite: vec![
             "PRAGMA foreign_keys = OFF".to_owned(),
             format!("DROP TABLE {}", table.name),
@@ -80,7 +81,7 @@ fn create(table: &AdoptedTable) -> Step {
         postgres,
         sqlite,
         mode: Mode::Transaction,
-        locks: &[],
+        locks: Vec::new(),
         done: Done::Present(Object::Table(name)),
         guard: None,
     }
@@ -97,6 +98,7 @@ fn foreign_keys(table: &'static AdoptedTable) -> impl Iterator<Item = Step> {
             Done::Present(Object::Constraint(table.name, name.clone())),
         )
         .on_postgres_only()
+        .locking(&[table.name, target])
     })
 }
 

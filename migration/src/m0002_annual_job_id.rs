@@ -2,15 +2,10 @@
 
 use crate::{Migration, job_id};
 
+const BOTH: &[&str] = &["annual_predictions", "bulk_upload_jobs"];
+
 pub const MIGRATION: Migration = Migration {
     name: "m0002_annual_job_id",
-    up: |_| {
-        job_id::add(
-            &["annual_predictions"],
-            "idx_annual_job",
-            "fk_annual_predictions_job",
-            &["annual_predictions", "bulk_upload_jobs"],
-        )
-    },
-    down: |_| job_id::drop(&["annual_predictions"], "idx_annual_job"),
+    up: |_| job_id::add(&["annual_predictions"], "idx_annual_job", "fk_annual_predictions_job", BOTH),
+    down: |_| job_id::drop(&["annual_predictions"], "idx_annual_job", BOTH),
 };

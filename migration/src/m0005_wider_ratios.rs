@@ -42,11 +42,12 @@ fn change(table: &'static [&'static str; 1], columns: &'static [&'static str], p
 }
 
 fn too_wide(table: &str, columns: &[&str]) -> Guard {
-    let any: Vec<_> = columns.iter().map(|column| format!("abs({column}) >= 1000000")).collect();
+    // NaN counts as larger than every number, and fits.
+    let any: Vec<_> = columns.iter().map(|column| format!("abs({column}) >= 1000000 AND {column} <> 'NaN'")).collect();
     Guard {
         count: format!("SELECT count(*) FROM {table} WHERE {}", any.join(" OR ")),
         message: format!(
-            "{{}} rows of {table} hold ratios of a million or more, which the narrower column cannot; delete them or stay at this migration"
+            "rows of {table} with a ratio of a million or more, which the narrower columns cannot hold: {{}}"
         ),
     }
 }

@@ -3,13 +3,15 @@
 use crate::{Migration, step::Step};
 
 const TABLE: &str = "row_errors";
+const JOBS: &str = "bulk_upload_jobs";
 
 pub const MIGRATION: Migration = Migration {
     name: "m0007_row_errors",
     up: |_| {
-        vec![Step::create_table(
-            TABLE,
-            &["CREATE TABLE row_errors (
+        vec![
+            Step::create_table(
+                TABLE,
+                &["CREATE TABLE row_errors (
             job_id uuid NOT NULL REFERENCES bulk_upload_jobs (id) ON DELETE CASCADE,
             line integer NOT NULL,
             column_name text,
@@ -17,7 +19,9 @@ pub const MIGRATION: Migration = Migration {
             message text NOT NULL,
             PRIMARY KEY (job_id, line)
         )"],
-        )]
+            )
+            .locking(&[JOBS]),
+        ]
     },
-    down: |_| vec![Step::drop_table(TABLE)],
+    down: |_| vec![Step::drop_table(TABLE).locking(&[TABLE, JOBS])],
 };

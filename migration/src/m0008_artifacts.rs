@@ -3,14 +3,16 @@
 use crate::{Migration, step::Step};
 
 const TABLE: &str = "artifacts";
+const JOBS: &str = "bulk_upload_jobs";
 
 pub const MIGRATION: Migration = Migration {
     name: "m0008_artifacts",
     up: |_| {
-        vec![Step::create_table(
-            TABLE,
-            &[
-                "CREATE TABLE artifacts (
+        vec![
+            Step::create_table(
+                TABLE,
+                &[
+                    "CREATE TABLE artifacts (
             id uuid NOT NULL PRIMARY KEY,
             job_id uuid NOT NULL REFERENCES bulk_upload_jobs (id) ON DELETE CASCADE,
             kind text NOT NULL,
@@ -19,9 +21,11 @@ pub const MIGRATION: Migration = Migration {
             sha256 text,
             created_at timestamptz NOT NULL
         )",
-                "CREATE INDEX idx_artifacts_job ON artifacts (job_id)",
-            ],
-        )]
+                    "CREATE INDEX idx_artifacts_job ON artifacts (job_id)",
+                ],
+            )
+            .locking(&[JOBS]),
+        ]
     },
-    down: |_| vec![Step::drop_table(TABLE)],
+    down: |_| vec![Step::drop_table(TABLE).locking(&[TABLE, JOBS])],
 };

@@ -61,10 +61,12 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let level = if arguments.verbose { "info" } else { "warn,migration=info,sea_orm_migration=info" };
+    let level = if arguments.verbose { "info" } else { "warn,migration=info" };
     tracing_subscriber::fmt()
         .with_env_filter(level)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_level(arguments.verbose)
         .with_target(false)
         .without_time()
         .init();
@@ -83,6 +85,10 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Error> {
     let db = migration::connect(&arguments.database_url, arguments.database_schema.as_deref()).await?;
     let command = arguments.command.unwrap_or(Command::Up { num: None });
+    if let Some(name) = command.drops_everything() {
+        // Before the question: there is nothing to agree to.
+        migration::refuse_adopted(&db, name).await?;
+    }
     if let Some(loss) = command.loss() {
         confirm(arguments.yes, loss)?;
     }
@@ -101,6 +107,16 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
 }
 
 impl Command {
+    /// The name of a command that is refused on an adopted database.
+    fn drops_everything(&self) -> Option<&'static str> {
+        match self {
+            Self::Up { .. } | Self::Down { .. } | Self::Status => None,
+            Self::Fresh => Some("fresh"),
+            Self::Refresh => Some("refresh"),
+            Self::Reset => Some("reset"),
+        }
+    }
+
     /// What a command destroys, for the question before it.
     fn loss(&self) -> Option<&'static str> {
         match self {

@@ -10,7 +10,8 @@ use std::{
 use sea_orm_migration::{
     SchemaManagerConnection,
     sea_orm::{
-        ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+        ConnectionTrait, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+        TransactionTrait, sqlx::error::DatabaseError,
     },
 };
 
@@ -24,6 +25,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// SQLSTATE `deadlock_detected`.
 const DEADLOCK_DETECTED: &str = "40P01";
+/// SQLSTATE `duplicate_table`, of an index too.
+const DUPLICATE_TABLE: &str = "42P07";
+/// What passes when others have ended their transactions.
+const LOCK_TROUBLE: &[&str] = &[LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED];
 
 /// Something in the schema whose presence tells whether a step is done.
 #[derive(Clone, Debug)]
@@ -58,6 +63,8 @@ pub enum Mode {
     Transaction,
     /// Outside a transaction and without a lock timeout: for statements that wait without blocking anyone.
     Outside,
+    /// As [`Mode::Transaction`] on PostgreSQL, outside a transaction on SQLite, where a PRAGMA needs it.
+    OutsideOnSqlite,
 }
 
 /// A reason not to take a step, found by counting rows.
@@ -65,7 +72,7 @@ pub enum Mode {
 pub struct Guard {
     /// Answers one row with one number, which must be 0.
     pub count: String,
-    /// What the number counts and what to do; `{}` stands for the number.
+    /// What the number counts; `{}` stands for the number.
     pub message: String,
 }
 
@@ -79,7 +86,7 @@ pub struct Step {
     /// How they are run.
     pub mode: Mode,
     /// Existing tables whose readers or writers the step can hold up on PostgreSQL.
-    pub locks: &'static [&'static str],
+    pub locks: Vec<&'static str>,
     /// How to tell that it is done.
     pub done: Done,
     /// A reason to refuse it.
@@ -93,15 +100,15 @@ impl Step {
             postgres: sql.iter().map(ToString::to_string).collect(),
             sqlite: sql.iter().map(|sql| for_sqlite(sql)).collect(),
             mode: Mode::Transaction,
-            locks: &[],
+            locks: Vec::new(),
             done,
             guard: None,
         }
     }
 
     /// Names the existing tables that the step locks.
-    pub fn locking(self, locks: &'static [&'static str]) -> Self {
-        Self { locks, ..self }
+    pub fn locking(self, locks: &[&'static str]) -> Self {
+        Self { locks: locks.to_vec(), ..self }
     }
 
     /// Makes it a step of PostgreSQL alone.
@@ -127,6 +134,7 @@ impl Step {
                 &[&format!("CREATE INDEX CONCURRENTLY {index} ON {table} {on}")],
                 Done::Present(Object::Index(table, index)),
             )
+            .locking(&[table])
             .on_sqlite(&format!("CREATE INDEX {index} ON {table} {on}"))
         }
     }
@@ -139,6 +147,7 @@ impl Step {
                 &[&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")],
                 Done::Absent(Object::Index(table, index)),
             )
+            .locking(&[table])
             .on_sqlite(&format!("DROP INDEX IF EXISTS {index}"))
         }
     }
@@ -167,7 +176,7 @@ impl Step {
 
     /// Drops a table of Joblink's own.
     pub fn drop_table(table: &'static str) -> Self {
-        Self::new(&[&format!("DROP TABLE {table}")], Done::Absent(Object::Table(table)))
+        Self::new(&[&format!("DROP TABLE {table}")], Done::Absent(Object::Table(table))).locking(&[table])
     }
 
     /// The statements for one kind of database.
@@ -205,46 +214,66 @@ pub struct Facts {
     pub existing: BTreeSet<String>,
 }
 
-/// Takes the steps that are not done yet, one after the other.
+/// Takes the steps that are not done yet, one after the other; none where a guard refuses one of them.
 pub async fn run(db: &SchemaManagerConnection<'_>, migration: &str, steps: &[Step]) -> Result<(), DbErr> {
     let backend = db.get_database_backend();
-    for step in steps.iter().filter(|step| !step.sql(backend).is_empty()) {
+    let steps: Vec<_> = steps.iter().filter(|step| !step.sql(backend).is_empty()).collect();
+    check_guards(db, &steps).await?;
+    for step in steps {
         if is_done(db, &step.done).await? {
             continue;
         }
-        if let Some(guard) = &step.guard {
-            let rows = count(db, &guard.count).await?;
-            if rows > 0 {
-                return Err(DbErr::Migration(guard.message.replace("{}", &rows.to_string())));
-            }
-        }
-        match step.mode {
-            Mode::Transaction => in_transaction(db, migration, step).await?,
-            Mode::Outside => outside(db, step).await?,
-        }
+        take(db, migration, step).await?;
     }
     Ok(())
 }
 
-async fn in_transaction(db: &SchemaManagerConnection<'_>, migration: &str, step: &Step) -> Result<(), DbErr> {
+async fn check_guards(db: &SchemaManagerConnection<'_>, steps: &[&Step]) -> Result<(), DbErr> {
+    let mut reasons = Vec::new();
+    for step in steps {
+        if let Some(guard) = &step.guard
+            && !is_done(db, &step.done).await?
+        {
+            let rows = count(db, &guard.count).await?;
+            if rows > 0 {
+                reasons.push(guard.message.replace("{}", &rows.to_string()));
+            }
+        }
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(DbErr::Migration(reasons.join("; "))) }
+}
+
+/// Takes a step, again and again while others are in its way.
+async fn take(db: &SchemaManagerConnection<'_>, migration: &str, step: &Step) -> Result<(), DbErr> {
+    let in_transaction = match step.mode {
+        Mode::Transaction => true,
+        Mode::Outside => false,
+        Mode::OutsideOnSqlite => db.get_database_backend() == DbBackend::Postgres,
+    };
     let began = Instant::now();
     let mut pause = Duration::from_millis(250);
     loop {
-        let error = match attempt(db, step).await {
-            Ok(()) => return Ok(()),
-            Err(error) => error,
+        let outcome = if in_transaction { attempt(db, step).await } else { outside(db, step).await };
+        let Err(error) = outcome else {
+            return Ok(());
         };
-        if !is_lock_trouble(&error) {
+        // The connection of a run that was killed can live on for a while, and be first.
+        if is_done(db, &step.done).await.unwrap_or(false) {
+            return Ok(());
+        }
+        if !(is_code(&error, LOCK_TROUBLE)
+            || is_code(&error, &[DUPLICATE_TABLE]) && leftover(db, step).await?.is_some())
+        {
             return Err(error);
         }
+        let tables = step.locks.join(" or ");
         if began.elapsed() > RETRY_FOR {
             return Err(DbErr::Custom(format!(
-                "{migration}: {} stayed in use for {} minutes; end the transactions that hold it and run again",
-                step.locks.join(", "),
+                "{migration}: others held {tables} for {} minutes; end their transactions and run it again",
                 RETRY_FOR.as_secs() / 60
             )));
         }
-        tracing::warn!("{migration}: {} is in use, trying again in {pause:?}", step.locks.join(", "));
+        tracing::warn!("{migration}: others hold {tables}, trying again in {pause:?}");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
@@ -276,7 +305,7 @@ async fn outside(db: &SchemaManagerConnection<'_>, step: &Step) -> Result<(), Db
     if backend == DbBackend::Postgres {
         // With a lock timeout a long reader would make it fail and leave an invalid index behind.
         db.execute_unprepared("SET lock_timeout = 0; SET statement_timeout = 0").await?;
-        if let Done::Present(Object::Index(_, index)) = step.done {
+        if let Some(index) = leftover(db, step).await? {
             // What an interrupted CREATE INDEX CONCURRENTLY left behind is in the way of the next one.
             db.execute_unprepared(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
         }
@@ -290,12 +319,21 @@ async fn outside(db: &SchemaManagerConnection<'_>, step: &Step) -> Result<(), Db
     Ok(())
 }
 
-fn is_lock_trouble(error: &DbErr) -> bool {
-    let text = error.to_string();
-    text.contains("lock timeout")
-        || text.contains(LOCK_NOT_AVAILABLE)
-        || text.contains("deadlock detected")
-        || text.contains(DEADLOCK_DETECTED)
+/// Told by code: a server words its messages in its own language.
+fn is_code(error: &DbErr, codes: &[&str]) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| codes.contains(&&*code))
+}
+
+/// The index that a step is to make, where another run is making it or was interrupted.
+async fn leftover<'a>(db: &SchemaManagerConnection<'_>, step: &'a Step) -> Result<Option<&'a str>, DbErr> {
+    match &step.done {
+        Done::Present(Object::Index(table, index)) if index_exists(db, table, index).await? => Ok(Some(index)),
+        _ => Ok(None),
+    }
 }
 
 async fn is_done(db: &SchemaManagerConnection<'_>, done: &Done) -> Result<bool, DbErr> {

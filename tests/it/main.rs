@@ -3,4 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say so by failing")]
 
 mod deletion;
+mod migrations;
+mod graphql;
 mod smoke;
+mod upload;

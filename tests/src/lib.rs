@@ -13,7 +13,7 @@ mod seed;
 mod world;
 
 pub use seed::{Person, people};
-pub use world::{Engine, Setup, World, multipart};
+pub use world::{Engine, Setup, World, multipart, token};
 
 /// Makes each test function run on SQLite and on PostgreSQL.
 #[macro_export]

@@ -114,9 +114,9 @@ async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
     let pending = migration::pending(&db).await.map_err(failed)?;
     if !pending.is_empty() {
         if !(embedded || arguments.migrate || migration::is_empty(&db).await.map_err(failed)?) {
+            let (count, plural) = (pending.len(), if pending.len() == 1 { "" } else { "s" });
             return Err(Exit::Refused(format!(
-                "the database lacks {} migrations; run `migration up` first, or start with --migrate",
-                pending.len()
+                "the database lacks {count} migration{plural}; run `migration up` first, or start with --migrate"
             )));
         }
         migration::up(&db, None).await.map_err(failed)?;

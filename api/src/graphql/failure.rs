@@ -61,7 +61,10 @@ pub fn finish(response: &mut Response, request_id: &str, mistake: &'static str) 
     for error in &mut response.errors {
         let (code, message) = match told(error, mistake) {
             Told::AsItIs => (None, None),
-            Told::Mistake(code) => (Some(code), None),
+            Told::Mistake(code) => {
+                error.message = sentence(&error.message);
+                (Some(code), None)
+            }
             Told::Busy => {
                 busy = true;
                 (Some("DATABASE_BUSY"), Some("The database is busy or cannot be reached; try again in a moment."))
@@ -81,4 +84,61 @@ pub fn finish(response: &mut Response, request_id: &str, mistake: &'static str) 
         extensions.set("requestId", Value::from(request_id));
     }
     busy
+}
+
+/// A message of the library as one sentence for people.
+fn sentence(message: &str) -> String {
+    // Where it parsed what is of no use without the library's source.
+    let message = message.split(" (occurred while parsing").next().unwrap_or_default();
+    let message = match message.strip_prefix("Failed to parse \"").and_then(|rest| rest.split_once("\": ")) {
+        Some((ty, why)) => format!("A value of type \"{ty}\" is wrong: {why}"),
+        None => message.to_owned(),
+    };
+    let message = if message.contains("ecursion depth") {
+        "The document is too deep, or one of its fragments contains itself".to_owned()
+    } else if let Some((place, _)) = message.split_once(", Oneof ") {
+        format!("{place}: exactly one of its fields must be given, and not null")
+    } else if let Some((what, " is required but not provided")) =
+        // The library names the parent's type as the argument's.
+        message
+            .split_once(" of type ")
+            .and_then(|(what, rest)| Some((what, &rest[rest.rfind('"')? + 1..])))
+    {
+        format!("{what} is required but not provided")
+    } else {
+        message
+    };
+    let mut chars = message.trim_end_matches('.').chars();
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).chain(['.']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sentence;
+
+    #[test]
+    fn messages_of_the_library_become_sentences() {
+        for (message, wanted) in [
+            ("Unknown fragment: \"F\"", "Unknown fragment: \"F\"."),
+            ("Unknown field \"x\" on type \"Job\".", "Unknown field \"x\" on type \"Job\"."),
+            (
+                "Field \"job\" argument \"id\" of type \"Query\" is required but not provided",
+                "Field \"job\" argument \"id\" is required but not provided.",
+            ),
+            (
+                "Failed to parse \"Upload\": a file is sent as a part (occurred while parsing \"FileSource\")",
+                "A value of type \"Upload\" is wrong: a file is sent as a part.",
+            ),
+            (
+                "Invalid value for argument \"input.source\", Oneof input objects requires have exactly one field",
+                "Invalid value for argument \"input.source\": exactly one of its fields must be given, and not null.",
+            ),
+            (
+                "The recursion depth of the query cannot be greater than `100`",
+                "The document is too deep, or one of its fragments contains itself.",
+            ),
+        ] {
+            assert_eq!(sentence(message), wanted);
+        }
+    }
 }

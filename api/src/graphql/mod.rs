@@ -8,6 +8,7 @@ mod model;
 mod mutation;
 mod query;
 mod scalars;
+mod validation;
 
 use async_graphql::{
     EmptySubscription, SDLExportOptions, Schema as GraphqlSchema, SchemaBuilder, ValidationMode,
@@ -42,6 +43,7 @@ pub struct Executor {
     checking: Schema,
     executing: Schema,
     types: std::sync::Arc<document::Types>,
+    rules: std::sync::Arc<validation::Rules>,
 }
 
 impl std::fmt::Debug for Executor {
@@ -58,6 +60,7 @@ impl Executor {
             // What is executed was checked before, in the form in which the client sent it.
             executing: builder().validation_mode(ValidationMode::Fast).data(app).finish(),
             types: std::sync::Arc::new(document::Types::new(&sdl())),
+            rules: std::sync::Arc::new(validation::Rules::new(&sdl())),
         }
     }
 
@@ -69,6 +72,11 @@ impl Executor {
     /// Whether a request is valid: executes nothing, and answers with errors or without.
     pub async fn check(&self, request: async_graphql::Request) -> async_graphql::Response {
         self.checking.execute(request).await
+    }
+
+    /// The rules beyond those of [`Self::check`], for documents that it found valid.
+    pub fn rules(&self) -> &validation::Rules {
+        &self.rules
     }
 
     /// Executes a request that was checked and prepared.

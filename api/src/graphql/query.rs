@@ -113,6 +113,7 @@ impl From<JobFilter> for jobs::list::Filter {
             finished_after: filter.finished_after.map(|time| time.0),
             finished_before: filter.finished_before.map(|time| time.0),
             search: filter.search,
+            ..Self::default()
         }
     }
 }
@@ -234,11 +235,9 @@ impl Query {
         let by = (by.0.into(), by.1 == OrderDirection::Desc);
         let order = jobs::list::ordering(by.0, by.1).name;
         let args = (first, after, last, before);
-        Some(
-            list!(ctx, jobs::list::page, jobs::list::count, Job, args, &order, by by;
-                jobs::list::Filter::from(filter.unwrap_or_default()))
-            .await,
-        )
+        let zone = ctx.data::<App>().map_or(chrono_tz::UTC, |app| app.adopted_timezone);
+        let filter = jobs::list::Filter { adopted_timezone: Some(zone), ..filter.unwrap_or_default().into() };
+        Some(list!(ctx, jobs::list::page, jobs::list::count, Job, args, &order, by by; filter).await)
     }
 
     /// Annual predictions, in the order of their ids.

@@ -5,7 +5,7 @@ use entity::{
     artifact, job,
     stored::{ArtifactKind, AuditAction, Kind},
 };
-use sea_orm::{ActiveModelTrait, IntoActiveModel, prelude::Uuid};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, prelude::Uuid};
 
 use super::status::JobStatus;
 use crate::{
@@ -43,10 +43,17 @@ pub async fn create_job(
     kind: Kind,
     file: &ReceivedFile,
 ) -> Result<Result<job::Model, Refusal>, Error> {
-    let rows = match inspect(app, kind, file).await? {
+    let inspected = match inspect(app, kind, file).await {
+        Err(Error::Store(error)) if error.is_missing() => {
+            let message = "The file has become a job already; send it once for each job.";
+            Err(Refusal::new(ErrorCode::ValidationFailed, message))
+        }
+        inspected => inspected?.map_err(|fault| Refusal::new(ErrorCode::InvalidFile, fault)),
+    };
+    let rows = match inspected {
         Ok(rows) => rows,
-        Err(fault) => {
-            let refusal = Refusal::new(ErrorCode::InvalidFile, fault).at(&FILE);
+        Err(refusal) => {
+            let refusal = refusal.at(&FILE);
             audit::record_refusal(&app.db, caller, AuditAction::CreateJob, None, &refusal).await?;
             return Ok(Err(refusal));
         }
@@ -65,11 +72,13 @@ pub async fn create_job(
     app.store.rename(Key::Upload(file.id), place).await?;
     let stored = retrying(|| insert(app, caller, &job, &input)).await;
     if let Err(error) = stored {
-        // The job was not made, so its file goes; where that fails too, the sweep finds it.
-        if let Err(left) = app.store.delete(place).await {
-            tracing::warn!(job = %job.id, "an input file without a job is left behind: {left}");
+        // An answer to the commit that was lost is no answer: only a job that is certainly not there loses its file.
+        if job::Entity::find_by_id(job.id).one(app.db.reader()).await?.is_none() {
+            if let Err(left) = app.store.delete(place).await {
+                tracing::warn!(job = %job.id, "an input file without a job is left behind: {left}");
+            }
+            return Err(error);
         }
-        return Err(error);
     }
     tracing::info!(job = %job.id, kind = kind.as_stored(), rows, bytes = file.size, "job created");
     app.job_created.notify_one();

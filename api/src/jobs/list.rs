@@ -1,6 +1,7 @@
 //! Lists of jobs: filters, orders, pages.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono_tz::Tz;
 use entity::{job, stored::Kind};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select,
@@ -35,6 +36,8 @@ pub struct Filter {
     pub finished_before: Option<DateTime<Utc>>,
     /// Part of the file's name, or the beginning of the id.
     pub search: Option<String>,
+    /// The clock by which adopted jobs were stamped when they were created; UTC by default.
+    pub adopted_timezone: Option<Tz>,
 }
 
 /// By what a list of jobs is ordered.
@@ -85,11 +88,18 @@ impl Filter {
                 self.own.map(|own| if own { Column::Origin.eq(job::ORIGIN_JOBLINK) } else { Column::Origin.is_null() }),
             )
             .add_option(self.created_by.map(|user| Column::UserId.eq(user)))
-            .add_option(self.created_after.map(|time| Column::CreatedAt.gte(time.naive_utc())))
-            .add_option(self.created_before.map(|time| Column::CreatedAt.lt(time.naive_utc())))
+            .add_option(self.created_after.map(|time| self.created(time, |at| Column::CreatedAt.gte(at))))
+            .add_option(self.created_before.map(|time| self.created(time, |at| Column::CreatedAt.lt(at))))
             .add_option(self.finished_after.map(|time| Column::CompletedAt.gte(time.naive_utc())))
             .add_option(self.finished_before.map(|time| Column::CompletedAt.lt(time.naive_utc())))
             .add_option(self.search.as_ref().map(|text| name_or_id(Column::OriginalFilename, Column::Id, text)))
+    }
+
+    /// Compares the time of creation by the clock that stamped it.
+    fn created(&self, time: DateTime<Utc>, compare: impl Fn(NaiveDateTime) -> SimpleExpr) -> Condition {
+        let adopted = time.with_timezone(&self.adopted_timezone.unwrap_or(Tz::UTC)).naive_local();
+        let own = job::Column::Origin.eq(job::ORIGIN_JOBLINK).and(compare(time.naive_utc()));
+        Condition::any().add(own).add(job::Column::Origin.is_null().and(compare(adopted)))
     }
 
     fn query(&self, viewer: &Viewer) -> Select<job::Entity> {

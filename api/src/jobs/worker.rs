@@ -29,8 +29,6 @@ use crate::{
     },
 };
 
-/// How long a claim holds without a batch.
-const LEASE: Duration = Duration::from_secs(15);
 /// How often to look for jobs that nobody told of: of other servers, and of workers that died.
 const POLL: Duration = Duration::from_secs(2);
 
@@ -87,7 +85,7 @@ async fn claim(app: &App) -> Result<Option<job::Model>, Error> {
         row.started_at = Set(job.started_at.or(Some(now().naive_utc())));
         row.updated_at = Set(Some(now().naive_utc()));
         row.lease_token = Set(Some(Uuid::new_v4()));
-        row.lease_expires_at = Set(Some(now() + LEASE));
+        row.lease_expires_at = Set(Some(now() + app.limits.lease));
         let job = row.update(&*transaction).await?;
         transaction.commit().await?;
         Ok(Some(job))
@@ -124,9 +122,15 @@ fn open_job(app: &App, lock: Option<LockType>) -> sea_orm::Select<job::Entity> {
 async fn run(app: &App, job: &job::Model, stop: &CancellationToken) -> Result<Left, Error> {
     let kind = status::kind(job);
     let Some(input) = input(app, job).await? else {
-        return fail(app, job, "The input file is gone.").await;
+        return fail(app, job, "The job has no input file.").await;
     };
-    let mut records = CsvReader::new(app.store.read(Key::Input { job: job.id, artifact: input.id }).await?);
+    let chunks = match app.store.read(Key::Input { job: job.id, artifact: input.id }).await {
+        Err(error) if error.is_missing() => {
+            return fail(app, job, "The input file is gone from the artifact store.").await;
+        }
+        chunks => chunks?,
+    };
+    let mut records = CsvReader::new(chunks);
     let Some(Ok(header)) = records.next().await?.map(|record| record.cells) else {
         return fail(app, job, "The input file has no header.").await;
     };
@@ -182,7 +186,7 @@ async fn commit(
         row.successful_rows = Set(Some(held.successful_rows.unwrap_or_default() + stored.succeeded));
         row.failed_rows = Set(Some(held.failed_rows.unwrap_or_default() + stored.failed));
         row.updated_at = Set(Some(now().naive_utc()));
-        row.lease_expires_at = Set(Some(now() + LEASE));
+        row.lease_expires_at = Set(Some(now() + app.limits.lease));
         if last {
             end(&mut row);
         }

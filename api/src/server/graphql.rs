@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Edge, access, multipart};
+use super::{Edge, access, lingering::Rest, multipart};
 use crate::{
     audit::Caller,
     auth::Viewer,
@@ -58,6 +58,7 @@ impl Rejection {
 
 /// The body of a request.
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the specification")]
 pub struct Operation {
     #[serde(default)]
     query: Option<String>,
@@ -71,6 +72,8 @@ impl Operation {
     /// Reads it from JSON.
     pub fn parse(json: Value) -> Result<Self, Rejection> {
         let wrong = "The body is not a GraphQL request: an object with \"query\" and, where needed, \"variables\" and \"operationName\" is expected.";
+        // A list would be taken for the fields in their order.
+        let json = Some(json).filter(Value::is_object).ok_or_else(|| Rejection::bad_request(wrong))?;
         serde_json::from_value(json).map_err(|_| Rejection::bad_request(wrong))
     }
 }
@@ -116,11 +119,15 @@ impl Answer {
 pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
     let request_id = request_id(request.headers());
     let modern = accepts_graphql_response(request.headers());
+    let (request, rest) = Rest::of(request);
     // In a task of its own, so that a caller who hangs up leaves no file and no transaction half done.
     let id = request_id.clone();
     let answer = match tokio::spawn(async move { respond(&edge, request, &id).await }).await {
         Ok(Ok(answer)) => answer,
-        Ok(Err(rejection)) => Answer::rejected(&rejection, &request_id),
+        Ok(Err(rejection)) => {
+            rest.discard();
+            Answer::rejected(&rejection, &request_id)
+        }
         Err(error) => {
             tracing::error!(request_id, "a request ended badly: {error}");
             let message = "Something went wrong on the server; its log has the details under this request id.";
@@ -233,6 +240,10 @@ async fn execute(
         let message = format!("The document is too large: at most {limit} bytes are allowed.");
         return Err(Rejection::new(StatusCode::BAD_REQUEST, "DOCUMENT_TOO_LARGE", message));
     }
+    if document::is_too_nested(&query) {
+        let message = document::Unprepared::TooDeep.to_string();
+        return Err(Rejection::new(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", message));
+    }
     let document = match async_graphql::parser::parse_query(&query) {
         Ok(document) => document,
         Err(error) => return Ok(unparsable(&error, request_id)),
@@ -255,10 +266,19 @@ async fn execute(
     request.operation_name = operation.operation_name;
     let mut to_check = GraphqlRequest::new(request.query.clone()).variables(request.variables.clone());
     to_check.operation_name.clone_from(&request.operation_name);
-    to_check.set_parsed_query(document);
+    to_check.set_parsed_query(document.clone());
     let checked = edge.executor.check(to_check).await;
     if !checked.errors.is_empty() {
         return Ok(Answer::invalid(checked, "GRAPHQL_VALIDATION_FAILED", request_id));
+    }
+    let rules = edge.executor.rules();
+    let broken = rules.broken_by_document(&document);
+    if !broken.is_empty() {
+        return Ok(Answer::invalid(GraphqlResponse::from_errors(broken), "GRAPHQL_VALIDATION_FAILED", request_id));
+    }
+    let broken = rules.broken_by_variables(&document, request.operation_name.as_deref(), &request.variables);
+    if !broken.is_empty() {
+        return Ok(Answer::invalid(GraphqlResponse::from_errors(broken), "BAD_USER_INPUT", request_id));
     }
     if prepared.operation == OperationType::Subscription {
         let message = "Subscriptions are not answered on this transport.";
@@ -273,12 +293,26 @@ async fn execute(
     Ok(Answer::executed(edge.executor.execute(request).await, request_id))
 }
 
-/// A document with a mistake in its syntax: where it is, without the grammar of the parser.
+/// A document that cannot be read: where its mistake is, without the grammar of the parser.
 fn unparsable(error: &async_graphql::parser::Error, request_id: &str) -> Answer {
+    use async_graphql::parser::Error;
     let at = error.positions().next();
     let place = at.map_or_else(String::new, |at| format!(" at line {}, column {}", at.line, at.column));
-    let error = ServerError::new(format!("The document has a syntax error{place}."), at);
-    Answer::invalid(GraphqlResponse::from_errors(vec![error]), "GRAPHQL_PARSE_FAILED", request_id)
+    let (code, message) = match error {
+        Error::OperationDuplicated { operation, .. } => {
+            ("GRAPHQL_VALIDATION_FAILED", format!("There can be only one operation named \"{operation}\"."))
+        }
+        Error::FragmentDuplicated { fragment, .. } => {
+            ("GRAPHQL_VALIDATION_FAILED", format!("There can be only one fragment named \"{fragment}\"."))
+        }
+        Error::MultipleOperations { .. } => {
+            ("GRAPHQL_VALIDATION_FAILED", "An operation without a name must be the only one.".to_owned())
+        }
+        Error::MissingOperation => ("GRAPHQL_VALIDATION_FAILED", "The document has no operation.".to_owned()),
+        _ => ("GRAPHQL_PARSE_FAILED", format!("The document has a syntax error{place}.")),
+    };
+    let error = ServerError::new(message, at);
+    Answer::invalid(GraphqlResponse::from_errors(vec![error]), code, request_id)
 }
 
 /// The caller's own request id, if it is a harmless one, else a new one.

@@ -3,6 +3,7 @@
 mod access;
 mod graphiql;
 mod graphql;
+mod lingering;
 mod multipart;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

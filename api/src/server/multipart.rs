@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use artifacts::{Key, PutError};
 use axum::{
-    extract::{FromRequest, Multipart, Request, multipart::Field},
+    extract::{
+        DefaultBodyLimit, FromRequest, Multipart, Request,
+        multipart::{Field, MultipartError},
+    },
     http::{StatusCode, header},
 };
 use futures_util::StreamExt;
@@ -54,16 +57,18 @@ pub async fn drop_unused(app: &App, files: &[ReceivedFile]) {
     }
 }
 
-async fn receive_parts(app: &App, request: Request, files: &mut Vec<ReceivedFile>) -> Result<Operation, Rejection> {
+async fn receive_parts(app: &App, mut request: Request, files: &mut Vec<ReceivedFile>) -> Result<Operation, Rejection> {
+    let whole = usize::try_from(app.limits.file_bytes + OVERHEAD).unwrap_or(usize::MAX);
+    DefaultBodyLimit::max(whole).apply(&mut request);
     let mut parts = Multipart::from_request(request, &())
         .await
         .map_err(|_| Rejection::bad_request("The multipart request has no boundary."))?;
-    let mut operations = json_part(app, next(&mut parts).await?, "operations").await?;
-    let map = json_part(app, next(&mut parts).await?, "map").await?;
+    let mut operations = json_part(app, next(app, &mut parts).await?, "operations").await?;
+    let map = json_part(app, next(app, &mut parts).await?, "map").await?;
     let wrong_map =
         || Rejection::bad_request("The part \"map\" is not an object of lists of paths into \"operations\".");
     let mut map: HashMap<String, Vec<String>> = serde_json::from_value(map).map_err(|_| wrong_map())?;
-    while let Some(part) = next(&mut parts).await? {
+    while let Some(part) = next(app, &mut parts).await? {
         let paths = part.name().and_then(|name| map.remove(name));
         let Some(paths) = paths else {
             return Err(Rejection::bad_request("A part of the request is not named in \"map\", or twice."));
@@ -77,10 +82,13 @@ async fn receive_parts(app: &App, request: Request, files: &mut Vec<ReceivedFile
                 Value::Array(list) => list.get_mut(step.parse::<usize>().ok()?),
                 _ => None,
             });
-            let place = place.filter(|place| place.is_null()).ok_or_else(wrong_map)?;
+            let place = place.filter(|place| place.is_null()).ok_or_else(|| {
+                Rejection::bad_request(format!("The path {path:?} of \"map\" leads to no null in \"operations\"."))
+            })?;
             *place = Value::String(format!("{UPLOAD_MARK}{}", files.len()));
         }
-        files.push(receive_file(app, part).await?);
+        let left = app.limits.file_bytes - files.iter().map(|file| file.size).sum::<u64>();
+        files.push(receive_file(app, part, left).await?);
     }
     if let Some(name) = map.keys().next() {
         return Err(Rejection::bad_request(format!("The request has no part {name:?}, which \"map\" names.")));
@@ -88,12 +96,16 @@ async fn receive_parts(app: &App, request: Request, files: &mut Vec<ReceivedFile
     Operation::parse(operations)
 }
 
-async fn next(parts: &mut Multipart) -> Result<Option<Field<'_>>, Rejection> {
-    parts.next_field().await.map_err(|_| cut_off())
+async fn next<'a>(app: &App, parts: &'a mut Multipart) -> Result<Option<Field<'a>>, Rejection> {
+    parts.next_field().await.map_err(|error| unreadable(app, &error))
 }
 
-fn cut_off() -> Rejection {
-    Rejection::bad_request("The multipart request is damaged or was cut off.")
+fn unreadable(app: &App, error: &MultipartError) -> Rejection {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        Rejection::too_large(app.limits.file_bytes)
+    } else {
+        Rejection::bad_request("The multipart request is damaged or was cut off.")
+    }
 }
 
 async fn json_part(app: &App, part: Option<Field<'_>>, name: &str) -> Result<Value, Rejection> {
@@ -101,7 +113,7 @@ async fn json_part(app: &App, part: Option<Field<'_>>, name: &str) -> Result<Val
         || Rejection::bad_request(format!("The multipart request has no part {name:?} with JSON in its place."));
     let mut part = part.filter(|part| part.name() == Some(name)).ok_or_else(wrong)?;
     let mut text = Vec::new();
-    while let Some(chunk) = part.chunk().await.map_err(|_| cut_off())? {
+    while let Some(chunk) = part.chunk().await.map_err(|error| unreadable(app, &error))? {
         if text.len() + chunk.len() > app.limits.body_bytes {
             return Err(Rejection::too_large(app.limits.body_bytes as u64));
         }
@@ -110,14 +122,15 @@ async fn json_part(app: &App, part: Option<Field<'_>>, name: &str) -> Result<Val
     serde_json::from_slice(&text).map_err(|_| wrong())
 }
 
-async fn receive_file(app: &App, part: Field<'_>) -> Result<ReceivedFile, Rejection> {
+/// Takes in a file of at most `left` bytes, which is what the files before it leave of the limit.
+async fn receive_file(app: &App, part: Field<'_>, left: u64) -> Result<ReceivedFile, Rejection> {
     let id = Uuid::now_v7();
     let name = part.file_name().unwrap_or_default().to_owned();
     let chunks = part.boxed();
-    match app.store.put(Key::Upload(id), chunks, app.limits.file_bytes).await {
+    match app.store.put(Key::Upload(id), chunks, left).await {
         Ok(stored) => Ok(ReceivedFile { id, name, size: stored.size, sha256: stored.sha256 }),
-        Err(PutError::TooLarge { limit }) => Err(Rejection::too_large(limit)),
-        Err(PutError::Source(_)) => Err(cut_off()),
+        Err(PutError::TooLarge { .. }) => Err(Rejection::too_large(app.limits.file_bytes)),
+        Err(PutError::Source(error)) => Err(unreadable(app, &error)),
         Err(PutError::Store(error)) => {
             tracing::error!("cannot take in a file: {error}");
             let message = "The artifact store does not take the file; try again in a moment.";

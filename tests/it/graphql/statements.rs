@@ -1,0 +1,186 @@
+//! The number of SQL statements of a query depends on what it asks, not on how many rows there are.
+
+use entity::{annual_prediction, artifact, company, job, quarterly_prediction, row_error};
+use sea_orm::prelude::Uuid;
+use serde_json::json;
+use tests::{Engine, World, people};
+
+use super::{new_annual, new_company, new_job, new_quarterly, store};
+use crate::deletion::delete;
+
+tests::on_both!(
+    a_page_of_jobs_costs_the_same_whatever_its_size,
+    a_page_of_predictions_costs_the_same_whatever_its_size,
+    a_page_of_receipts_costs_the_same_whatever_its_size,
+    nodes_cost_the_same_whatever_their_number,
+    what_is_not_asked_costs_nothing,
+);
+
+/// Jobs of both kinds and several people, each with predictions of several companies, row errors and files.
+async fn jobs_with_everything(world: &World, count: usize, rows: usize) -> Vec<Uuid> {
+    let people = people(world).await;
+    let (mut jobs, mut firms, mut years, mut quarters, mut errors, mut files) =
+        (vec![], vec![], vec![], vec![], vec![], vec![]);
+    for place in 0..count {
+        let owner = [&people.anna, &people.dora, &people.emil][place % 3];
+        let mut job = new_job(owner.id, owner.organization);
+        if place % 2 == 1 {
+            job.job_type = "quarterly".to_owned();
+        }
+        for row in 0..rows {
+            let firm = new_company(owner.id, owner.organization, &format!("S{place}-{row}"), "Company");
+            if place % 2 == 0 {
+                years.push(annual_prediction::Model {
+                    job_id: Some(job.id),
+                    job_link: Some("manifest".to_owned()),
+                    ..new_annual(&firm)
+                });
+            } else {
+                quarters.push(quarterly_prediction::Model {
+                    job_id: Some(job.id),
+                    job_link: Some("manifest".to_owned()),
+                    ..new_quarterly(&firm)
+                });
+            }
+            firms.push(firm);
+            let line = i32::try_from(row).unwrap() + 2;
+            errors.push(row_error::Model {
+                job_id: job.id,
+                line,
+                column_name: None,
+                code: "duplicate".to_owned(),
+                message: "Twice.".to_owned(),
+            });
+        }
+        files.push(artifact::Model {
+            id: Uuid::now_v7(),
+            job_id: job.id,
+            kind: "input".to_owned(),
+            name: "a.csv".to_owned(),
+            size: 1,
+            sha256: None,
+            created_at: api::database::now(),
+        });
+        jobs.push(job);
+    }
+    let ids = jobs.iter().map(|job| job.id).collect();
+    store::<job::Entity>(world, jobs).await;
+    for firms in firms.chunks(500) {
+        store::<company::Entity>(world, firms.to_vec()).await;
+    }
+    store::<annual_prediction::Entity>(world, years).await;
+    store::<quarterly_prediction::Entity>(world, quarters).await;
+    store::<row_error::Entity>(world, errors).await;
+    store::<artifact::Entity>(world, files).await;
+    ids
+}
+
+/// The statements of a query. The server's own background work may add one now and then, so the least of a few counts.
+async fn cost(world: &World, query: &str, size: usize) -> usize {
+    let mut least = usize::MAX;
+    for _ in 0..5 {
+        let (statements, _) = world.statements_of(world.data(query, json!({ "n": size }))).await;
+        least = least.min(statements);
+    }
+    least
+}
+
+const PREDICTION: &str = "__typename id company { id symbol } createdBy { id name } job { id status organization { name } createdBy { id } }";
+
+async fn a_page_of_jobs_costs_the_same_whatever_its_size(engine: Engine) {
+    let world = World::new(engine).await;
+    jobs_with_everything(&world, 20, 20).await;
+    let query = format!(
+        "query($n: Int) {{ jobs(first: $n) {{ totalCount edges {{ cursor }} nodes {{ id createdBy {{ id name }} organization {{ id name }}
+            artifacts {{ id name }} rowErrors(first: 20) {{ totalCount nodes {{ line message }} }}
+            predictions(first: 20) {{ totalCount nodes {{ {PREDICTION} }} }} can {{ delete }} }} }} }}"
+    );
+    let whole = world.data(&query, json!({ "n": 20 })).await;
+    for job in whole["jobs"]["nodes"].as_array().unwrap() {
+        assert_eq!((&job["predictions"]["totalCount"], &job["rowErrors"]["totalCount"]), (&json!(20), &json!(20)));
+        assert_eq!(job["predictions"]["nodes"].as_array().unwrap().len(), 20);
+        assert_eq!(job["artifacts"].as_array().unwrap().len(), 1);
+    }
+    // Jobs and their count; users, organizations, files, row errors and their count; predictions of both kinds and their
+    // counts; companies, users and jobs of predictions, and the organizations and users of those.
+    let (few, many) = (cost(&world, &query, 5).await, cost(&world, &query, 20).await);
+    assert_eq!(few, many);
+    assert!(many <= 16, "{many} statements");
+}
+
+async fn a_page_of_predictions_costs_the_same_whatever_its_size(engine: Engine) {
+    let world = World::new(engine).await;
+    jobs_with_everything(&world, 10, 20).await;
+    let query = format!(
+        "query($n: Int) {{ annualPredictions(first: $n) {{ totalCount nodes {{ {PREDICTION} }} }}
+            quarterlyPredictions(last: $n) {{ totalCount nodes {{ {PREDICTION} }} }} }}"
+    );
+    let (few, many) = (cost(&world, &query, 5).await, cost(&world, &query, 100).await);
+    assert_eq!(few, many);
+    assert!(many <= 10, "{many} statements");
+}
+
+async fn a_page_of_receipts_costs_the_same_whatever_its_size(engine: Engine) {
+    let world = World::new(engine).await;
+    let user = world.local_user().await;
+    for _ in 0..20 {
+        let job = world.adopted_job(user, None, "annual", "completed").await;
+        delete(&world, &job.to_string(), json!({})).await;
+    }
+    let query =
+        "query($n: Int) { deletionReceipts(first: $n) { totalCount nodes { id jobCreatedBy { name } deletedBy { name }
+        artifacts { total pending completedAt } } } }";
+    let (few, many) = (cost(&world, query, 5).await, cost(&world, query, 20).await);
+    assert_eq!(few, many);
+    assert!(many <= 4, "{many} statements");
+    world.check_invariants().await;
+}
+
+async fn nodes_cost_the_same_whatever_their_number(engine: Engine) {
+    let world = World::new(engine).await;
+    let ids = jobs_with_everything(&world, 20, 1).await;
+    let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Job { createdBy { name } predictions { nodes { company { name } } } } } }";
+    let mut costs = Vec::new();
+    for count in [4, 20] {
+        let mut least = usize::MAX;
+        for _ in 0..5 {
+            let (statements, _) = world.statements_of(world.data(query, json!({ "ids": ids[..count] }))).await;
+            least = least.min(statements);
+        }
+        costs.push(least);
+    }
+    assert_eq!(costs[0], costs[1]);
+    assert!(costs[1] <= 13, "{costs:?} statements");
+}
+
+async fn what_is_not_asked_costs_nothing(engine: Engine) {
+    let world = World::new(engine).await;
+    jobs_with_everything(&world, 6, 3).await;
+    for (query, statements) in [
+        ("{ __typename }", 0),
+        ("{ viewer { user { id name } role organization { id } } }", 0),
+        ("{ jobs { nodes { id status can { delete } progress { failed } } pageInfo { endCursor } } }", 1),
+        ("{ jobs { totalCount nodes { id } } }", 2),
+        ("{ jobs { nodes { rowErrors { nodes { line } } } } }", 2),
+        ("{ jobs { nodes { rowErrors { totalCount nodes { line } } } } }", 3),
+        ("{ jobs(filter: {kind: ANNUAL}) { nodes { predictions { nodes { id linkSource } } } } }", 2),
+        ("{ jobs(filter: {kind: ANNUAL}) { nodes { predictions { totalCount nodes { id } } } } }", 3),
+        ("{ companies { nodes { name } } }", 1),
+        (
+            "{ annualPredictions { nodes { probability } } quarterlyPredictions { totalCount nodes { probability } } }",
+            3,
+        ),
+        (
+            "query($no: Boolean = false) { jobs { totalCount @include(if: $no) nodes { artifacts @skip(if: true) { id } id } } }",
+            1,
+        ),
+        ("{ job(id: \"x\") { id } node(id: \"x\") { id } }", 0),
+        // One field, however often and wherever it is selected.
+        (
+            "{ jobs { totalCount } ...F ... { jobs { totalCount } } } fragment F on Query { jobs { totalCount nodes { id } } }",
+            2,
+        ),
+    ] {
+        assert_eq!(cost(&world, query, 0).await, statements, "{query}");
+    }
+}

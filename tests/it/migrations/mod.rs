@@ -1,0 +1,11 @@
+//! Schema migrations: one schema from every beginning, online, interruptible, and back; run by the real programs.
+
+mod adoption;
+mod catalogue;
+mod interruption;
+mod messages;
+mod online;
+mod program;
+mod refusals;
+mod serve;
+mod site;

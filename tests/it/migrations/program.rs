@@ -1,0 +1,147 @@
+//! The real programs, as an operator runs them.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+};
+
+use tests::Engine;
+
+use super::site::{Site, until};
+
+/// How a program ended and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// A program that runs.
+pub struct Running {
+    child: Child,
+    err: Arc<Mutex<String>>,
+    out: Arc<Mutex<String>>,
+}
+
+/// A program with the default settings on a database.
+fn command(name: &str, url: &str, arguments: &[&str]) -> Command {
+    let path: PathBuf = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join(name);
+    assert!(path.exists(), "{name} is not built: cargo build --workspace --bins");
+    let mut command = Command::new(path);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (variable, _) in std::env::vars() {
+        if ["DATABASE_", "JOBLINK_", "RUST_", "PG"].iter().any(|prefix| variable.starts_with(prefix)) {
+            command.env_remove(variable);
+        }
+    }
+    command.env("DATABASE_URL", url);
+    command
+}
+
+/// Starts a program.
+pub fn start(name: &str, url: &str, arguments: &[&str]) -> Running {
+    let mut child = command(name, url, arguments).spawn().unwrap();
+    let err = Arc::<Mutex<String>>::default();
+    let out = Arc::<Mutex<String>>::default();
+    collect(child.stderr.take().unwrap(), err.clone());
+    collect(child.stdout.take().unwrap(), out.clone());
+    Running { child, err, out }
+}
+
+/// Runs a program to its end.
+pub async fn run(name: &str, url: &str, arguments: &[&str]) -> Ended {
+    let mut command = command(name, url, arguments);
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let ended = Ended {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    };
+    assert!(!format!("{}{}", ended.out, ended.err).contains('\x1b'), "colours without a terminal: {ended:?}");
+    ended
+}
+
+fn collect(from: impl std::io::Read + Send + 'static, into: Arc<Mutex<String>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let mut text = into.lock().unwrap();
+            text.push_str(&line);
+            text.push('\n');
+        }
+    });
+}
+
+impl Running {
+    /// What it said on stderr so far.
+    pub fn err(&self) -> String {
+        self.err.lock().unwrap().clone()
+    }
+
+    /// What it said on stdout so far.
+    pub fn out(&self) -> String {
+        self.out.lock().unwrap().clone()
+    }
+
+    /// Its exit code, once it has ended.
+    pub fn code(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
+    }
+
+    /// Waits for its end and gives its exit code.
+    pub async fn ended(&mut self) -> i32 {
+        until("the program ends", async || self.child.try_wait().unwrap()).await.code().unwrap_or(-1)
+    }
+
+    /// Asks it to stop.
+    pub fn terminate(&self) {
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+    }
+
+    /// Ends it as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        _ = self.child.kill();
+        _ = self.child.wait();
+    }
+}
+
+impl Site {
+    /// Runs `migration` on the database.
+    pub async fn migration(&self, arguments: &[&str]) -> Ended {
+        run("migration", &self.url, arguments).await
+    }
+
+    /// Runs `migration`, which must succeed.
+    pub async fn migrated(&self, arguments: &[&str]) -> Ended {
+        let ended = self.migration(arguments).await;
+        assert_eq!(ended.code, 0, "{arguments:?}: {ended:?}");
+        ended
+    }
+
+    /// Runs `migration`, which must refuse with one line and change nothing, and gives the line.
+    pub async fn refused(&self, arguments: &[&str]) -> String {
+        let before = self.everything().await;
+        let ended = self.migration(arguments).await;
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{arguments:?}: {ended:?}");
+        assert_eq!(self.everything().await, before, "{arguments:?} changed something");
+        let lines: Vec<_> = ended.err.lines().filter(|line| !line.starts_with("taking back ")).collect();
+        assert_eq!(lines.len(), 1, "{arguments:?}: {ended:?}");
+        lines[0].strip_prefix("migration: ").expect("the program's name").to_owned()
+    }
+}
+
+/// A URL of a database on the test server that does not exist.
+pub async fn missing_database() -> String {
+    let site = Site::empty(Engine::Postgres).await;
+    format!("{}_missing", site.url)
+}

@@ -1,0 +1,118 @@
+//! What `migration` refuses, with exit code 3, by name and without changing anything.
+
+use tests::Engine;
+
+use super::{
+    catalogue::same,
+    site::{ADOPTED, Site},
+};
+
+tests::on_both!(
+    fresh_refresh_and_reset_refuse_on_an_adopted_database,
+    a_table_in_the_way_that_lacks_a_column_is_refused_by_name,
+    nothing_is_lost_without_yes,
+);
+
+async fn fresh_refresh_and_reset_refuse_on_an_adopted_database(engine: Engine) {
+    let site = Site::adopted(engine).await;
+    let all = "organizations, users, organization_member_whitelist, companies, bulk_upload_jobs, annual_predictions, quarterly_predictions";
+    for migrated in [false, true] {
+        for command in ["fresh", "refresh", "reset"] {
+            // Before the question: an answer to it could not help.
+            for arguments in [&[command][..], &[command, "--yes"]] {
+                assert_eq!(
+                    site.refused(arguments).await,
+                    format!(
+                        "{command} would drop tables that Joblink did not make (tenants, {all}); \
+                         use `migration down`, which drops only what Joblink made"
+                    )
+                );
+            }
+        }
+        if !migrated {
+            site.migrated(&["up"]).await;
+        }
+    }
+}
+
+async fn a_table_in_the_way_that_lacks_a_column_is_refused_by_name(engine: Engine) {
+    for table in ADOPTED {
+        let site = Site::empty(engine).await;
+        site.run(&format!(
+            "CREATE TABLE {table} (id varchar(36), name text); INSERT INTO {table} VALUES ('1', 'mine')"
+        ))
+        .await;
+        let message = site.refused(&["up"]).await;
+        let (start, end) = message.split_once("it lacks ").expect(&message);
+        assert_eq!(start, format!("table {table} is not the one that Joblink adopts: "));
+        assert!(end.ends_with("; rename it or use another database or schema"), "{message}");
+        assert!(end.contains("created_at") || end.contains("added_at"), "{message}");
+        // A table with all columns but one is none either.
+        let site = Site::adopted(engine).await;
+        let column = if table == "organization_member_whitelist" { "status" } else { "created_at" };
+        if table == "bulk_upload_jobs" {
+            site.run("DROP INDEX idx_bulk_job_created").await;
+        }
+        site.run(&format!("ALTER TABLE {table} DROP COLUMN {column}")).await;
+        assert_eq!(
+            site.refused(&["up"]).await,
+            format!(
+                "table {table} is not the one that Joblink adopts: it lacks {column}; \
+                 rename it or use another database or schema"
+            )
+        );
+    }
+}
+
+async fn nothing_is_lost_without_yes(engine: Engine) {
+    let site = Site::made(engine).await;
+    let end = "; run it again with --yes to go on";
+    let down = "this drops the columns and tables of these migrations with what they hold";
+    assert_eq!(site.refused(&["down"]).await, format!("{down}{end}"));
+    for command in ["fresh", "refresh", "reset"] {
+        assert_eq!(site.refused(&[command]).await, format!("this drops every job and every prediction{end}"));
+    }
+}
+
+#[tokio::test]
+async fn ratios_are_not_narrowed_while_a_value_would_not_fit() {
+    let site = Site::adopted(Engine::Postgres).await;
+    site.migrated(&["up", "--num", "4"]).await;
+    let narrow = site.schema().await;
+    site.migrated(&["up", "--num", "1"]).await;
+    site.run(
+        "UPDATE annual_predictions SET return_on_assets = 100000000.0 WHERE risk_level = 'LOW';
+         UPDATE annual_predictions SET net_income_margin = 'NaN' WHERE risk_level <> 'LOW'",
+    )
+    .await;
+    let refusal = |table, rows| {
+        format!("rows of {table} with a ratio of a million or more, which the narrower columns cannot hold: {rows}")
+    };
+    let annual = refusal("annual_predictions", 2);
+    assert_eq!(site.refused(&["down", "--yes"]).await, annual);
+    site.run("UPDATE quarterly_predictions SET sga_margin = -1000000 WHERE reporting_quarter = 'Q2'").await;
+    let quarterly = refusal("quarterly_predictions", 1);
+    assert_eq!(site.refused(&["down", "--yes"]).await, format!("{annual}; {quarterly}"));
+    // A table that fits is not narrowed while the other one does not.
+    site.run("UPDATE annual_predictions SET return_on_assets = -999999.9999 WHERE risk_level = 'LOW'").await;
+    assert_eq!(site.refused(&["down", "--yes"]).await, quarterly);
+    site.run("UPDATE quarterly_predictions SET sga_margin = 999999.9999").await;
+    let columns = site.columns().await;
+    let data = site.data_in(&columns).await;
+    site.migrated(&["down", "--yes"]).await;
+    same(&site.schema().await, &narrow, "narrow again");
+    assert_eq!(site.data_in(&columns).await, data);
+}
+
+#[tokio::test]
+async fn an_index_of_the_same_name_on_another_table_is_not_dropped() {
+    let site = Site::adopted(Engine::Postgres).await;
+    site.run("CREATE INDEX idx_annual_job ON companies (sector)").await;
+    let ended = site.migration(&["up"]).await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert!(ended.err.ends_with("migration: relation \"idx_annual_job\" already exists\n"), "{ended:?}");
+    assert_eq!(
+        site.strings("SELECT tablename::text FROM pg_indexes WHERE indexname = 'idx_annual_job'").await,
+        ["companies"]
+    );
+}

@@ -1,0 +1,77 @@
+//! `joblink serve` migrates what is its own to migrate, and else says what to run.
+
+use tests::Engine;
+
+use super::{
+    catalogue::same,
+    program::{Running, run, start},
+    site::{Site, until},
+};
+
+tests::on_both!(serve_migrates_an_empty_database_by_itself);
+
+/// Serves until the URLs are printed, then stops.
+async fn served(url: &str, arguments: &[&str]) -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let artifacts = folder.path().join("artifacts");
+    let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--artifacts", artifacts.to_str().unwrap()];
+    all.extend(arguments);
+    let mut server = start("joblink", url, &all);
+    until("it serves or ends", async || (server.out().contains("/readyz") || server.code().is_some()).then_some(()))
+        .await;
+    assert_eq!(server.code(), None, "{}", server.err());
+    server.terminate();
+    assert_eq!(server.ended().await, 0, "{}", server.err());
+    server
+}
+
+async fn serve_migrates_an_empty_database_by_itself(engine: Engine) {
+    let site = Site::empty(engine).await;
+    served(&site.url, &[]).await;
+    same(&site.schema().await, &Site::made(engine).await.schema().await, "served");
+    // And once more, with nothing to do.
+    served(&site.url, &[]).await;
+}
+
+#[tokio::test]
+async fn serve_refuses_a_postgres_database_with_pending_migrations_and_names_the_command() {
+    for (site, pending) in [(Site::adopted(Engine::Postgres).await, 11), (one_pending().await, 1)] {
+        let before = site.everything().await;
+        let ended = run("joblink", &site.url, &["serve", "--listen", "127.0.0.1:0"]).await;
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{ended:?}");
+        let plural = if pending == 1 { "" } else { "s" };
+        assert_eq!(
+            ended.err,
+            format!(
+                "joblink: the database lacks {pending} migration{plural}; run `migration up` first, or start with --migrate\n"
+            )
+        );
+        assert_eq!(site.everything().await, before);
+        served(&site.url, &["--migrate"]).await;
+        same(&site.schema().await, &Site::made(Engine::Postgres).await.schema().await, "migrated");
+    }
+}
+
+async fn one_pending() -> Site {
+    let site = Site::made(Engine::Postgres).await;
+    migration::down(&site.db, Some(1)).await.unwrap();
+    site
+}
+
+#[tokio::test]
+async fn serve_migrates_a_sqlite_file_by_itself() {
+    let site = Site::empty(Engine::Sqlite).await;
+    migration::up(&site.db, Some(5)).await.unwrap();
+    served(&site.url, &[]).await;
+    same(&site.schema().await, &Site::made(Engine::Sqlite).await.schema().await, "served");
+}
+
+#[tokio::test]
+async fn serve_says_in_one_line_why_it_cannot_use_a_database() {
+    let url = super::program::missing_database().await;
+    let ended = run("joblink", &url, &["serve", "--listen", "127.0.0.1:0"]).await;
+    assert_eq!(ended.code, 1, "{ended:?}");
+    assert_eq!(ended.err.lines().count(), 1, "{ended:?}");
+    assert!(ended.err.starts_with("joblink: cannot use the database: the database server "), "{ended:?}");
+    assert!(ended.err.ends_with(" does not exist\n"), "{ended:?}");
+}

@@ -1,0 +1,90 @@
+//! The real server, in a process of its own.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use sea_orm::prelude::Uuid;
+use serde_json::{Value, json};
+
+/// What signs the tokens.
+pub const SECRET: &str = "a secret for benchmarks alone, longer than thirty-two bytes";
+
+/// A running server. It is stopped when it is dropped.
+pub struct Server {
+    process: Child,
+    /// Held open: the server prints when it stops.
+    _output: BufReader<ChildStdout>,
+    http: reqwest::Client,
+    graphql: String,
+    token: String,
+}
+
+impl Server {
+    /// Starts the program on a database; `folder` takes its files and its log.
+    pub fn start(program: &Path, database: &str, folder: &Path, token: &str) -> Result<Self> {
+        let log = std::fs::File::options().create(true).append(true).open(folder.join("joblink.log"))?;
+        let mut process = Command::new(program)
+            .args(["serve", "--listen", "127.0.0.1:0", "--auth", "jwt", "--artifacts", "artifacts"])
+            .env("DATABASE_URL", database)
+            .env("JOBLINK_JWT_SECRET", SECRET)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()?;
+        let mut output = BufReader::new(process.stdout.take().context("no output")?);
+        let mut line = String::new();
+        let graphql = loop {
+            line.clear();
+            ensure!(output.read_line(&mut line)? > 0, "the server ended before it served");
+            if let Some(url) = line.strip_prefix("GraphQL ") {
+                break url.trim().to_owned();
+            }
+        };
+        Ok(Self { process, _output: output, http: reqwest::Client::new(), graphql, token: token.to_owned() })
+    }
+
+    /// Deletes a job with its predictions, which must be so many, and gives the time from the request to the answer.
+    pub async fn delete(&self, job: Uuid, predictions: usize) -> Result<Duration> {
+        let query = "mutation($id: ID!) { deleteJob(id: $id, deletePredictions: true) {
+            receipt { deletedAnnualPredictions } userErrors { message } } }";
+        let body = json!({ "query": query, "variables": { "id": job } });
+        let request = self.http.post(&self.graphql).bearer_auth(&self.token).json(&body);
+        let began = Instant::now();
+        let answer: Value = request.send().await?.json().await?;
+        let time = began.elapsed();
+        let deleted = &answer["data"]["deleteJob"]["receipt"]["deletedAnnualPredictions"];
+        ensure!(*deleted == json!(predictions), "not deleted: {answer}");
+        Ok(time)
+    }
+
+    /// Sends a file of annual figures; gives its job.
+    pub async fn upload(&self, file: Vec<u8>) -> Result<Uuid> {
+        let request = self.http.post(&self.graphql).bearer_auth(&self.token);
+        let answer: Value = tests::multipart(request, "ANNUAL", "bench.csv", file).await.json().await?;
+        let id = answer["data"]["createJob"]["job"]["id"].as_str();
+        Ok(id.with_context(|| format!("no job: {answer}"))?.parse()?)
+    }
+
+    /// The most memory that the process has held at a time, in bytes: `VmHWM`, man page proc(5).
+    pub fn peak_memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kilobytes * 1024)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let told = Command::new("kill").arg(self.process.id().to_string()).status();
+        if !told.is_ok_and(|status| status.success()) {
+            _ = self.process.kill();
+        }
+        _ = self.process.wait();
+    }
+}
