@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use chrono::NaiveDateTime;
+use chrono::{Datelike, NaiveDateTime};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait, Select, Value,
@@ -15,6 +15,9 @@ use sea_orm::{
 pub const DEFAULT_SIZE: u64 = 20;
 /// The most rows of a page.
 pub const LARGEST_SIZE: u64 = 100;
+
+/// The years of times that both databases can compare with.
+const STORABLE_YEARS: std::ops::RangeInclusive<i32> = -4000..=290_000;
 
 /// A bad argument of a list; one sentence that says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -280,12 +283,15 @@ pub fn time_key(time: NaiveDateTime) -> String {
 fn key_value(kind: KeyKind, text: &str) -> Result<Value, BadPage> {
     let damaged = || BadPage("The cursor is damaged; take one from the pages of this list.".to_owned());
     match kind {
+        // No stored text holds a NUL.
+        KeyKind::Text if text.contains('\0') => Err(damaged()),
         KeyKind::Text => Ok(text.into()),
         KeyKind::Number => text.parse::<i32>().map(Value::from).map_err(|_| damaged()),
         KeyKind::Time => text
             .parse()
             .ok()
             .and_then(chrono::DateTime::from_timestamp_micros)
+            .filter(|time| STORABLE_YEARS.contains(&time.year()))
             .map(|time| time.naive_utc().into())
             .ok_or_else(damaged),
     }

@@ -1,9 +1,16 @@
 //! Whole-program tests: a real server, a real database, a real store. One binary; the tree mirrors what is promised.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests say so by failing")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::assigning_clones,
+    clippy::similar_names,
+    clippy::format_push_string,
+    reason = "tests say so by failing"
+)]
 
 mod deletion;
-mod migrations;
 mod graphql;
+mod migrations;
 mod smoke;
 mod upload;

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use async_graphql::{Object, OutputType, Result, TypeName};
+use async_graphql::{Context, Object, OutputType, Result, TypeName};
 use futures_util::future::BoxFuture;
 
+use super::failure::placed;
 use crate::paging::Slice;
 
 /// Counts the whole list; asked only when `totalCount` is selected.
@@ -90,8 +91,9 @@ impl<T: OutputType> Connection<T> {
     }
 
     /// How many items the whole list has. Counted only when asked for.
-    async fn total_count(&self) -> Result<i32> {
-        Ok(i32::try_from((self.total)().await?).unwrap_or(i32::MAX))
+    async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = (self.total)().await.map_err(placed(ctx))?;
+        Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 }
 

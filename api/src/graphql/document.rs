@@ -80,6 +80,59 @@ fn past_string(mut rest: &[u8]) -> &[u8] {
     rest
 }
 
+/// How deep selections and fragments may stand in each other, before anything else is looked at.
+const DEEPEST_SELECTION: usize = 200;
+
+/// Refuses what the rules of validation would take too long for: they follow each spread of a fragment anew.
+fn weigh(document: &ExecutableDocument) -> Result<(), Unprepared> {
+    let mut scale = Scale { fragments: &document.fragments, weights: HashMap::new() };
+    for (_, operation) in document.operations.iter() {
+        scale.set(&operation.node.selection_set.node, 0)?;
+    }
+    for name in document.fragments.keys() {
+        scale.fragment(name, 0)?;
+    }
+    Ok(())
+}
+
+struct Scale<'a> {
+    fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    /// `None` while a fragment is on the scale.
+    weights: HashMap<&'a Name, Option<usize>>,
+}
+
+impl<'a> Scale<'a> {
+    /// How many selections there are, with those of fragments as often as they are spread.
+    fn set(&mut self, set: &'a SelectionSet, depth: usize) -> Result<usize, Unprepared> {
+        if depth > DEEPEST_SELECTION {
+            return Err(Unprepared::TooDeep);
+        }
+        let mut weight = 0_usize;
+        for item in &set.items {
+            let inside = match &item.node {
+                Selection::Field(field) => self.set(&field.node.selection_set.node, depth + 1)?,
+                Selection::InlineFragment(fragment) => self.set(&fragment.node.selection_set.node, depth + 1)?,
+                Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node, depth + 1)?,
+            };
+            weight = weight.saturating_add(inside).saturating_add(1);
+        }
+        if weight > MOST_FIELDS { Err(Unprepared::TooComplex) } else { Ok(weight) }
+    }
+
+    fn fragment(&mut self, name: &'a Name, depth: usize) -> Result<usize, Unprepared> {
+        match self.weights.get(name) {
+            Some(Some(weight)) => return Ok(*weight),
+            Some(None) => return Err(Unprepared::Circular),
+            None => {}
+        }
+        let Some(fragment) = self.fragments.get(name) else { return Ok(0) };
+        self.weights.insert(name, None);
+        let weight = self.set(&fragment.node.selection_set.node, depth)?;
+        self.weights.insert(name, Some(weight));
+        Ok(weight)
+    }
+}
+
 /// What the schema says of object types and interfaces.
 #[derive(Debug, Default)]
 pub struct Types {
@@ -149,6 +202,9 @@ pub enum Unprepared {
     /// No operation has the given name, or several have one and none was given.
     #[error("The document has no such operation; name one of its operations in operationName.")]
     UnknownOperation,
+    /// A fragment that never ends.
+    #[error("A fragment contains itself, directly or through others.")]
+    Circular,
     /// Deeper than [`super::DEEPEST`].
     #[error("The document is too deep: at most {} levels of fields are allowed.", super::DEEPEST)]
     TooDeep,
@@ -164,6 +220,7 @@ pub fn prepare(
     variables: &Variables,
     types: &Types,
 ) -> Result<Prepared, Unprepared> {
+    weigh(document)?;
     let (name, operation) = operation(document, name).ok_or(Unprepared::UnknownOperation)?;
     let root = match operation.node.ty {
         OperationType::Query => "Query",

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Error as GraphqlError, ErrorExtensions, Response, ServerError, Value};
+use async_graphql::{Context, Error as GraphqlError, ErrorExtensions, PathSegment, Response, ServerError, Value};
 
 use crate::{error::Error, paging::BadPage};
 
@@ -16,6 +16,36 @@ pub fn coded(code: &'static str, message: impl Into<String>) -> GraphqlError {
 /// A bad argument of a query; says what is allowed.
 pub fn bad_input(message: impl Into<String>) -> GraphqlError {
     coded("BAD_USER_INPUT", message)
+}
+
+/// Where an error keeps its place on its way up.
+const PLACE: &str = "place";
+
+/// Keeps the place of an error that nulls more than its own field: each list on its way up would take it for its own.
+pub fn placed(ctx: &Context<'_>) -> impl Fn(GraphqlError) -> GraphqlError {
+    let path = ctx.set_error_path(ServerError::new("", None)).path;
+    let place = path.into_iter().map(|segment| match segment {
+        PathSegment::Field(name) => Value::from(name),
+        PathSegment::Index(index) => Value::from(index),
+    });
+    let place = Value::List(place.collect());
+    move |error| {
+        let place = place.clone();
+        error.extend_with(|_, extensions| extensions.set(PLACE, place))
+    }
+}
+
+/// Puts a kept place where it belongs.
+fn put_in_place(error: &mut ServerError) {
+    let Some(extensions) = &mut error.extensions else { return };
+    let Some(Value::List(place)) = extensions.get(PLACE).cloned() else { return };
+    extensions.unset(PLACE);
+    let segment = |value: Value| match value {
+        Value::String(name) => Some(PathSegment::Field(name)),
+        Value::Number(index) => Some(PathSegment::Index(usize::try_from(index.as_u64()?).ok()?)),
+        _ => None,
+    };
+    error.path = place.into_iter().filter_map(segment).collect();
 }
 
 /// What an error is to the client.
@@ -59,6 +89,7 @@ fn told(error: &ServerError, mistake: &'static str) -> Told {
 pub fn finish(response: &mut Response, request_id: &str, mistake: &'static str) -> bool {
     let mut busy = false;
     for error in &mut response.errors {
+        put_in_place(error);
         let (code, message) = match told(error, mistake) {
             Told::AsItIs => (None, None),
             Told::Mistake(code) => {

@@ -1,10 +1,22 @@
 //! Loaders: what many objects of a page need is read in one statement.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    pin::pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll, Wake, Waker},
+    time::Duration,
+};
 
 use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{artifact, company, job, organization, row_error, stored::Kind, user};
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, prelude::Uuid};
+use tokio::sync::mpsc;
 
 use crate::{
     app::App,
@@ -25,9 +37,74 @@ pub struct Reader {
 /// The loaders of one request.
 pub type Loaders = Arc<DataLoader<Reader>>;
 
+/// The batches of one request's loaders, which [`execute_with`] runs.
+pub struct Batches(mpsc::UnboundedReceiver<BoxFuture<'static, ()>>);
+
+/// The most rows that one statement of a loader asks for.
+const LARGEST_BATCH: usize = 10_000;
+
 /// Makes the loaders of a request.
-pub fn loaders(app: App, viewer: Viewer) -> Loaders {
-    Arc::new(DataLoader::new(Reader { app, viewer }, tokio::spawn))
+pub fn loaders(app: App, viewer: Viewer) -> (Loaders, Batches) {
+    let (starting, begun) = mpsc::unbounded_channel();
+    // A batch that nobody waits for any more is dropped with its request.
+    let loader = DataLoader::new(Reader { app, viewer }, move |batch| starting.send(batch).is_ok());
+    (Arc::new(loader.delay(Duration::ZERO).max_batch_size(LARGEST_BATCH)), Batches(begun))
+}
+
+/// Executes a request together with the batches of its loaders.
+///
+/// A batch goes on only when the request cannot: then all that is needed at this point is known, and one statement
+/// reads it, however many rows there are. With batches in tasks of their own that would be a matter of luck.
+pub async fn execute_with<T>(request: impl Future<Output = T>, mut batches: Batches) -> T {
+    let mut request = pin!(request);
+    let mut running = FuturesUnordered::new();
+    let woken = Arc::new(Woken::default());
+    poll_fn(|context| {
+        loop {
+            woken.arm(context.waker());
+            if let Poll::Ready(answer) = request.as_mut().poll(&mut Context::from_waker(&woken.clone().into())) {
+                return Poll::Ready(answer);
+            }
+            if woken.again.load(Ordering::SeqCst) {
+                // It gave way in the middle of its work and has woken the whole; going on here would never let others in.
+                return Poll::Pending;
+            }
+            while let Ok(batch) = batches.0.try_recv() {
+                running.push(batch);
+            }
+            let mut ended = false;
+            while let Poll::Ready(Some(())) = running.poll_next_unpin(context) {
+                ended = true;
+            }
+            if !ended {
+                return Poll::Pending;
+            }
+        }
+    })
+    .await
+}
+
+/// Tells whether a request was woken since it was polled last, and passes that on.
+#[derive(Default)]
+struct Woken {
+    again: AtomicBool,
+    whole: Mutex<Option<Waker>>,
+}
+
+impl Woken {
+    fn arm(&self, whole: &Waker) {
+        self.again.store(false, Ordering::SeqCst);
+        *self.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole.clone());
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.again.store(true, Ordering::SeqCst);
+        if let Some(whole) = self.whole.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            whole.wake_by_ref();
+        }
+    }
 }
 
 /// Errors are shared by all who waited for the same statement.

@@ -8,7 +8,7 @@ mod model;
 mod mutation;
 mod query;
 mod scalars;
-mod validation;
+pub mod validation;
 
 use async_graphql::{
     EmptySubscription, SDLExportOptions, Schema as GraphqlSchema, SchemaBuilder, ValidationMode,

@@ -83,7 +83,11 @@ impl Filter {
         });
         Condition::all()
             .add_option(states)
-            .add_option(self.kind.map(|kind| Column::JobType.eq(kind.as_stored())))
+            // As [`super::status::kind`] reads it: what is not known to be quarterly counts as annual.
+            .add_option(self.kind.map(|kind| match kind {
+                Kind::Annual => Column::JobType.ne(Kind::Quarterly.as_stored()),
+                Kind::Quarterly => Column::JobType.eq(kind.as_stored()),
+            }))
             .add_option(
                 self.own.map(|own| if own { Column::Origin.eq(job::ORIGIN_JOBLINK) } else { Column::Origin.is_null() }),
             )
@@ -115,9 +119,14 @@ pub fn name_or_id<C: ColumnTrait>(name: C, id: C, text: &str) -> Condition {
 
 /// Rows whose column contains a text, whatever the case of its letters.
 pub fn contains(column: impl ColumnTrait, text: &str) -> SimpleExpr {
-    let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    let pattern = LikeExpr::new(format!("%{escaped}%")).escape('\\');
-    Expr::expr(Func::lower(Expr::col(column.as_column_ref()))).like(pattern)
+    let like = |text: String| {
+        let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let pattern = LikeExpr::new(format!("%{escaped}%")).escape('\\');
+        Expr::expr(Func::lower(Expr::col(column.as_column_ref()))).like(pattern)
+    };
+    // SQLite knows the case of ASCII letters alone: its `lower` leaves the others as they are.
+    let (all, ascii) = (text.to_lowercase(), text.to_ascii_lowercase());
+    if all == ascii { like(all) } else { like(all).or(like(ascii)) }
 }
 
 /// The ids that begin with these hexadecimal digits; `None` where the text is no beginning of an id.

@@ -41,6 +41,13 @@ pub async fn asset(headers: HeaderMap, Path(name): Path<String>) -> Response {
     }
 }
 
+/// Whether an entry of `accept-encoding` takes gzip: a weight of 0 refuses it.
+fn is_gzip(entry: &str) -> bool {
+    let (name, weight) = entry.split_once(';').unwrap_or((entry, ""));
+    let refused = weight.trim().strip_prefix("q=").is_some_and(|weight| weight.trim_end_matches(['0', '.']).is_empty());
+    name.trim().eq_ignore_ascii_case("gzip") && !refused
+}
+
 fn file_response(headers: &HeaderMap, file: &EmbeddedFile, kind: &'static str, compressed: bool) -> Response {
     let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{hash}\"");
@@ -53,7 +60,7 @@ fn file_response(headers: &HeaderMap, file: &EmbeddedFile, kind: &'static str, c
     let takes_gzip = headers
         .get(header::ACCEPT_ENCODING)
         .and_then(|accepted| accepted.to_str().ok())
-        .is_some_and(|accepted| accepted.contains("gzip"));
+        .is_some_and(|accepted| accepted.split(',').any(is_gzip));
     if !compressed {
         (fresh, kind, file.data.clone()).into_response()
     } else if takes_gzip {

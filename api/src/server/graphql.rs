@@ -17,7 +17,7 @@ use super::{Edge, access, lingering::Rest, multipart};
 use crate::{
     audit::Caller,
     auth::Viewer,
-    graphql::{Files, document, failure, loaders},
+    graphql::{Files, document, failure, loaders, validation},
 };
 
 /// Headers that a page of another site cannot send with a form: each marks a multipart request as meant.
@@ -252,8 +252,8 @@ async fn execute(
     let name = operation.operation_name.as_deref();
     let prepared = match document::prepare(&document, name, &variables, edge.executor.types()) {
         Ok(prepared) => prepared,
-        Err(document::Unprepared::UnknownOperation) => {
-            let error = ServerError::new(document::Unprepared::UnknownOperation.to_string(), None);
+        Err(invalid @ (document::Unprepared::UnknownOperation | document::Unprepared::Circular)) => {
+            let error = ServerError::new(invalid.to_string(), None);
             let response = GraphqlResponse::from_errors(vec![error]);
             return Ok(Answer::invalid(response, "GRAPHQL_VALIDATION_FAILED", request_id));
         }
@@ -264,15 +264,17 @@ async fn execute(
     }
     let mut request = GraphqlRequest::new(query).variables(variables);
     request.operation_name = operation.operation_name;
-    let mut to_check = GraphqlRequest::new(request.query.clone()).variables(request.variables.clone());
+    // Without the variables' values, which are judged when the document is valid.
+    let mut to_check = GraphqlRequest::new(request.query.clone());
     to_check.operation_name.clone_from(&request.operation_name);
     to_check.set_parsed_query(document.clone());
-    let checked = edge.executor.check(to_check).await;
+    let mut checked = edge.executor.check(to_check).await;
+    checked.errors.retain(|error| !validation::is_judged_here(error));
     if !checked.errors.is_empty() {
         return Ok(Answer::invalid(checked, "GRAPHQL_VALIDATION_FAILED", request_id));
     }
     let rules = edge.executor.rules();
-    let broken = rules.broken_by_document(&document);
+    let broken = rules.broken_by_document(&document, &request.query);
     if !broken.is_empty() {
         return Ok(Answer::invalid(GraphqlResponse::from_errors(broken), "GRAPHQL_VALIDATION_FAILED", request_id));
     }
@@ -285,12 +287,16 @@ async fn execute(
         return Err(Rejection::new(StatusCode::BAD_REQUEST, "GRAPHQL_VALIDATION_FAILED", message));
     }
     request.set_parsed_query(prepared.document);
-    let mut request = request.data(files);
-    if let Some(viewer) = viewer {
-        let loaders = loaders::loaders(edge.app.clone(), viewer.clone());
-        request = request.data(loaders).data(Caller { viewer, request_id: request_id.to_owned() });
-    }
-    Ok(Answer::executed(edge.executor.execute(request).await, request_id))
+    let request = request.data(files);
+    let response = match viewer {
+        None => edge.executor.execute(request).await,
+        Some(viewer) => {
+            let (loaders, batches) = loaders::loaders(edge.app.clone(), viewer.clone());
+            let request = request.data(loaders).data(Caller { viewer, request_id: request_id.to_owned() });
+            loaders::execute_with(edge.executor.execute(request), batches).await
+        }
+    };
+    Ok(Answer::executed(response, request_id))
 }
 
 /// A document that cannot be read: where its mistake is, without the grammar of the parser.

@@ -1,5 +1,10 @@
 //! What is refused, word for word, and that a refusal changes nothing.
 
+use api::{
+    audit::Caller,
+    auth::{Role, Viewer},
+    deletion::execute::{DeleteJob, delete_job},
+};
 use serde_json::{Value, json};
 use tests::{Engine, Setup, World, people};
 
@@ -46,16 +51,31 @@ async fn an_id_of_nothing_and_of_another_tenant_have_the_same_answer(engine: Eng
     let nothing = "01890000-0000-7000-8000-000000000000".to_owned();
     let mut answers = Vec::new();
     for id in [&foreign, &deleted, &nothing] {
-        let ask = world.data_to(&people.anna.token, DELETE, variables(id, json!({ "cascade": true, "force": true })));
-        let (statements, payload) = world.statements_of(ask).await;
+        let arguments = variables(id, json!({ "cascade": true, "force": true }));
+        let payload = world.data_to(&people.anna.token, DELETE, arguments).await;
         assert_eq!(refusal(&payload["deleteJob"]), ("JOB_NOT_FOUND", "Job not found"));
-        answers.push((payload, statements));
+        answers.push(payload);
     }
     assert_eq!(answers[0], answers[2], "a foreign job shows");
     assert_eq!(answers[1], answers[2], "a foreign receipt shows");
     let payload = world.data_to(&people.anna.token, DELETE, variables("x", json!({}))).await;
-    assert_eq!(payload, answers[2].0, "what is no UUID is the id of nothing");
+    assert_eq!(payload, answers[2], "what is no UUID is the id of nothing");
     world.check_invariants().await;
+
+    // The same cost: counted where no worker asks beside it.
+    let setup = Setup { asleep: true, url: Some(world.url.clone()), ..Default::default() };
+    let asleep = World::with(engine, setup).await;
+    let organization = entity::organization::Model { id: people.anna.organization.unwrap(), name: String::new() };
+    let viewer =
+        Viewer { user_id: people.anna.id, name: String::new(), organization: Some(organization), role: Role::Member };
+    let caller = Caller { viewer, request_id: "r".to_owned() };
+    let mut costs = Vec::new();
+    for id in [&foreign, &deleted, &nothing] {
+        let wanted = DeleteJob::default();
+        let ask = delete_job(&asleep.app, &caller, id.parse().unwrap(), &wanted);
+        costs.push(asleep.statements_of(ask).await.0);
+    }
+    assert_eq!(costs, [costs[2]; 3]);
 }
 
 async fn a_second_deletion_names_the_receipt(engine: Engine) {

@@ -5,7 +5,7 @@ use entity::{annual_prediction, company, job, quarterly_prediction};
 use serde_json::{Value, json};
 use tests::{Engine, Setup, World};
 
-use super::{new_annual, at, new_company, ids, new_job, new_quarterly, store};
+use super::{at, ids, new_annual, new_company, new_job, new_quarterly, store};
 use crate::deletion::{delete, file};
 
 tests::on_both!(

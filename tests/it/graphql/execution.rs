@@ -6,7 +6,7 @@ use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 use tests::{Engine, World};
 
-use super::{new_annual, new_company, data_text, new_job, new_quarterly, store};
+use super::{data_text, new_annual, new_company, new_job, new_quarterly, store};
 
 tests::on_both!(
     a_response_key_is_executed_once,
@@ -226,7 +226,7 @@ async fn interfaces_show_each_object_as_what_it_is(engine: Engine) {
             { "__typename": quarter, "reportingYear": "2020", "company": { "__typename": firm, "symbol": "A" } }, {}])
     );
     assert_eq!(
-        ask("... on Company { name } ... on User { name } ... on Job { name: fileName } ... on Prediction { name: reportingYear }").await,
+        ask("... on Company { name } ... on User { name } ... on Job { name: fileName } ... on AnnualPrediction { name: reportingYear } ... on QuarterlyPrediction { name: reportingYear }").await,
         json!([{ "name": "adopted.csv" }, { "name": "Acme" }, { "name": "2020" }, { "name": "2020" }, { "name": "Local user" }])
     );
     assert_eq!(

@@ -1,4 +1,5 @@
-//! Documents for the tests of validation, each judged by graphql-js 16.15 against this schema.
+//! Documents for the tests of validation, each judged by graphql-js 16.15 against this schema; the last two of the
+//! invalid ones by the rules of this project's own scalars.
 
 /// Valid ones.
 pub const VALID: &[&str] = &[
@@ -54,6 +55,10 @@ pub const VALID: &[&str] = &[
     "query($a: JobFilter = {status: [FAILED]}) { jobs(filter: $a) { totalCount } }",
     "{ jobs { edges { node { x: id } } edges { node { x: id cursor: id } } } }",
     "{ jobs { nodes { x: createdBy { id } } } jobs { nodes { x: createdBy { name } } } }",
+    "query($v: Boolean = true) { ... @skip(if: $v) { a: __typename } ... on Query @include(if: $v) { b: __typename } }",
+    "query($v: Boolean = true) { ...F @skip(if: $v) } fragment F on Query { a: __typename }",
+    "query($v: Int, $w: Boolean!) { jobs(first: $v) { nodes { id @skip(if: $w) } } }",
+    "query A($v: Boolean!) { ...F } query B($v: Boolean!) { ...F } fragment F on Query { a: __typename @skip(if: $v) }",
 ];
 
 /// Invalid ones.
@@ -168,6 +173,19 @@ pub const INVALID: &[&str] = &[
     r#"query($a: JobStatus = "FAILED") { jobs(filter: {status: [$a]}) { totalCount } }"#,
     "query($a: JobFilter = {status: [NEW]}) { jobs(filter: $a) { totalCount } }",
     "{ jobs { nodes { ...A } } } fragment A on Job { createdBy { ...B } } fragment B on User { ...C } fragment C on User { ...B }",
+    "{ ... @skip(if: $w) { a: __typename } }",
+    "{ ...F @skip(if: $w) } fragment F on Query { a: __typename }",
+    "{ ... @nothing { a: __typename } }",
+    "{ ... @skip { a: __typename } }",
+    "{ ... @skip(if: 1) { a: __typename } }",
+    "{ ... @skip(if: true, if: false) { a: __typename } }",
+    "{ ... @skip(if: true) @skip(if: false) { a: __typename } }",
+    "{ ...F @skip(if: true) @skip(if: false) } fragment F on Query { a: __typename }",
+    "{ ...F @deprecated } fragment F on Query { a: __typename }",
+    "{ ...F } fragment F on Query @skip(if: true) { a: __typename }",
+    "query($v: Boolean @skip(if: true)) { viewer @skip(if: $v) { role } }",
+    "query A($v: Boolean!) { ...F } query B { ...F } fragment F on Query { a: __typename @skip(if: $v) }",
+    "query A($v: Boolean!) { a: __typename } query B($v: Boolean!) { a: __typename @skip(if: $v) }",
     "{ jobs(filter: {createdAfter: 5}) { totalCount } }",
     r#"{ jobs(filter: {createdAfter: "yesterday"}) { totalCount } }"#,
 ];

@@ -5,7 +5,7 @@ use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 use tests::{Engine, World};
 
-use super::{new_annual, code, new_company, new_job, store};
+use super::{code, new_annual, new_company, new_job, store};
 
 tests::on_both!(
     what_is_no_page_is_refused_at_its_place,

@@ -5,7 +5,7 @@ use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 use tests::{Engine, Setup, World, people};
 
-use super::{new_annual, at, code, new_company, new_job, new_quarterly, store};
+use super::{at, code, new_annual, new_company, new_job, new_quarterly, store};
 use crate::deletion::{delete, file};
 
 tests::on_both!(

@@ -8,7 +8,7 @@ use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 use tests::{Engine, Person, Setup, World, people};
 
-use super::{new_annual, new_company, ids, new_job, new_quarterly, store};
+use super::{ids, new_annual, new_company, new_job, new_quarterly, store};
 use crate::deletion::file;
 
 tests::on_both!(
@@ -177,8 +177,11 @@ async fn no_path_leads_to_another_tenant(engine: Engine) {
     let theirs = new_job(dora.id, dora.organization);
     let own = new_job(anna.id, anna.organization);
     let firm = new_company(anna.id, anna.organization, "A", "Anna's");
-    let linked =
-        annual_prediction::Model { job_id: Some(theirs.id), job_link: Some("manifest".to_owned()), ..new_annual(&firm) };
+    let linked = annual_prediction::Model {
+        job_id: Some(theirs.id),
+        job_link: Some("manifest".to_owned()),
+        ..new_annual(&firm)
+    };
     // Dora's row in Anna's job.
     let stray = annual_prediction::Model {
         job_id: Some(own.id),

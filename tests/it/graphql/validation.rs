@@ -16,11 +16,15 @@ async fn ask(world: &World, document: &str) -> (StatusCode, Value) {
         ("$a: String!", json!("x")),
         ("$a: Int!", json!(1)),
         ("$a: Boolean!", json!(true)),
+        ("$a: Upload!", json!("x")),
         ("$a: JobStatus!", json!("FAILED")),
         ("$a: JobOrderField!", json!("STATUS")),
     ];
     let value = values.into_iter().find(|(declared, _)| document.contains(declared)).map(|(_, value)| value);
-    let variables = value.map_or(json!({}), |value| json!({ "a": value }));
+    let mut variables = value.map_or(json!({}), |value| json!({ "a": value }));
+    for flag in ["v", "w"].into_iter().filter(|flag| document.contains(&format!("${flag}: Boolean!"))) {
+        variables[flag] = json!(true);
+    }
     let name = document.contains("query A").then_some("A");
     let body = json!({ "query": document, "variables": variables, "operationName": name });
     let request = world.post().header("accept", "application/graphql-response+json").json(&body);

@@ -14,6 +14,7 @@ use crate::{
     deletion::execute,
     graphql::{
         connection::Connection,
+        failure::placed,
         loaders::{
             JobArtifacts, JobPredictionCount, JobPredictions, JobRowErrorCount, JobRowErrors, Loaders, OrganizationId,
         },
@@ -84,15 +85,20 @@ impl Job {
         #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> Result<Connection<RowError>> {
-        let page = Page::new(first, after.as_deref(), last, before.as_deref(), row_errors::ORDER)?;
-        let job = self.0.id;
-        let loaders = ctx.data::<Loaders>()?.clone();
-        let slice =
-            loaders.load_one(JobRowErrors { job, page }).await?.unwrap_or_else(|| Ok(crate::paging::Slice::empty()))?;
-        Ok(Connection::new(slice, RowError::from, move || {
-            let loaders = loaders.clone();
-            Box::pin(async move { Ok(loaders.load_one(JobRowErrorCount(job)).await?.unwrap_or_default()) })
-        }))
+        let look = async || {
+            let page = Page::new(first, after.as_deref(), last, before.as_deref(), row_errors::ORDER)?;
+            let job = self.0.id;
+            let loaders = ctx.data::<Loaders>()?.clone();
+            let slice = loaders
+                .load_one(JobRowErrors { job, page })
+                .await?
+                .unwrap_or_else(|| Ok(crate::paging::Slice::empty()))?;
+            Ok(Connection::new(slice, RowError::from, move || {
+                let loaders = loaders.clone();
+                Box::pin(async move { Ok(loaders.load_one(JobRowErrorCount(job)).await?.unwrap_or_default()) })
+            }))
+        };
+        look().await.map_err(placed(ctx))
     }
 
     /// The predictions linked to it, in the order of their ids: for a job of Joblink the order of the file.
@@ -104,23 +110,31 @@ impl Job {
         #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
         #[graphql(desc = "End before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Prediction>> {
-        let page = Page::new(first, after.as_deref(), last, before.as_deref(), "id")?;
-        let (job, kind) = (self.0.id, status::kind(&self.0));
-        let loaders = ctx.data::<Loaders>()?.clone();
-        let slice = loaders
-            .load_one(JobPredictions { job, kind, page })
-            .await?
-            .unwrap_or_else(|| Ok(crate::paging::Slice::empty()))?;
-        Ok(Connection::new(slice, Prediction::from, move || {
-            let loaders = loaders.clone();
-            Box::pin(async move { Ok(loaders.load_one(JobPredictionCount { job, kind }).await?.unwrap_or_default()) })
-        }))
+        let look = async || {
+            let page = Page::new(first, after.as_deref(), last, before.as_deref(), "id")?;
+            let (job, kind) = (self.0.id, status::kind(&self.0));
+            let loaders = ctx.data::<Loaders>()?.clone();
+            let slice = loaders
+                .load_one(JobPredictions { job, kind, page })
+                .await?
+                .unwrap_or_else(|| Ok(crate::paging::Slice::empty()))?;
+            Ok(Connection::new(slice, Prediction::from, move || {
+                let loaders = loaders.clone();
+                Box::pin(
+                    async move { Ok(loaders.load_one(JobPredictionCount { job, kind }).await?.unwrap_or_default()) },
+                )
+            }))
+        };
+        look().await.map_err(placed(ctx))
     }
 
     /// Its files.
     async fn artifacts(&self, ctx: &Context<'_>) -> Result<Vec<Artifact>> {
-        let found = ctx.data::<Loaders>()?.load_one(JobArtifacts(self.0.id)).await?;
-        Ok(found.unwrap_or_default().into_iter().map(Artifact).collect())
+        let look = async || {
+            let found = ctx.data::<Loaders>()?.load_one(JobArtifacts(self.0.id)).await?;
+            Ok(found.unwrap_or_default().into_iter().map(Artifact).collect())
+        };
+        look().await.map_err(placed(ctx))
     }
 
     /// Who sent the file.

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     app::App,
     graphql::{
+        failure::placed,
         loaders::{CompanyId, JobId, Loaders, UserId},
         scalars::{DateTime, Decimal},
     },
@@ -91,7 +92,7 @@ macro_rules! prediction {
 
             /// The company that was scored.
             pub async fn company(&self, ctx: &Context<'_>) -> Result<Company> {
-                company(ctx, self.0.company_id).await
+                company(ctx, self.0.company_id).await.map_err(placed(ctx))
             }
 
             /// Four digits.
@@ -145,7 +146,7 @@ macro_rules! prediction {
 
             /// When it was stored.
             pub async fn created_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
-                stored_at(ctx, self.0.created_at?, self.0.job_link.as_deref())
+                stored_at(ctx, self.0.created_at?, self.0.predicted_at, self.0.job_link.as_deref())
             }
         }
     };
@@ -241,12 +242,19 @@ pub(super) async fn user(ctx: &Context<'_>, id: Option<Uuid>) -> Result<Option<U
 
 /// Without a job, a link of whatever source counts as released.
 fn link_source(job: Option<Uuid>, link: Option<&str>) -> Option<LinkSource> {
-    let source = stored::LinkSource::from_stored(link?)?;
-    Some(if job.is_none() { LinkSource::Released } else { source.into() })
+    let link = link?;
+    if job.is_none() { Some(LinkSource::Released) } else { stored::LinkSource::from_stored(link).map(Into::into) }
 }
 
 /// What Joblink's own jobs wrote is in UTC; other rows are by the clock of an existing installation's database.
-fn stored_at(ctx: &Context<'_>, time: chrono::NaiveDateTime, link: Option<&str>) -> Option<DateTime> {
-    let own = link == Some(stored::LinkSource::Upload.as_stored());
+///
+/// A row that was released has lost its link, but its two times still are one: Joblink computes and stores at once.
+fn stored_at(
+    ctx: &Context<'_>,
+    time: chrono::NaiveDateTime,
+    predicted: Option<chrono::NaiveDateTime>,
+    link: Option<&str>,
+) -> Option<DateTime> {
+    let own = link == Some(stored::LinkSource::Upload.as_stored()) || predicted == Some(time);
     if own { Some(time.into()) } else { status::adopted_time(ctx.data::<App>().ok()?, time).map(Into::into) }
 }

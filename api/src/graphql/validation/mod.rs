@@ -5,6 +5,7 @@
 //! then fail in the middle of the execution. These rules run after the library's own and take for granted what those hold.
 
 mod merging;
+mod repeated;
 mod schema;
 mod values;
 
@@ -27,9 +28,9 @@ impl Rules {
         Self { schema: Schema::new(sdl) }
     }
 
-    /// What a document breaks.
-    pub fn broken_by_document(&self, document: &ExecutableDocument) -> Vec<ServerError> {
-        let mut broken = Vec::new();
+    /// What a document breaks, and its text.
+    pub fn broken_by_document(&self, document: &ExecutableDocument, text: &str) -> Vec<ServerError> {
+        let mut broken: Vec<_> = repeated::field(text).into_iter().collect();
         for (_, operation) in document.operations.iter() {
             broken.extend(values::Uses::new(&self.schema, document, &operation.node).broken());
             broken.extend(merging::conflict(&self.schema, document, &operation.node));
@@ -44,10 +45,16 @@ impl Rules {
         name: Option<&str>,
         variables: &Variables,
     ) -> Vec<ServerError> {
-        let wanted = |known: Option<&async_graphql::Name>| name.is_none() || known.map(|known| known.as_str()) == name;
+        let wanted =
+            |known: Option<&async_graphql::Name>| name.is_none() || known.map(async_graphql::Name::as_str) == name;
         let operation = document.operations.iter().find(|(known, _)| wanted(*known));
         operation.map_or_else(Vec::new, |(_, operation)| values::wrong(&self.schema, &operation.node, variables))
     }
+}
+
+/// Whether the library's error is judged anew here: it overlooks variables in directives on fragments.
+pub fn is_judged_here(error: &ServerError) -> bool {
+    error.message.starts_with("Variable \"$") && error.message.contains("\" is not used")
 }
 
 /// The type at the root of an operation.

@@ -22,13 +22,14 @@ pub struct Uses<'a> {
     document: &'a ExecutableDocument,
     operation: &'a OperationDefinition,
     visited: HashSet<&'a Name>,
+    used: HashSet<Name>,
     broken: Vec<ServerError>,
 }
 
 impl<'a> Uses<'a> {
     /// For an operation.
     pub fn new(schema: &'a Schema, document: &'a ExecutableDocument, operation: &'a OperationDefinition) -> Self {
-        Self { schema, document, operation, visited: HashSet::new(), broken: Vec::new() }
+        Self { schema, document, operation, visited: HashSet::new(), used: HashSet::new(), broken: Vec::new() }
     }
 
     /// What it breaks.
@@ -41,6 +42,12 @@ impl<'a> Uses<'a> {
         }
         let on = Name::new(root(self.operation.ty));
         self.selections(Some(&on), &self.operation.selection_set.node);
+        for variable in &self.operation.variable_definitions {
+            let name = &variable.node.name.node;
+            if !self.used.contains(name) {
+                self.broken.push(error(format!("Variable \"${name}\" is not used."), [variable.pos]));
+            }
+        }
         self.broken
     }
 
@@ -91,10 +98,12 @@ impl<'a> Uses<'a> {
 
     fn value(&mut self, value: &Value, ty: &Type, has_default: bool, at: Pos) {
         let Value::Variable(name) = value else { return self.literal(value, ty, at) };
+        self.used.insert(name.clone());
         let variable = self.operation.variable_definitions.iter().find(|variable| variable.node.name.node == *name);
-        if let Some(variable) = variable
-            && !fits(&variable.node, ty, has_default)
-        {
+        let Some(variable) = variable else {
+            return self.broken.push(error(format!("Variable \"${name}\" is not defined."), [at]));
+        };
+        if !fits(&variable.node, ty, has_default) {
             let is = &variable.node.var_type.node;
             let message = format!("Variable \"${name}\" of type \"{is}\" is used where \"{ty}\" is expected.");
             self.broken.push(error(message, [variable.pos, at]));
@@ -111,7 +120,7 @@ impl<'a> Uses<'a> {
             (BaseType::Named(name), _) => name,
         };
         let right = if let Some(places) = self.schema.inputs.get(name) {
-            let Value::Object(fields) = value else { return self.expected(&name.to_string(), at) };
+            let Value::Object(fields) = value else { return self.expected(name.as_ref(), at) };
             for (field, value) in fields {
                 if let Some(place) = places.get(field) {
                     self.value(value, &place.ty, place.has_default, at);
@@ -216,8 +225,9 @@ fn fault(schema: &Schema, value: &Known, ty: &Type) -> Option<Fault> {
 fn is_scalar(name: &Name, value: &Known) -> bool {
     match (name.as_str(), value) {
         ("Int", Known::Number(number)) => number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
-        ("Float", Known::Number(_)) | ("String", Known::String(_)) | ("Boolean", Known::Boolean(_)) => true,
-        ("ID", Known::String(_)) => true,
+        ("Float", Known::Number(_)) | ("Boolean", Known::Boolean(_)) => true,
+        // PostgreSQL has no text with a NUL, so nothing with one is to be found or stored.
+        ("String" | "ID", Known::String(text)) => !text.contains('\0'),
         ("ID", Known::Number(number)) => number.is_i64() || number.is_u64(),
         ("Int" | "Float" | "String" | "Boolean" | "ID", _) => false,
         ("DateTime", value) => DateTime::parse(value.clone()).is_ok(),
@@ -232,6 +242,7 @@ fn is_scalar(name: &Name, value: &Known) -> bool {
 fn hint(name: &str) -> &'static str {
     match name {
         "Int" => ", a whole number of 32 bits",
+        "String" => ", a text without NUL characters",
         "DateTime" => ", like \"2026-03-05T09:47:23Z\"",
         "Decimal" => ", like \"0.0239\"",
         _ => "",

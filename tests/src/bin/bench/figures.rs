@@ -46,6 +46,9 @@ impl Times {
 /// more than this part of the median: something else uses the machine.
 const MOST_SPREAD: f64 = 0.25;
 
+/// A median of fewer times tells nothing either.
+const FEWEST: usize = 8;
+
 /// Milliseconds as people read them.
 pub fn ms(milliseconds: f64) -> String {
     format!("{} ms", plain(milliseconds))
@@ -80,9 +83,13 @@ pub fn limit(text: &str, within: bool, kept: &mut bool) -> String {
     if within { text.to_owned() } else { format!("{text} **missed**") }
 }
 
-/// As [`limit`], of a figure that comes from times: where one side is noisy, the limit is neither kept nor missed, and
+/// As [`limit`], of a figure that comes from times: where one side is noisy or short, the limit is neither kept nor missed, and
 /// that clears `kept` too.
 pub fn limit_of_times(text: &str, within: bool, sides: [&Times; 2], kept: &mut bool) -> String {
+    if sides.iter().any(|side| side.0.len() < FEWEST) {
+        *kept = false;
+        return format!("{text} **too few pairs to tell**");
+    }
     if sides.iter().any(|side| side.noisy()) {
         *kept = false;
         return format!("{text} **too noisy to tell**");

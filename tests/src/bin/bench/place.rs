@@ -96,7 +96,15 @@ impl Place {
         let version = version.split(' ').next().unwrap_or_default();
         let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut self.bare).await?;
         let cores = std::thread::available_parallelism()?;
-        Ok(format!("{cores} cores, PostgreSQL {version} on the same machine, fsync {fsync}"))
+        // Steady use by others does not spread the times, so it has to be said.
+        let (idle, all) = processor_time()?;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let (idle_now, all_now) = processor_time()?;
+        let busy = 100 - 100 * (idle_now - idle) / (all_now - all).max(1);
+        Ok(format!(
+            "{cores} cores, of which other programs used {busy} % beforehand; PostgreSQL {version} on the same machine, \
+             fsync {fsync}"
+        ))
     }
 
     /// Runs SQL as psql sends it: by the simple query protocol.
@@ -194,6 +202,15 @@ impl Place {
         }
         Ok(())
     }
+}
+
+/// Idle and all time of the processors so far: the first line of /proc/stat, man page proc(5).
+fn processor_time() -> Result<(u64, u64)> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let line = stat.lines().next().unwrap_or_default();
+    let times: Vec<u64> = line.split_whitespace().skip(1).take(8).map(str::parse).collect::<Result<_, _>>()?;
+    ensure!(times.len() == 8, "/proc/stat begins with {line:?}");
+    Ok((times[3] + times[4], times.iter().sum()))
 }
 
 /// The columns of a table, and what to select for them: themselves, or what replaces them.
