@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::assigning_clones,
+    clippy::cast_sign_loss,
     clippy::similar_names,
     clippy::format_push_string,
     reason = "tests say so by failing"

@@ -47,6 +47,8 @@ pub struct Setup {
     pub limits: Limits,
     /// Do not start the server: no worker runs, no purge.
     pub asleep: bool,
+    /// Answer requests alone: no worker runs, no purge.
+    pub idle: bool,
     /// Use this database instead of a fresh one.
     pub url: Option<String>,
     /// Use this folder for files instead of a fresh one.
@@ -159,7 +161,8 @@ impl World {
         } else {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let access = if setup.tokens { Access::Token(secret()) } else { Access::Local };
-            Some(Server::start(app.clone(), access, listener).unwrap())
+            let start = if setup.idle { Server::start_idle } else { Server::start };
+            Some(start(app.clone(), access, listener).unwrap())
         };
         Self { engine, app, url, artifacts, http: reqwest::Client::new(), statements, server, _folder: folder }
     }

@@ -80,23 +80,33 @@ where
 }
 
 impl Server {
-    /// Serves on a listener that is already bound.
+    /// Answers requests on a listener that is already bound, and works on jobs and purges beside it.
     pub fn start(app: App, access: Access, listener: TcpListener) -> std::io::Result<Self> {
+        let mut server = Self::start_idle(app.clone(), access, listener)?;
+        let stop = &server.stop;
+        let (jobs, purges) = ((app.clone(), stop.clone()), (app, stop.clone()));
+        let work = move || worker::work(jobs.0.clone(), jobs.1.clone());
+        let purge = move || purge::work(purges.0.clone(), purges.1.clone());
+        let background = [
+            tokio::spawn(kept_alive("worker", stop.clone(), work)),
+            tokio::spawn(kept_alive("purge", stop.clone(), purge)),
+        ];
+        server.tasks.extend(background);
+        Ok(server)
+    }
+
+    /// Answers requests alone: nothing happens in the background.
+    pub fn start_idle(app: App, access: Access, listener: TcpListener) -> std::io::Result<Self> {
         let stop = CancellationToken::new();
         let address = listener.local_addr()?;
-        let routes = routes(app.clone(), access);
+        let routes = routes(app, access);
         let stopped = stop.clone().cancelled_owned();
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
                 tracing::error!("the server ended: {error}");
             }
         });
-        let (jobs, purges) = ((app.clone(), stop.clone()), (app, stop.clone()));
-        let working =
-            tokio::spawn(kept_alive("worker", stop.clone(), move || worker::work(jobs.0.clone(), jobs.1.clone())));
-        let purging =
-            tokio::spawn(kept_alive("purge", stop.clone(), move || purge::work(purges.0.clone(), purges.1.clone())));
-        Ok(Self { address, stop, tasks: vec![serving, working, purging] })
+        Ok(Self { address, stop, tasks: vec![serving] })
     }
 
     /// Answers what was asked, finishes the batch and the purge at hand, and ends.

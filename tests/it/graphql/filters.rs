@@ -314,7 +314,6 @@ async fn a_text_with_a_nul_is_refused(engine: Engine) {
         "query($t: String) { annualPredictions(filter: {reportingYear: $t}) { totalCount } }",
         "query($t: String) { jobs(after: $t) { totalCount } }",
         "query($t: ID!) { job(id: $t) { id } }",
-        "mutation($t: String) { deleteJob(id: \"x\", reason: $t) { deletedJobId } }",
     ] {
         let answer = world.answer(document, json!({ "t": "a\u{0}b" })).await;
         assert_eq!(code(&answer), "BAD_USER_INPUT", "{document}");

@@ -176,7 +176,7 @@ async fn row_errors_come_in_the_order_of_the_file(engine: Engine) {
         job_id: job,
         line,
         column_name: (line % 2 == 0).then(|| "market_cap".to_owned()),
-        code: ["duplicate", "missing_value", "a new code"][line as usize % 3].to_owned(),
+        code: ["duplicate", "missing_value", "a new code"][usize::try_from(line).unwrap() % 3].to_owned(),
         message: format!("Line {line} is wrong."),
     };
     store::<job::Entity>(&world, rows).await;

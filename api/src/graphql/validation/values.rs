@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use async_graphql::{
     Name, Pos, Positioned, ScalarType, ServerError, Value as Known, Variables,
     parser::types::{
-        BaseType, Directive, ExecutableDocument, OperationDefinition, Selection, SelectionSet, Type, VariableDefinition,
+        BaseType, Directive, ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet, Type,
+        VariableDefinition,
     },
 };
 use async_graphql_value::Value;
@@ -130,7 +131,7 @@ impl<'a> Uses<'a> {
         } else if self.schema.enums.contains_key(name) {
             matches!(value, Value::Enum(_))
         } else {
-            value.clone().into_const().is_none_or(|value| is_scalar(name, &value))
+            value.clone().into_const().is_none_or(|value| is_scalar(name, &value, self.operation.ty))
         };
         if !right {
             self.expected(name, at);
@@ -167,7 +168,7 @@ pub fn wrong(schema: &Schema, operation: &OperationDefinition, variables: &Varia
     for variable in &operation.variable_definitions {
         let (name, ty) = (&variable.node.name.node, &variable.node.var_type.node);
         let fault = match variables.get(name) {
-            Some(value) => fault(schema, value, ty),
+            Some(value) => fault(schema, operation.ty, value, ty),
             None if ty.nullable || variable.node.default_value.is_some() => None,
             None => Some(Fault { path: String::new(), why: format!("a value of type \"{ty}\" is required") }),
         };
@@ -184,7 +185,7 @@ struct Fault {
     why: String,
 }
 
-fn fault(schema: &Schema, value: &Known, ty: &Type) -> Option<Fault> {
+fn fault(schema: &Schema, of: OperationType, value: &Known, ty: &Type) -> Option<Fault> {
     let here = |why: String| Some(Fault { path: String::new(), why });
     let within = |step: String, fault: Option<Fault>| {
         fault.map(|fault| Fault { path: format!("{step}{}", fault.path), why: fault.why })
@@ -194,9 +195,9 @@ fn fault(schema: &Schema, value: &Known, ty: &Type) -> Option<Fault> {
         (_, Known::Null) => return here("null is not allowed".to_owned()),
         (BaseType::List(inner), Known::List(items)) => {
             let mut items = items.iter().enumerate();
-            return items.find_map(|(place, item)| within(format!(".{place}"), fault(schema, item, inner)));
+            return items.find_map(|(place, item)| within(format!(".{place}"), fault(schema, of, item, inner)));
         }
-        (BaseType::List(inner), value) => return fault(schema, value, inner),
+        (BaseType::List(inner), value) => return fault(schema, of, value, inner),
         (BaseType::Named(name), _) => name,
     };
     let expected = || here(format!("a value of type \"{name}\" is expected{}", hint(name)));
@@ -209,7 +210,7 @@ fn fault(schema: &Schema, value: &Known, ty: &Type) -> Option<Fault> {
             return here(format!("exactly one field of \"{name}\" must be given, and not null"));
         }
         return places.iter().find_map(|(field, place)| match fields.get(field) {
-            Some(value) => within(format!(".{field}"), fault(schema, value, &place.ty)),
+            Some(value) => within(format!(".{field}"), fault(schema, of, value, &place.ty)),
             None if place.ty.nullable || place.has_default => None,
             None => here(format!("its field \"{field}\" is required")),
         });
@@ -217,17 +218,17 @@ fn fault(schema: &Schema, value: &Known, ty: &Type) -> Option<Fault> {
     let right = match (schema.enums.get(name), value) {
         (Some(values), Known::String(text)) => values.contains(text.as_str()),
         (Some(_), _) => false,
-        (None, value) => is_scalar(name, value),
+        (None, value) => is_scalar(name, value, of),
     };
     if right { None } else { expected() }
 }
 
-fn is_scalar(name: &Name, value: &Known) -> bool {
+fn is_scalar(name: &Name, value: &Known, of: OperationType) -> bool {
     match (name.as_str(), value) {
         ("Int", Known::Number(number)) => number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
         ("Float", Known::Number(_)) | ("Boolean", Known::Boolean(_)) => true,
-        // PostgreSQL has no text with a NUL, so nothing with one is to be found or stored.
-        ("String" | "ID", Known::String(text)) => !text.contains('\0'),
+        // PostgreSQL has no text with a NUL, so there is nothing to find. What would be stored is refused by the rooms.
+        ("String" | "ID", Known::String(text)) => of != OperationType::Query || !text.contains('\0'),
         ("ID", Known::Number(number)) => number.is_i64() || number.is_u64(),
         ("Int" | "Float" | "String" | "Boolean" | "ID", _) => false,
         ("DateTime", value) => DateTime::parse(value.clone()).is_ok(),
