@@ -6,6 +6,7 @@ pub mod failure;
 pub mod loaders;
 mod model;
 mod mutation;
+pub mod nesting;
 mod query;
 mod scalars;
 pub mod validation;

@@ -17,7 +17,7 @@ use super::{Edge, access, lingering::Rest, multipart};
 use crate::{
     audit::Caller,
     auth::Viewer,
-    graphql::{Files, document, failure, loaders, validation},
+    graphql::{Files, document, failure, loaders, nesting, validation},
 };
 
 /// Headers that a page of another site cannot send with a form: each marks a multipart request as meant.
@@ -240,7 +240,7 @@ async fn execute(
         let message = format!("The document is too large: at most {limit} bytes are allowed.");
         return Err(Rejection::new(StatusCode::BAD_REQUEST, "DOCUMENT_TOO_LARGE", message));
     }
-    if document::is_too_nested(&query) {
+    if nesting::is_too_nested(&query) {
         let message = document::Unprepared::TooDeep.to_string();
         return Err(Rejection::new(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", message));
     }

@@ -90,10 +90,7 @@ async fn values_of_variables_are_checked_before_anything_is_executed() {
             json!({ "id": "x", "first": 2_147_483_648_i64 }),
             "Variable \"$first\" is wrong: a value of type \"Int\" is expected, a whole number of 32 bits.",
         ),
-        (
-            json!({ "id": "x", "kind": "MONTHLY" }),
-            "Variable \"$kind\" is wrong: a value of type \"PredictionKind\" is expected.",
-        ),
+        (json!({ "id": "x", "kind": "MONTHLY" }), "Variable \"$kind\" is wrong: one of ANNUAL, QUARTERLY is expected."),
         (
             json!({ "id": "x", "filter": { "status": ["FAILED", null] } }),
             "Variable \"$filter.status.1\" is wrong: null is not allowed.",

@@ -145,6 +145,6 @@ async fn a_kind_that_does_not_exist_leaves_no_file(engine: Engine) {
     let answer: serde_json::Value = response.json().await.unwrap();
     let error = &answer["errors"][0];
     let seen = format!("{} {}", error["extensions"]["code"].as_str().unwrap(), error["message"].as_str().unwrap());
-    on_both_alike!(seen, @r#"GRAPHQL_VALIDATION_FAILED Invalid value for argument "input.kind", enumeration type "PredictionKind" does not contain the value "MONTHLY"."#);
+    on_both_alike!(seen, @r#"BAD_USER_INPUT Variable "$kind" is wrong: one of ANNUAL, QUARTERLY is expected."#);
     nothing_left(&world, "no kind").await;
 }

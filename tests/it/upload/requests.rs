@@ -133,7 +133,7 @@ async fn a_faulty_multipart_request_is_refused_and_leaves_nothing(engine: Engine
     path into the query: 400 BAD_REQUEST The path "query" of "map" leads to no null in "operations".
     two files in one place: 400 BAD_REQUEST The path "variables.file" of "map" leads to no null in "operations".
     part without a name: 400 BAD_REQUEST A part of the request is not named in "map", or twice.
-    file is not sent: 200 GRAPHQL_VALIDATION_FAILED
+    file is not sent: 200 BAD_USER_INPUT
     no boundary: 400 BAD_REQUEST The multipart request has no boundary.
     another boundary: 400 BAD_REQUEST The multipart request is damaged or was cut off.
     no end: 400 BAD_REQUEST The multipart request is damaged or was cut off.

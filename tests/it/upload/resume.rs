@@ -26,6 +26,7 @@ tests::on_both!(
     a_worker_that_was_taken_for_dead_writes_nothing_more,
     any_interruptions_end_as_an_undisturbed_run_does,
     jobs_of_the_older_program_are_never_touched,
+    a_job_whose_file_is_gone_fails_and_says_so,
 );
 
 /// What happens to whoever passes a checkpoint.
@@ -218,4 +219,18 @@ async fn jobs_of_the_older_program_are_never_touched(engine: Engine) {
     world.upload("ANNUAL", "mixed.csv", mixed()).await;
     assert_eq!(world.rows(adopted).await, before);
     world.check_invariants().await;
+}
+
+async fn a_job_whose_file_is_gone_fails_and_says_so(engine: Engine) {
+    let (interruption, checkpoints) = Interruption::at(Checkpoint::JobClaimed, 1, Mishap::Wait);
+    let world = World::with(engine, Setup { checkpoints, ..Default::default() }).await;
+    let created = world.create("ANNUAL", "a.csv", annual(1)).await;
+    let id = created["job"]["id"].as_str().unwrap().to_owned();
+    interruption.happened.acquire().await.unwrap().forget();
+    std::fs::remove_dir_all(world.artifacts.join("jobs").join(&id)).unwrap();
+    interruption.go.add_permits(1);
+    assert_eq!(world.ended(&id).await, "failed");
+    let seen =
+        world.data("query($id: ID!) { job(id: $id) { status errorMessage } }", serde_json::json!({ "id": id })).await;
+    assert_eq!(seen["job"]["errorMessage"], "The input file is gone from the artifact store.");
 }

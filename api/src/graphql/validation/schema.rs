@@ -43,7 +43,7 @@ pub struct Schema {
     /// Those of them that take exactly one of their fields.
     pub one_of: HashSet<Name>,
     /// Values of enums.
-    pub enums: HashMap<Name, HashSet<Name>>,
+    pub enums: HashMap<Name, Vec<Name>>,
 }
 
 impl Schema {

@@ -139,7 +139,11 @@ impl<'a> Uses<'a> {
     }
 
     fn expected(&mut self, name: &str, at: Pos) {
-        self.broken.push(error(format!("A value of type \"{name}\" is expected here{}.", hint(name)), [at]));
+        let message = match self.schema.enums.get(name) {
+            Some(values) => format!("One of {} is expected here.", list(values)),
+            None => format!("A value of type \"{name}\" is expected here{}.", hint(name)),
+        };
+        self.broken.push(error(message, [at]));
     }
 }
 
@@ -216,11 +220,15 @@ fn fault(schema: &Schema, of: OperationType, value: &Known, ty: &Type) -> Option
         });
     }
     let right = match (schema.enums.get(name), value) {
-        (Some(values), Known::String(text)) => values.contains(text.as_str()),
+        (Some(values), Known::String(text)) => values.iter().any(|value| value == text.as_str()),
         (Some(_), _) => false,
         (None, value) => is_scalar(name, value, of),
     };
-    if right { None } else { expected() }
+    match schema.enums.get(name) {
+        _ if right => None,
+        Some(values) => here(format!("one of {} is expected", list(values))),
+        None => expected(),
+    }
 }
 
 fn is_scalar(name: &Name, value: &Known, of: OperationType) -> bool {
@@ -237,6 +245,10 @@ fn is_scalar(name: &Name, value: &Known, of: OperationType) -> bool {
         // An upload is judged where it is used: a part of the request may be missing.
         _ => true,
     }
+}
+
+fn list(values: &[Name]) -> String {
+    values.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// How a value of a scalar is written, where the name does not say it all.
