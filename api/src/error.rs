@@ -8,6 +8,9 @@ pub enum Error {
     /// The database answered with an error or not at all.
     #[error("database: {0}")]
     Database(#[from] DbErr),
+    /// The database did not answer a commit: what was to be committed may be there, or not.
+    #[error("no answer to a commit: {0}")]
+    CommitUnknown(DbErr),
     /// The artifact store answered with an error or not at all.
     #[error(transparent)]
     Store(#[from] artifacts::StoreError),
@@ -20,6 +23,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a failed commit means: an error that the database itself answered undid it, any other says nothing.
+    pub fn of_commit(error: DbErr) -> Self {
+        if database_code(&error).is_some() { Self::Database(error) } else { Self::CommitUnknown(error) }
+    }
+
     /// Whether the same transaction may succeed when it is tried again: a serialization failure, a deadlock, or a
     /// database that another writer holds.
     pub fn is_transient(&self) -> bool {
@@ -30,7 +38,7 @@ impl Error {
 
     /// Whether the database cannot be reached or has no connection to spare.
     pub fn is_busy(&self) -> bool {
-        let Self::Database(error) = self else { return false };
+        let (Self::Database(error) | Self::CommitUnknown(error)) = self else { return false };
         match error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
             _ => match sqlx_error(error) {

@@ -230,7 +230,10 @@ pub struct Children<E: EntityTrait, K> {
 /// The page of each parent's children.
 pub type PagesByParent<E> = HashMap<Uuid, Slice<<E as EntityTrait>::Model>>;
 
-/// The same page of the children of many parents, in one statement.
+/// The most parents of one statement: SQLite joins at most 500 SELECTs.
+const MOST_PARENTS: usize = 200;
+
+/// The same page of the children of many parents, in one statement for 200 parents.
 pub async fn pages_of_children<E, K>(
     db: &impl ConnectionTrait,
     order: &Ordering<E>,
@@ -242,21 +245,26 @@ where
     E: EntityTrait,
     K: Ord,
 {
-    let mut union: Option<SelectStatement> = None;
-    for id in parents {
-        let one = match order.select(children.rows.clone().filter(children.parent.eq(*id)), page) {
-            Ok(one) => one.into_query(),
-            Err(bad) => return Ok(Err(bad)),
-        };
-        // SQLite takes ORDER BY and LIMIT within a union only inside a subquery.
-        let one = Query::select().column(Asterisk).from_subquery(one, "of_one_parent").to_owned();
-        match &mut union {
-            None => union = Some(one),
-            Some(union) => _ = union.union(UnionType::All, one),
+    let mut rows = Vec::new();
+    for some in parents.chunks(MOST_PARENTS) {
+        let mut union: Option<SelectStatement> = None;
+        for id in some {
+            let one = match order.select(children.rows.clone().filter(children.parent.eq(*id)), page) {
+                Ok(one) => one.into_query(),
+                Err(bad) => return Ok(Err(bad)),
+            };
+            // SQLite takes ORDER BY and LIMIT within a union only inside a subquery.
+            let one = Query::select().column(Asterisk).from_subquery(one, "of_one_parent").to_owned();
+            match &mut union {
+                None => union = Some(one),
+                Some(union) => _ = union.union(UnionType::All, one),
+            }
+        }
+        if let Some(union) = union {
+            let statement = db.get_database_backend().build(&union);
+            rows.extend(E::Model::find_by_statement(statement).all(db).await?);
         }
     }
-    let Some(union) = union else { return Ok(Ok(HashMap::new())) };
-    let rows = E::Model::find_by_statement(db.get_database_backend().build(&union)).all(db).await?;
     let mut by_parent: HashMap<Uuid, Vec<E::Model>> = HashMap::new();
     for row in rows {
         if let Some(parent) = (children.parent_of)(&row) {

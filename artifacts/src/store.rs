@@ -50,7 +50,7 @@ pub struct Stored {
 
 /// The store could not do it; says what was tried with which key.
 #[derive(Debug, thiserror::Error)]
-#[error("artifact store: cannot {action} {target}")]
+#[error("artifact store: cannot {action} {target}: {source}")]
 pub struct StoreError {
     action: &'static str,
     target: String,

@@ -64,7 +64,9 @@ pub async fn delete_job(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob
     if let Some(refusal) = invalid(wanted) {
         return refuse(app, caller, id, Refused { refusal, job: None, receipt: None }.into()).await;
     }
-    let outcome = retrying(|| attempt(app, caller, id, wanted)).await?;
+    let outcome = retrying(|| attempt(app, caller, id, wanted))
+        .await
+        .inspect_err(|error| tracing::error!(job = %id, "deletion failed; if a receipt exists it was done: {error}"))?;
     match outcome {
         Outcome::Refused(refused) => refuse(app, caller, id, refused).await,
         Outcome::Deleted(receipt) => {

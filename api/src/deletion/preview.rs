@@ -55,7 +55,7 @@ pub async fn preview(app: &App, caller: &Caller, ids: &[Uuid], force: bool) -> R
     let receipts = receipt::find_many(db, &caller.viewer, deletion_receipt::Column::JobId, &missing).await?;
     let mut receipts: HashMap<Uuid, _> = receipts.into_iter().map(|receipt| (receipt.row.job_id, receipt)).collect();
     let present: Vec<Uuid> = jobs.keys().copied().collect();
-    let mut linked = links(db, &present).await?;
+    let mut linked = links(db, &jobs).await?;
     let mut files = files(db, &present).await?;
 
     let mut preview = Preview::default();
@@ -77,21 +77,25 @@ pub async fn preview(app: &App, caller: &Caller, ids: &[Uuid], force: bool) -> R
 
 type Linked = (Counts, Vec<(LinkSource, u64)>);
 
-async fn links(db: &impl ConnectionTrait, jobs: &[Uuid]) -> Result<HashMap<Uuid, Linked>, Error> {
+/// As the execution counts: rows of the job's own organization alone.
+async fn links(db: &impl ConnectionTrait, jobs: &HashMap<Uuid, job::Model>) -> Result<HashMap<Uuid, Linked>, Error> {
+    let ids: Vec<Uuid> = jobs.keys().copied().collect();
     let mut linked: HashMap<Uuid, Linked> = HashMap::new();
     macro_rules! count {
         ($table:ident, $kind:expr) => {
-            let found: Vec<(Uuid, Option<String>, i64)> = $table::Entity::find()
-                .filter(any_of($table::Column::JobId, jobs.to_vec(), db.get_database_backend()))
+            let found: Vec<(Uuid, Option<Uuid>, Option<String>, i64)> = $table::Entity::find()
+                .filter(any_of($table::Column::JobId, ids.clone(), db.get_database_backend()))
                 .select_only()
-                .columns([$table::Column::JobId, $table::Column::JobLink])
+                .columns([$table::Column::JobId, $table::Column::OrganizationId, $table::Column::JobLink])
                 .column_as($table::Column::Id.count(), "linked")
                 .group_by($table::Column::JobId)
+                .group_by($table::Column::OrganizationId)
                 .group_by($table::Column::JobLink)
                 .into_tuple()
                 .all(db)
                 .await?;
-            for (job, source, count) in found {
+            let own = |job: &Uuid, organization| jobs.get(job).is_some_and(|job| job.organization_id == organization);
+            for (job, _, source, count) in found.into_iter().filter(|(job, organization, ..)| own(job, *organization)) {
                 add(linked.entry(job).or_default(), $kind, source.as_deref(), u64::try_from(count).unwrap_or_default());
             }
         };

@@ -2,7 +2,7 @@
 //!
 //! The queue is a table, written in the deletion's own transaction: a purge survives any crash and is taken up again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use entity::artifact_purge;
 use sea_orm::{
@@ -28,12 +28,19 @@ const POLL: Duration = Duration::from_secs(5);
 /// The age at which a received file without a job is removed.
 const STALE_UPLOAD: Duration = Duration::from_hours(24);
 
+/// How often to look for them.
+const LOOK_FOR_STALE: Duration = Duration::from_hours(1);
+
 /// Purges what is due, until `stop`.
 pub async fn work(app: App, stop: CancellationToken) {
-    if let Err(error) = app.store.drop_stale_uploads(STALE_UPLOAD).await {
-        tracing::warn!("cannot remove received files that no job took: {error}");
-    }
+    let mut looked: Option<Instant> = None;
     while !stop.is_cancelled() {
+        if looked.is_none_or(|looked| looked.elapsed() > LOOK_FOR_STALE) {
+            if let Err(error) = app.store.drop_stale_uploads(STALE_UPLOAD).await {
+                tracing::warn!("cannot remove received files that no job took: {error}");
+            }
+            looked = Some(Instant::now());
+        }
         match purge_next(&app).await {
             Ok(true) => {}
             Ok(false) => tokio::select! {

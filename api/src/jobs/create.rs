@@ -5,7 +5,7 @@ use entity::{
     artifact, job,
     stored::{ArtifactKind, AuditAction, Kind},
 };
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, prelude::Uuid};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, prelude::Uuid};
 
 use super::status::JobStatus;
 use crate::{
@@ -71,9 +71,14 @@ pub async fn create_job(
     let place = Key::Input { job: job.id, artifact: input.id };
     app.store.rename(Key::Upload(file.id), place).await?;
     let stored = retrying(|| insert(app, caller, &job, &input)).await;
-    if let Err(error) = stored {
-        // An answer to the commit that was lost is no answer: only a job that is certainly not there loses its file.
-        if job::Entity::find_by_id(job.id).one(app.db.reader()).await?.is_none() {
+    match stored {
+        Ok(()) => {}
+        Err(error @ Error::CommitUnknown(_)) => {
+            // The job may be there, so its file stays; without a job the sweep finds it.
+            tracing::error!(job = %job.id, "it is unknown whether the job was made; its file is kept: {error}");
+            return Err(error);
+        }
+        Err(error) => {
             if let Err(left) = app.store.delete(place).await {
                 tracing::warn!(job = %job.id, "an input file without a job is left behind: {left}");
             }
@@ -101,7 +106,7 @@ async fn insert(app: &App, caller: &Caller, job: &job::Model, input: &artifact::
         detail: Some(format!("{} rows", job.total_rows.unwrap_or_default())),
     };
     audit::record(&*transaction, caller, entry).await?;
-    transaction.commit().await?;
+    transaction.commit().await.map_err(Error::of_commit)?;
     Ok(())
 }
 

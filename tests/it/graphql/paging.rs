@@ -170,7 +170,8 @@ async fn pages_put_together_are_the_whole_list(engine: Engine) {
     let strategy = (rows, prop::collection::vec(asked(), 6), 1..8_usize);
     let runtime = tokio::runtime::Handle::current();
     let run = move || {
-        let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+        let mut runner =
+            TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 50, ..Config::default() });
         runner.run(&strategy, |(rows, pages, size)| {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 runtime.block_on(holds(&world, &rows, &pages, size));
