@@ -91,10 +91,10 @@ impl World {
         }
 
         if self.engine == Engine::Postgres {
-            let open = self
-                .count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'")
-                .await;
-            assert_eq!(open, 0, "a connection was left in a transaction");
+            // One that is dropped is rolled back a moment later; one that is left would stay.
+            let open = "SELECT count(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+            self.until(async || (self.count(open).await == 0).then_some(())).await;
         }
     }
 }
