@@ -15,6 +15,8 @@ use crate::error::Error;
 
 /// How often a transaction is tried that lost against another one.
 const ATTEMPTS: u32 = 8;
+/// How long a pooled connection may be idle without being asked whether it lives.
+const UNASKED: Duration = Duration::from_secs(1);
 /// The most rows of one INSERT on SQLite, whose statements take at most 32,766 values.
 const SQLITE_INSERT_ROWS: usize = 1000;
 /// The oldest SQLite without the race that could corrupt a database in WAL mode, as a number: 3.51.3.
@@ -59,6 +61,18 @@ impl Database {
         });
         // Closing the last connection of a SQLite pool under use can tear down its shared memory.
         options.map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
+        // Asked whether it lives only after a pause: asking costs as much as a statement.
+        options.map_sqlx_postgres_pool_opts(|pool| {
+            pool.test_before_acquire(false).before_acquire(|connection, seen| {
+                Box::pin(async move {
+                    use sea_orm::sqlx::Connection;
+                    if seen.idle_for > UNASKED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+        });
         let mut pool = sea_orm::Database::connect(options).await?;
         let turn = match pool.get_database_backend() {
             DbBackend::Sqlite => {

@@ -18,13 +18,21 @@ use async_graphql::{
         },
     },
 };
-use async_graphql_value::Value;
+use async_graphql_value::{ConstValue, Value};
+
+use crate::paging::{DEFAULT_SIZE, LARGEST_SIZE};
 
 /// The most fields of a document, each counted as often as it is executed or written in a fragment that is used.
 const MOST_FIELDS: usize = 10_000;
 
+/// The most values of an answer: a page counts as often as it may have items.
+const MOST_COST: u64 = 50_000;
+
 /// How deep selections and fragments may stand in each other, before anything else is looked at.
 const DEEPEST_SELECTION: usize = 200;
+
+/// How the names of the types end that are pages of a list.
+const CONNECTION: &str = "Connection";
 
 /// Refuses what the rules of validation would take too long for: they follow each spread of a fragment anew.
 fn weigh(document: &ExecutableDocument) -> Result<(), Unprepared> {
@@ -154,6 +162,14 @@ pub enum Unprepared {
     /// More than [`MOST_FIELDS`].
     #[error("The document is too complex: at most {MOST_FIELDS} fields are allowed.")]
     TooComplex,
+    /// More than [`MOST_COST`].
+    #[error(
+        "The document is too complex: its answer could have {cost} values, at most {MOST_COST} are allowed; ask for smaller pages."
+    )]
+    TooCostly {
+        /// How many it could have.
+        cost: u64,
+    },
 }
 
 /// Prepares the operation that a request names.
@@ -170,10 +186,10 @@ pub fn prepare(
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
     };
-    let defaults = operation.node.variable_definitions.iter().filter_map(|definition| {
-        let default = definition.node.default_value()?;
-        Some((definition.node.name.node.clone(), matches!(default, async_graphql::Value::Boolean(true))))
-    });
+    let defaults =
+        operation.node.variable_definitions.iter().filter_map(|definition| {
+            Some((definition.node.name.node.clone(), definition.node.default_value()?.clone()))
+        });
     let mut collector = Collector {
         types,
         fragments: &document.fragments,
@@ -181,7 +197,10 @@ pub fn prepare(
         defaults: defaults.collect(),
         budget: MOST_FIELDS,
     };
-    let selection = collector.collect(&Name::new(root), &[&operation.node.selection_set.node], 1)?;
+    let (selection, cost) = collector.collect(&Name::new(root), &[&operation.node.selection_set.node], 1)?;
+    if cost > MOST_COST {
+        return Err(Unprepared::TooCostly { cost });
+    }
     let roots = selection.items.iter().filter_map(|item| match &item.node {
         Selection::Field(field) => Some(field.node.name.node.clone()),
         _ => None,
@@ -221,22 +240,30 @@ struct Collector<'a> {
     types: &'a Types,
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     variables: &'a Variables,
-    defaults: HashMap<Name, bool>,
+    defaults: HashMap<Name, ConstValue>,
     budget: usize,
 }
 
 impl<'a> Collector<'a> {
-    /// The fields of selections on one type, each response key once, in the order of their first mention.
-    fn collect(&mut self, on: &Name, sets: &[&'a SelectionSet], depth: usize) -> Result<SelectionSet, Unprepared> {
+    /// The fields of selections on one type, each response key once, in the order of their first mention, and how many
+    /// values they may have.
+    fn collect(
+        &mut self,
+        on: &Name,
+        sets: &[&'a SelectionSet],
+        depth: usize,
+    ) -> Result<(SelectionSet, u64), Unprepared> {
         if depth > super::DEEPEST && !sets.is_empty() {
             return Err(Unprepared::TooDeep);
         }
         let mut items = Vec::new();
+        let mut cost = 0;
         match self.types.possible.get(on) {
             // Fragments on an interface may select differently for each object type.
             Some(possible) if self.narrows(on, sets, &mut HashSet::new())? => {
                 for object in possible {
-                    let selection = self.collect_on(object, sets, depth)?;
+                    let (selection, one) = self.collect_on(object, sets, depth)?;
+                    cost = cost.max(one);
                     if !selection.items.is_empty() {
                         let condition = TypeCondition { on: unplaced(object.clone()) };
                         let fragment = InlineFragment {
@@ -250,7 +277,7 @@ impl<'a> Collector<'a> {
             }
             _ => return self.collect_on(on, sets, depth),
         }
-        Ok(SelectionSet { items })
+        Ok((SelectionSet { items }, cost))
     }
 
     fn collect_on(
@@ -258,25 +285,48 @@ impl<'a> Collector<'a> {
         object: &Name,
         sets: &[&'a SelectionSet],
         depth: usize,
-    ) -> Result<SelectionSet, Unprepared> {
+    ) -> Result<(SelectionSet, u64), Unprepared> {
         let mut collected = Collected::new();
         let mut visited = HashSet::new();
         for set in sets {
             self.gather(object, set, &mut collected, &mut visited)?;
         }
         let mut items = Vec::with_capacity(collected.len());
+        let mut cost = 0_u64;
         for (_, (field, children)) in collected {
             let mut merged = field.clone();
             let ty = self.types.fields.get(object).and_then(|fields| fields.get(&field.node.name.node)).cloned();
             // Of introspection types nothing is known here; they are all objects.
             let ty = ty.unwrap_or_else(|| Name::new("__Unknown"));
             let children: Vec<_> = children.into_iter().filter(|set| !set.items.is_empty()).collect();
-            merged.node.selection_set.node =
-                if children.is_empty() { SelectionSet::default() } else { self.collect(&ty, &children, depth + 1)? };
+            let (selection, inside) = if children.is_empty() {
+                (SelectionSet::default(), 0)
+            } else {
+                self.collect(&ty, &children, depth + 1)?
+            };
+            merged.node.selection_set.node = selection;
+            cost = cost.saturating_add(self.items(&field.node, &ty).saturating_mul(inside)).saturating_add(1);
             merged.node.directives.retain(|directive| !is_condition(&directive.node.name.node));
             items.push(Positioned::new(Selection::Field(merged), field.pos));
         }
-        Ok(SelectionSet { items })
+        Ok((SelectionSet { items }, cost))
+    }
+
+    /// How often what is selected in a field may stand in the answer: once for each item of a page, or for each id.
+    fn items(&self, field: &Field, ty: &Name) -> u64 {
+        let argument = |name: &str| self.value(&field.get_argument(name)?.node);
+        if let Some(ConstValue::List(ids)) = argument("ids") {
+            return ids.len() as u64;
+        }
+        if !ty.ends_with(CONNECTION) {
+            return 1;
+        }
+        let size = ["first", "last"].into_iter().find_map(|name| match argument(name)? {
+            ConstValue::Number(number) => number.as_u64(),
+            _ => None,
+        });
+        // A larger page is refused at its place in the answer.
+        size.unwrap_or(DEFAULT_SIZE).min(LARGEST_SIZE)
     }
 
     fn gather(
@@ -360,15 +410,15 @@ impl<'a> Collector<'a> {
     }
 
     fn is_true(&self, value: &Value) -> bool {
-        match value {
-            Value::Boolean(value) => *value,
-            Value::Variable(name) => match self.variables.get(name) {
-                Some(async_graphql::Value::Boolean(value)) => *value,
-                Some(_) => false,
-                None => self.defaults.get(name).copied().unwrap_or(false),
-            },
-            _ => false,
-        }
+        matches!(self.value(value), Some(ConstValue::Boolean(true)))
+    }
+
+    /// An argument's value, with the variables in it. Of a list with a missing variable nothing is known.
+    fn value(&self, value: &Value) -> Option<ConstValue> {
+        value
+            .clone()
+            .into_const_with(|name| self.variables.get(&name).or(self.defaults.get(&name)).cloned().ok_or(()))
+            .ok()
     }
 }
 

@@ -121,8 +121,8 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
     let modern = accepts_graphql_response(request.headers());
     let (request, rest) = Rest::of(request);
     // In a task of its own, so that a caller who hangs up leaves no file and no transaction half done.
-    let id = request_id.clone();
-    let answer = match tokio::spawn(async move { respond(&edge, request, &id).await }).await {
+    let (id, requests) = (request_id.clone(), edge.requests.clone());
+    let answer = match requests.spawn(async move { respond(&edge, request, &id).await }).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(rejection)) => {
             rest.discard();

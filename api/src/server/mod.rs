@@ -16,7 +16,7 @@ use axum::{
     routing::{any, get},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{app::App, auth::Access, deletion::purge, graphql::Executor, jobs::worker};
@@ -27,6 +27,8 @@ pub struct Edge {
     app: App,
     access: Arc<Access>,
     executor: Executor,
+    /// Requests at work, also those whose caller is gone.
+    requests: TaskTracker,
 }
 
 /// A server that answers requests and works on jobs and purges.
@@ -36,11 +38,12 @@ pub struct Server {
     pub address: SocketAddr,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
+    requests: TaskTracker,
 }
 
-/// All routes.
-pub fn routes(app: App, access: Access) -> Router {
-    let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access) };
+/// All routes. What they work on is spawned on `requests`, so that whoever stops them can wait for it.
+pub fn routes(app: App, access: Access, requests: TaskTracker) -> Router {
+    let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access), requests };
     Router::new()
         .route("/", get(async || Redirect::temporary("/graphiql")))
         .route("/graphql", any(graphql::answer))
@@ -99,17 +102,19 @@ impl Server {
     pub fn start_idle(app: App, access: Access, listener: TcpListener) -> std::io::Result<Self> {
         let stop = CancellationToken::new();
         let address = listener.local_addr()?;
-        let routes = routes(app, access);
+        let requests = TaskTracker::new();
+        let routes = routes(app, access, requests.clone());
         let stopped = stop.clone().cancelled_owned();
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
                 tracing::error!("the server ended: {error}");
             }
         });
-        Ok(Self { address, stop, tasks: vec![serving] })
+        Ok(Self { address, stop, tasks: vec![serving], requests })
     }
 
-    /// Answers what was asked, finishes the batch and the purge at hand, and ends.
+    /// Answers what was asked, finishes what callers that are gone had asked and the batch and the purge at hand, and
+    /// ends.
     pub async fn stop(self) {
         self.stop.cancel();
         for task in self.tasks {
@@ -117,5 +122,7 @@ impl Server {
                 tracing::error!("a task of the server ended badly: {error}");
             }
         }
+        self.requests.close();
+        self.requests.wait().await;
     }
 }

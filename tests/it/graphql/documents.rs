@@ -164,7 +164,7 @@ async fn what_asks_too_much_is_refused_at_once() {
     let deep = |levels: usize| {
         // Each turn of `job { predictions { nodes { job` adds three levels.
         let mut document = String::from("{ node(id: \"x\") { ... on Job {");
-        let steps = ["predictions {", "nodes {", "job {"];
+        let steps = ["predictions(first: 1) {", "nodes {", "job {"];
         for level in 0..levels - 2 {
             document += steps[level % 3];
         }
@@ -211,6 +211,57 @@ async fn what_asks_too_much_is_refused_at_once() {
     let aliases: String = (0..20_000).map(|place| format!("a{place}: __typename ")).collect();
     refused_quickly(&world, "20,000 aliases", format!("{{ {aliases} }}")).await;
     assert_eq!(world.data("{ __typename }", json!({})).await["__typename"], "Query");
+}
+
+/// What an answer could hold counts, whatever there is in the database.
+#[tokio::test]
+async fn pages_in_pages_count_as_often_as_they_may_have_items() {
+    let world = World::new(Engine::Sqlite).await;
+    let allowed = |document: &str, variables: Value| {
+        let (world, body) = (&world, json!({ "query": document, "variables": variables }).to_string());
+        async move {
+            let (status, answer) = send(world, MODERN, body).await;
+            assert!(status == StatusCode::OK || code(&answer) == "QUERY_TOO_COMPLEX", "{answer}");
+            (status == StatusCode::OK, answer["errors"][0]["message"].as_str().unwrap_or_default().to_owned())
+        }
+    };
+    // 1 for each `jobs`, 100 times `nodes` and `predictions`, 10,000 times `nodes` and each field: 50,201.
+    let refused =
+        "{ jobs(first: 100) { nodes { predictions(first: 100) { nodes { id createdAt riskLevel probability } } } } }";
+    let (ok, message) = allowed(refused, json!({})).await;
+    assert_eq!(
+        (ok, message.as_str()),
+        (
+            false,
+            "The document is too complex: its answer could have 50201 values, at most 50000 are allowed; ask for smaller pages."
+        )
+    );
+    assert!(allowed(&refused.replacen("100", "99", 1), json!({})).await.0);
+    assert!(!allowed(&refused.replace("first: 100", "last: 100"), json!({})).await.0);
+    assert!(!allowed(&refused.replace("first: 100", "first: null, last: 100"), json!({})).await.0);
+    // The value of a variable counts, else its default, else the size of a page that names none.
+    let by_variable = refused.replace("first: 100", "first: $n");
+    for (declared, given, ok) in [
+        ("$n: Int", json!({ "n": 100 }), false),
+        ("$n: Int", json!({ "n": 10 }), true),
+        ("$n: Int", json!({}), true),
+        ("$n: Int = 100", json!({}), false),
+        ("$n: Int = 100", json!({ "n": 10 }), true),
+    ] {
+        assert_eq!(
+            allowed(&format!("query({declared}) {by_variable}"), given.clone()).await.0,
+            ok,
+            "{declared} {given}"
+        );
+    }
+    // Each id is a value of a list; on an interface the most expensive type counts.
+    let node = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Job { predictions(first: 100) { nodes { id createdAt riskLevel } } } ... on Company { id } } }";
+    let ids = |count: usize| json!({ "ids": vec!["x"; count] });
+    assert!(allowed(node, ids(100)).await.0);
+    assert!(!allowed(&node.replace("riskLevel", "riskLevel probability"), ids(100)).await.0);
+    let deep = "predictions(first: 100) { nodes { job { ".repeat(4);
+    let document = format!("{{ job(id: \"x\") {{ {deep} id {} }} }}", "} } }".repeat(4));
+    refused_quickly(&world, "pages in pages in pages", document).await;
 }
 
 #[tokio::test]
