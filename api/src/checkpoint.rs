@@ -9,7 +9,7 @@ use crate::error::Error;
 /// Where a test can step in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Checkpoint {
-    /// A deletion holds the job's row and has checked everything.
+    /// A deletion holds the job's row and has checked caller and state.
     DeletionChecked,
     /// A deletion has done everything but the commit.
     DeletionBeforeCommit,

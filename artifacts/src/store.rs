@@ -38,6 +38,8 @@ const JOBS: &str = "jobs";
 
 /// How many parts of one upload may be on their way to the store at once: bounds the memory of an upload.
 const PARTS_IN_FLIGHT: usize = 2;
+/// How much of an upload goes to the directory at once, in bytes.
+const PART: usize = 1024 * 1024;
 
 /// What the store knows of a file after taking it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,7 +111,7 @@ impl ArtifactStore {
     ) -> Result<Stored, PutError<E>> {
         let path = key.path();
         let upload = self.objects.put_multipart(&path).await.map_err(failed("write", &path))?;
-        let mut writer = WriteMultipart::new(upload);
+        let mut writer = WriteMultipart::new_with_chunk_size(upload, PART);
         let mut hash = Sha256::new();
         let mut size = 0_u64;
         pin_mut!(chunks);

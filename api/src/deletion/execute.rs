@@ -92,13 +92,6 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
     if let Some(refusal) = guard(caller, &job, wanted.force) {
         return Ok(Outcome::Refused(Refused { refusal, job: Some(job), receipt: None }.into()));
     }
-    if let Some(expected) = wanted.expected_predictions {
-        let linked = linked::count(&*transaction, &job).await?.total();
-        if u64::try_from(expected) != Ok(linked) {
-            let refusal = stale(expected, linked);
-            return Ok(Outcome::Refused(Refused { refusal, job: Some(job), receipt: None }.into()));
-        }
-    }
     app.checkpoints.pass(Checkpoint::DeletionChecked).await?;
 
     let (deleted, released) = if wanted.delete_predictions {
@@ -106,6 +99,12 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
     } else {
         (linked::Counts::default(), linked::release(&*transaction, &job).await?)
     };
+    // Compared with what went, which nobody can change any more; counting beforehand would read all of it twice.
+    let went = deleted.total() + released.total();
+    if let Some(expected) = wanted.expected_predictions.filter(|expected| u64::try_from(*expected) != Ok(went)) {
+        transaction.rollback().await?;
+        return Ok(Outcome::Refused(Refused { refusal: stale(expected, went), job: Some(job), receipt: None }.into()));
+    }
     let files = files(&*transaction, job.id).await?;
     if status::is_own(&job) || files.count > 0 {
         enqueue_purge(&*transaction, job.id).await?;

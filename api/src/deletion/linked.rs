@@ -1,12 +1,10 @@
-//! The predictions linked to a job: counted, deleted, released. Set-based, whatever their number.
+//! The predictions linked to a job: deleted or released. Set-based, whatever their number.
 
 use entity::{
     annual_prediction, job, quarterly_prediction,
     stored::{Kind, LinkSource},
 };
-use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, sea_query::Expr,
-};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, sea_query::Expr};
 
 /// Numbers of predictions by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,14 +38,6 @@ macro_rules! linked {
             None => $table::Column::OrganizationId.is_null(),
         })
     };
-}
-
-/// How many are linked now.
-pub async fn count(db: &impl ConnectionTrait, job: &job::Model) -> Result<Counts, DbErr> {
-    Ok(Counts {
-        annual: annual_prediction::Entity::find().filter(linked!(annual_prediction, job)).count(db).await?,
-        quarterly: quarterly_prediction::Entity::find().filter(linked!(quarterly_prediction, job)).count(db).await?,
-    })
 }
 
 /// Deletes them.

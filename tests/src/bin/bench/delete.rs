@@ -107,9 +107,9 @@ async fn bare(place: &mut Place, job: Uuid) -> Result<Duration> {
     let predictions = format!("DELETE FROM annual_predictions WHERE job_id = '{job}'");
     let row = format!("DELETE FROM bulk_upload_jobs WHERE id = '{job}'");
     let began = Instant::now();
-    place.run("BEGIN").await?;
-    place.run(&predictions).await?;
-    place.run(&row).await?;
-    place.run("COMMIT").await?;
+    place.run_bare("BEGIN").await?;
+    place.run_bare(&predictions).await?;
+    place.run_bare(&row).await?;
+    place.run_bare("COMMIT").await?;
     Ok(began.elapsed())
 }

@@ -33,8 +33,10 @@ const ROWS_AN_ERROR: usize = 100;
 
 /// A migrated database with an organization, one of its members, and 600,000 predictions that stay.
 pub struct Place {
-    /// A warm connection for the bare side and for seeding.
+    /// A warm connection for the bare side alone. As little as the server's has it seen the rows before that it deletes.
     pub bare: PgConnection,
+    /// For seeding, and for everything else around what is measured.
+    pub keeper: PgConnection,
     url: String,
     program: PathBuf,
     folder: TempDir,
@@ -59,6 +61,7 @@ impl Place {
             token::mint(&Secret::new(SECRET)?, user, Some(organization), Role::Member, Duration::from_hours(24))?;
         let mut place = Self {
             bare: PgConnection::connect(&url).await?,
+            keeper: PgConnection::connect(&url).await?,
             url,
             program: program.to_owned(),
             folder: TempDir::new()?,
@@ -92,9 +95,9 @@ impl Place {
 
     /// What the figures depend on, in one line.
     pub async fn machine(&mut self) -> Result<String> {
-        let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut self.bare).await?;
+        let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut self.keeper).await?;
         let version = version.split(' ').next().unwrap_or_default();
-        let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut self.bare).await?;
+        let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut self.keeper).await?;
         let cores = std::thread::available_parallelism()?;
         // Steady use by others does not spread the times, so it has to be said.
         let (idle, all) = processor_time()?;
@@ -107,17 +110,21 @@ impl Place {
         ))
     }
 
-    /// Runs SQL as psql sends it: by the simple query protocol.
+    /// Runs SQL around what is measured.
     pub async fn run(&mut self, sql: &str) -> Result<()> {
-        sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut self.bare).await.with_context(|| sql.to_owned())?;
-        Ok(())
+        run(&mut self.keeper, sql).await
+    }
+
+    /// Runs SQL that is measured, as psql sends it: by the simple query protocol.
+    pub async fn run_bare(&mut self, sql: &str) -> Result<()> {
+        run(&mut self.bare, sql).await
     }
 
     /// Waits until a job has stored all rows of its file.
     pub async fn completed(&mut self, job: Uuid, rows: usize) -> Result<()> {
         let sql = "SELECT status, successful_rows FROM bulk_upload_jobs WHERE id = $1 AND completed_at IS NOT NULL";
         loop {
-            let ended = sqlx::query_as(sql).bind(job).fetch_optional(&mut self.bare).await?;
+            let ended = sqlx::query_as(sql).bind(job).fetch_optional(&mut self.keeper).await?;
             if let Some((status, stored)) = ended {
                 let (status, stored): (String, i32) = (status, stored);
                 ensure!(status == "completed" && i32::try_from(rows)? == stored, "{status}: {stored} rows stored");
@@ -186,7 +193,7 @@ impl Place {
         let ours = format!("{bare} AND organization_id = '{}'", self.organization);
         let mut ways = Vec::new();
         for sql in [bare, ours] {
-            let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut self.bare).await?;
+            let plan: Vec<String> = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut self.keeper).await?;
             let way = plan.get(1).and_then(|line| line.split("  (").next()).unwrap_or_default();
             ways.push(way.trim().to_owned());
         }
@@ -197,11 +204,16 @@ impl Place {
     /// Waits until the server has removed the files of deleted jobs.
     pub async fn purged(&mut self) -> Result<()> {
         let sql = "SELECT count(*) FROM artifact_purges WHERE completed_at IS NULL";
-        while sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut self.bare).await? > 0 {
+        while sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut self.keeper).await? > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
     }
+}
+
+async fn run(connection: &mut PgConnection, sql: &str) -> Result<()> {
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.with_context(|| sql.to_owned())?;
+    Ok(())
 }
 
 /// Idle and all time of the processors so far: the first line of /proc/stat, man page proc(5).

@@ -113,7 +113,7 @@ async fn upload(place: &mut Place, server: &Server, file: &[u8]) -> Result<(Dura
     let sql =
         format!("COPY (SELECT {} FROM annual_predictions WHERE job_id = '{job}' ORDER BY ctid) TO STDOUT", columns());
     let mut rows = Vec::new();
-    let mut chunks = place.bare.copy_out_raw(&sql).await?;
+    let mut chunks = place.keeper.copy_out_raw(&sql).await?;
     while let Some(chunk) = chunks.try_next().await? {
         rows.extend_from_slice(&chunk);
     }
