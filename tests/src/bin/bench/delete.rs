@@ -7,7 +7,7 @@ use sea_orm::prelude::Uuid;
 
 use crate::{
     MOST_MEMORY,
-    figures::{Times, limit, limit_of_times, megabytes, ms, print_table, thousands},
+    figures::{Pairs, limit, limit_of, megabytes, ms, print_table, thousands},
     place::Place,
     server::Server,
 };
@@ -43,30 +43,28 @@ pub async fn measure(place: &mut Place, pairs: Option<usize>) -> Result<bool> {
         eprintln!("deleting {} predictions, {pairs} pairs", thousands(size.predictions));
         // A fresh process for each size, so that its peak memory is that of this size.
         let server = place.server()?;
-        let (mut bare, mut api) = (Times::default(), Times::default());
+        let mut times = Pairs::default();
         for pair in 0..WARM_UP + pairs {
             let (ours, theirs) = pair_of_times(place, &server, size.predictions, pair % 2 == 0).await?;
             if pair >= WARM_UP {
-                api.add(ours);
-                bare.add(theirs);
+                times.add(ours, theirs);
             }
         }
         let memory = server.peak_memory()?;
-        let (ratio, difference) = (api.median() / bare.median(), api.median() - bare.median());
+        let (ratios, differences) = (times.ratios(), times.differences());
         let wanted = match size.limit {
-            Limit::Ratio(most) => limit_of_times(&format!("{most} times"), ratio <= most, [&bare, &api], &mut kept),
-            Limit::Milliseconds(most) => {
-                limit_of_times(&format!("{most} ms more"), difference <= most, [&bare, &api], &mut kept)
-            }
+            Limit::Ratio(most) => limit_of(&format!("{most} times"), &ratios, most, &mut kept),
+            Limit::Milliseconds(most) => limit_of(&format!("{most} ms more"), &differences, most, &mut kept),
             Limit::None => "none".to_owned(),
         };
+        let (low, high) = ratios.confidence();
         rows.push(vec![
             thousands(size.predictions),
             pairs.to_string(),
-            bare.cell(),
-            api.cell(),
-            format!("{ratio:.3}"),
-            ms(difference),
+            times.each(|pair| pair.bare).times(),
+            times.each(|pair| pair.ours).times(),
+            format!("{:.3} ({low:.3} to {high:.3})", ratios.median()),
+            ms(differences.median()),
             wanted,
             megabytes(memory),
             limit(&megabytes(MOST_MEMORY), memory < MOST_MEMORY, &mut kept),

@@ -2,17 +2,51 @@
 
 use std::time::Duration;
 
-/// The times of one side of a measurement.
-#[derive(Clone, Debug, Default)]
-pub struct Times(Vec<Duration>);
+/// Fewer pairs tell nothing.
+const FEWEST: usize = 8;
 
-impl Times {
-    pub fn add(&mut self, time: Duration) {
-        self.0.push(time);
-        self.0.sort_unstable();
+/// Of a normal distribution, 95 % lie within so many standard deviations.
+const DEVIATIONS: f64 = 1.96;
+
+/// Times of both sides, measured one right after the other, in milliseconds.
+#[derive(Clone, Debug, Default)]
+pub struct Pairs(Vec<Pair>);
+
+#[derive(Clone, Copy, Debug)]
+pub struct Pair {
+    pub ours: f64,
+    pub bare: f64,
+}
+
+impl Pairs {
+    pub fn add(&mut self, ours: Duration, bare: Duration) {
+        self.0.push(Pair { ours: ours.as_secs_f64() * 1e3, bare: bare.as_secs_f64() * 1e3 });
     }
 
-    /// The time below which a part of the times lies, in milliseconds.
+    /// What each pair says, in order.
+    pub fn each(&self, of: impl Fn(&Pair) -> f64) -> Sorted {
+        let mut values: Vec<f64> = self.0.iter().map(of).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        Sorted(values)
+    }
+
+    /// How many times as long ours took.
+    pub fn ratios(&self) -> Sorted {
+        self.each(|pair| pair.ours / pair.bare)
+    }
+
+    /// How much longer ours took.
+    pub fn differences(&self) -> Sorted {
+        self.each(|pair| pair.ours - pair.bare)
+    }
+}
+
+/// Figures in order.
+#[derive(Clone, Debug)]
+pub struct Sorted(Vec<f64>);
+
+impl Sorted {
+    /// The figure below which a part of them lies.
     fn quantile(&self, part: f64) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
@@ -24,7 +58,7 @@ impl Times {
             let place = (self.0.len() - 1) as f64 * part;
             (place as usize, place.fract())
         };
-        let at = |index: usize| self.0[index.min(self.0.len() - 1)].as_secs_f64() * 1e3;
+        let at = |index: usize| self.0[index.min(self.0.len() - 1)];
         at(below) * (1.0 - weight) + at(below + 1) * weight
     }
 
@@ -32,22 +66,27 @@ impl Times {
         self.quantile(0.5)
     }
 
-    fn noisy(&self) -> bool {
-        self.quantile(0.75) - self.quantile(0.25) > MOST_SPREAD * self.median()
+    /// Between which figures the median lies with 95 % confidence, by the binomial distribution of their order
+    /// (Conover, Practical Nonparametric Statistics, 3.2).
+    pub fn confidence(&self) -> (f64, f64) {
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "small"
+        )]
+        let outside = {
+            let count = self.0.len() as f64;
+            (DEVIATIONS.mul_add(-count.sqrt(), count) / 2.0).max(0.0) as usize
+        };
+        (self.0[outside], self.0[self.0.len() - 1 - outside])
     }
 
-    /// The median, and between which times the middle half of them lies.
-    pub fn cell(&self) -> String {
+    /// The median time, and between which the middle half of them lies.
+    pub fn times(&self) -> String {
         format!("{} ({} to {})", ms(self.median()), plain(self.quantile(0.25)), plain(self.quantile(0.75)))
     }
 }
-
-/// The times of one side are spread too far for its median to tell anything, where the middle half of them takes up
-/// more than this part of the median: something else uses the machine.
-const MOST_SPREAD: f64 = 0.25;
-
-/// A median of fewer times tells nothing either.
-const FEWEST: usize = 8;
 
 /// Milliseconds as people read them.
 pub fn ms(milliseconds: f64) -> String {
@@ -83,18 +122,19 @@ pub fn limit(text: &str, within: bool, kept: &mut bool) -> String {
     if within { text.to_owned() } else { format!("{text} **missed**") }
 }
 
-/// As [`limit`], of a figure that comes from times: where one side is noisy or short, the limit is neither kept nor missed, and
-/// that clears `kept` too.
-pub fn limit_of_times(text: &str, within: bool, sides: [&Times; 2], kept: &mut bool) -> String {
-    if sides.iter().any(|side| side.0.len() < FEWEST) {
-        *kept = false;
-        return format!("{text} **too few pairs to tell**");
-    }
-    if sides.iter().any(|side| side.noisy()) {
-        *kept = false;
-        return format!("{text} **too noisy to tell**");
-    }
-    limit(text, within, kept)
+/// As [`limit`], of the median of figures of pairs: where the limit lies within its confidence, or the pairs are few, it is
+/// neither kept nor missed, and that clears `kept` too.
+pub fn limit_of(text: &str, figures: &Sorted, most: f64, kept: &mut bool) -> String {
+    let (low, high) = figures.confidence();
+    let doubt = if figures.0.len() < FEWEST {
+        "too few pairs to tell"
+    } else if low <= most && most < high {
+        "too noisy to tell"
+    } else {
+        return limit(text, high <= most, kept);
+    };
+    *kept = false;
+    format!("{text} **{doubt}**")
 }
 
 /// Prints a table in Markdown.

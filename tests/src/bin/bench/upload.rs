@@ -9,7 +9,7 @@ use sea_orm::{IdenStatic, Iterable, prelude::Uuid};
 
 use crate::{
     MOST_MEMORY,
-    figures::{Times, limit, limit_of_times, megabytes, ms, print_table, thousands},
+    figures::{Pairs, limit, limit_of, megabytes, ms, print_table, thousands},
     place::{Place, csv},
     server::Server,
 };
@@ -41,7 +41,7 @@ async fn measure_time(place: &mut Place, pairs: usize) -> Result<bool> {
     eprintln!("uploading {} rows, {pairs} pairs", thousands(ROWS));
     let file = csv('U', ROWS, COMPANIES);
     let server = place.server()?;
-    let (mut api, mut bare) = (Times::default(), Times::default());
+    let mut times = Pairs::default();
     let (_, mut uploaded) = upload(place, &server, &file).await?;
     for pair in 0..WARM_UP + pairs {
         // Each second pair copies first: the rows of the upload before.
@@ -58,21 +58,21 @@ async fn measure_time(place: &mut Place, pairs: usize) -> Result<bool> {
             (ours, theirs)
         };
         if pair >= WARM_UP {
-            api.add(ours);
-            bare.add(theirs);
+            times.add(ours, theirs);
         }
     }
     forget(place, &uploaded).await?;
     let mut kept = true;
-    let ratio = api.median() / bare.median();
+    let ratios = times.ratios();
+    let (low, high) = ratios.confidence();
     let row = vec![
         thousands(ROWS),
         pairs.to_string(),
-        bare.cell(),
-        api.cell(),
-        format!("{ratio:.2}"),
-        ms(api.median() - bare.median()),
-        limit_of_times(&format!("{MOST_TIMES} times"), ratio <= MOST_TIMES, [&bare, &api], &mut kept),
+        times.each(|pair| pair.bare).times(),
+        times.each(|pair| pair.ours).times(),
+        format!("{:.2} ({low:.2} to {high:.2})", ratios.median()),
+        ms(times.differences().median()),
+        limit_of(&format!("{MOST_TIMES} times"), &ratios, MOST_TIMES, &mut kept),
     ];
     let head = ["rows", "pairs", "COPY", "upload", "times", "more", "limit"];
     print_table("Uploading a file", &head, &[row]);
