@@ -8,6 +8,7 @@ use sea_orm::{
     DatabaseTransaction, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter,
     QuerySelect, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::LockType,
+    sqlx::{self, Connection},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -61,11 +62,18 @@ impl Database {
         });
         // Closing the last connection of a SQLite pool under use can tear down its shared memory.
         options.map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
-        // Asked whether it lives only after a pause: asking costs as much as a statement.
         options.map_sqlx_postgres_pool_opts(|pool| {
+            // What locks protect is read after they are taken, so never from a snapshot of before, whatever the
+            // database's own default is.
+            let pool = pool.after_connect(|connection, _| {
+                Box::pin(async move {
+                    let sql = "SET default_transaction_isolation = 'read committed'";
+                    sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
+                })
+            });
+            // Asked whether it lives only after a pause: asking costs as much as a statement.
             pool.test_before_acquire(false).before_acquire(|connection, seen| {
                 Box::pin(async move {
-                    use sea_orm::sqlx::Connection;
                     if seen.idle_for > UNASKED {
                         connection.ping().await?;
                     }

@@ -25,7 +25,14 @@ pub enum Error {
 impl Error {
     /// What a failed commit means: an error that the database itself answered undid it, any other says nothing.
     pub fn of_commit(error: DbErr) -> Self {
-        if database_code(&error).is_some() { Self::Database(error) } else { Self::CommitUnknown(error) }
+        // SQLSTATE classes 08 (the connection failed, as a pooler in between may answer) and 57P (the server is shutting
+        // down) and 40003 (statement_completion_unknown) say nothing either.
+        let open = |code: &str| code.starts_with("08") || code.starts_with("57P") || code == "40003";
+        if database_code(&error).is_some_and(|code| !open(&code)) {
+            Self::Database(error)
+        } else {
+            Self::CommitUnknown(error)
+        }
     }
 
     /// Whether the same transaction may succeed when it is tried again: a serialization failure, a deadlock, or a

@@ -15,12 +15,12 @@ pub fn parse<A: CommandFactory + FromArgMatches>() -> Result<A, Exit> {
     A::from_arg_matches(&matches).map_err(|error| error.exit())
 }
 
-/// The arguments of a command that was not named, with the settings of file and environment.
-pub fn defaults<A: Args>() -> A {
-    let command = A::augment_args(Command::new("joblink"));
-    let command = read().ok().and_then(|settings| with_defaults(command.clone(), &settings).ok()).unwrap_or(command);
+/// The arguments of a command that was not named, with the settings of file and environment. [`parse`] has found the
+/// file right; its settings for other commands are of no interest here.
+pub fn defaults<A: Args>() -> Result<A, Exit> {
+    let command = apply(A::augment_args(Command::new("joblink")), &read()?);
     let matches = command.get_matches_from(["joblink"]);
-    A::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    A::from_arg_matches(&matches).map_err(|error| error.exit())
 }
 
 fn read() -> Result<toml::Table, Exit> {

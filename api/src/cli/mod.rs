@@ -58,7 +58,11 @@ impl Exit {
 /// Runs the program with its arguments.
 pub async fn run() -> Result<(), Exit> {
     let arguments = config::parse::<Arguments>()?;
-    match arguments.command.unwrap_or_else(|| Command::Serve(config::defaults())) {
+    let command = match arguments.command {
+        Some(command) => command,
+        None => Command::Serve(config::defaults()?),
+    };
+    match command {
         Command::Serve(arguments) => serve::serve(arguments).await,
         Command::Token(arguments) => token::mint(&arguments),
         Command::Schema => {

@@ -49,34 +49,43 @@ fn weigh(document: &ExecutableDocument) -> Result<(), Unprepared> {
 struct Scale<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     /// `None` while a fragment is on the scale.
-    weights: HashMap<&'a Name, Option<usize>>,
+    weights: HashMap<&'a Name, Option<Weight>>,
+}
+
+/// How many selections there are, with those of fragments as often as they are spread, and how many levels of them.
+#[derive(Clone, Copy, Default)]
+struct Weight {
+    selections: usize,
+    levels: usize,
 }
 
 impl<'a> Scale<'a> {
-    /// How many selections there are, with those of fragments as often as they are spread.
-    fn set(&mut self, set: &'a SelectionSet, depth: usize) -> Result<usize, Unprepared> {
+    fn set(&mut self, set: &'a SelectionSet, depth: usize) -> Result<Weight, Unprepared> {
         if depth > DEEPEST_SELECTION {
             return Err(Unprepared::TooDeep);
         }
-        let mut weight = 0_usize;
+        let mut weight = Weight::default();
         for item in &set.items {
             let inside = match &item.node {
                 Selection::Field(field) => self.set(&field.node.selection_set.node, depth + 1)?,
                 Selection::InlineFragment(fragment) => self.set(&fragment.node.selection_set.node, depth + 1)?,
                 Selection::FragmentSpread(spread) => self.fragment(&spread.node.fragment_name.node, depth + 1)?,
             };
-            weight = weight.saturating_add(inside).saturating_add(1);
+            weight.selections = weight.selections.saturating_add(inside.selections).saturating_add(1);
+            weight.levels = weight.levels.max(inside.levels + 1);
         }
-        if weight > MOST_FIELDS { Err(Unprepared::TooComplex) } else { Ok(weight) }
+        if weight.selections > MOST_FIELDS { Err(Unprepared::TooComplex) } else { Ok(weight) }
     }
 
-    fn fragment(&mut self, name: &'a Name, depth: usize) -> Result<usize, Unprepared> {
+    fn fragment(&mut self, name: &'a Name, depth: usize) -> Result<Weight, Unprepared> {
         match self.weights.get(name) {
+            // What was weighed elsewhere may stand deeper here.
+            Some(Some(weight)) if depth + weight.levels > DEEPEST_SELECTION => return Err(Unprepared::TooDeep),
             Some(Some(weight)) => return Ok(*weight),
             Some(None) => return Err(Unprepared::Circular),
             None => {}
         }
-        let Some(fragment) = self.fragments.get(name) else { return Ok(0) };
+        let Some(fragment) = self.fragments.get(name) else { return Ok(Weight::default()) };
         self.weights.insert(name, None);
         let weight = self.set(&fragment.node.selection_set.node, depth)?;
         self.weights.insert(name, Some(weight));

@@ -192,11 +192,14 @@ impl Mutation {
                 return Ok(DeleteJobsPayload { user_errors: vec![refusal.into()], ..DeleteJobsPayload::default() });
             }
             let (known, strangers) = distinct(&ids);
-            let expected: HashMap<Uuid, i32> = expected
-                .iter()
-                .flatten()
-                .filter_map(|expectation| Some((Uuid::try_parse(&expectation.id).ok()?, expectation.predictions)))
-                .collect();
+            let expected = match expectations(&ids, expected.as_deref().unwrap_or_default()) {
+                Ok(expected) => expected,
+                Err(refusal) => {
+                    let caller = caller.clone();
+                    audit_whole_call(&app, &caller, entity::stored::AuditAction::DeleteJob, &refusal).await?;
+                    return Ok(DeleteJobsPayload { user_errors: vec![refusal.into()], ..DeleteJobsPayload::default() });
+                }
+            };
             let wanted = DeleteJob {
                 delete_predictions: delete_predictions.unwrap_or(false),
                 force: force.unwrap_or(false),
@@ -288,4 +291,25 @@ async fn audit_whole_call(
 ) -> std::result::Result<(), Error> {
     let (app, caller, refusal) = (app.clone(), caller.clone(), refusal.clone());
     detached(async move { audit::record_refusal(&app.db, &caller, action, None, &refusal).await }).await
+}
+
+/// How many predictions the caller was shown of each job. One that is for no job of the call, or says two things of one
+/// job, would protect nothing, so the call is refused.
+fn expectations(ids: &[ID], expected: &[JobExpectation]) -> std::result::Result<HashMap<Uuid, i32>, Refusal> {
+    let mut numbers = HashMap::new();
+    for (index, JobExpectation { id, predictions }) in expected.iter().enumerate() {
+        let job = Uuid::try_parse(id).ok();
+        let named = ids.iter().any(|named| named == id || (job.is_some() && Uuid::try_parse(named).ok() == job));
+        let before = job.and_then(|job| numbers.insert(job, *predictions));
+        let fault = if !named {
+            "is for a job that is not among \"ids\""
+        } else if before.is_some_and(|before| before != *predictions) {
+            "gives a second number for its job"
+        } else {
+            continue;
+        };
+        let message = format!("Expectation {index} {fault}; give one number for each job to delete, or none.");
+        return Err(Refusal::new(ErrorCode::ValidationFailed, message).at(&["expected", &index.to_string()]));
+    }
+    Ok(numbers)
 }

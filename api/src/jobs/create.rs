@@ -74,7 +74,7 @@ pub async fn create_job(
     match stored {
         Ok(()) => {}
         Err(error @ Error::CommitUnknown(_)) => {
-            // The job may be there, so its file stays; without a job the sweep finds it.
+            // The job may be there, so its file stays.
             tracing::error!(job = %job.id, "it is unknown whether the job was made; its file is kept: {error}");
             return Err(error);
         }

@@ -1,11 +1,13 @@
 //! Many jobs at once, previews, and single predictions.
 
+use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 use tests::{Engine, Setup, World, people};
 
 use super::{delete, file};
 
 tests::on_both!(
+    an_expectation_that_fits_no_job_refuses_the_whole_call,
     the_preview_says_exactly_what_the_deletion_does,
     many_jobs_are_deleted_each_for_itself,
     too_many_ids_are_refused_as_a_whole,
@@ -20,6 +22,37 @@ const DELETE_JOBS: &str = "mutation($ids: [ID!]!, $cascade: Boolean, $expected: 
     deleteJobs(ids: $ids, deletePredictions: $cascade, expected: $expected) {
         deletedJobIds receipts { jobId deletedAnnualPredictions } refused { jobId error { code } job { id } receipt { jobId } }
         userErrors { code message field } } }";
+
+/// What protects nothing must not look as if it did.
+async fn an_expectation_that_fits_no_job_refuses_the_whole_call(engine: Engine) {
+    let world = World::new(engine).await;
+    let user = world.local_user().await;
+    let job = world.adopted_job(user, None, "annual", "completed").await;
+    world.linked_predictions(job, "source_file", 3).await;
+    let job = job.to_string();
+    let other = Uuid::now_v7().to_string();
+    for (expected, at) in [
+        (json!([{ "id": other, "predictions": 3 }]), "0"),
+        (json!([{ "id": job, "predictions": 3 }, { "id": "no id", "predictions": 3 }]), "1"),
+        (json!([{ "id": job, "predictions": 3 }, { "id": job, "predictions": 4 }]), "1"),
+        (json!([{ "id": job, "predictions": 3 }, { "id": job.to_uppercase(), "predictions": 2 }]), "1"),
+    ] {
+        let variables = json!({ "ids": [job], "cascade": true, "expected": expected });
+        let payload = world.data(DELETE_JOBS, variables).await["deleteJobs"].take();
+        let error = &payload["userErrors"][0];
+        assert_eq!((&error["code"], &error["field"]), (&json!("VALIDATION_FAILED"), &json!(["expected", at])));
+        assert!(error["message"].as_str().unwrap().starts_with(&format!("Expectation {at} ")), "{error}");
+        assert_eq!((&payload["deletedJobIds"], &payload["refused"]), (&json!([]), &json!([])));
+    }
+    assert_eq!(world.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NOT NULL").await, 3);
+    let twice =
+        json!([{ "id": job, "predictions": 3 }, { "id": job, "predictions": 3 }, { "id": "no id", "predictions": 1 }]);
+    let variables = json!({ "ids": [job, "no id"], "cascade": true, "expected": twice });
+    let payload = world.data(DELETE_JOBS, variables).await["deleteJobs"].take();
+    assert_eq!(payload["deletedJobIds"], json!([job]));
+    assert_eq!(payload["refused"][0]["error"]["code"], "JOB_NOT_FOUND");
+    world.check_invariants().await;
+}
 
 async fn the_preview_says_exactly_what_the_deletion_does(engine: Engine) {
     let world = World::new(engine).await;

@@ -206,6 +206,16 @@ async fn what_asks_too_much_is_refused_at_once() {
     };
     refused_quickly(&world, "a bomb of nested fields", nested(10, 10)).await;
     refused_quickly(&world, "a wide bomb of nested fields", nested(3, 100)).await;
+    // Each fragment of the chain is weighed where it stands high, and stands deep by the last spread.
+    let mut chain = String::from("{ job(id: \"x\") {");
+    for place in (0..=900).step_by(150) {
+        write!(chain, " ...F{place}").unwrap();
+    }
+    chain += " } } fragment F0 on Job { id }";
+    for place in 1..=900 {
+        write!(chain, " fragment F{place} on Job {{ ...F{} }}", place - 1).unwrap();
+    }
+    refused_quickly(&world, "a chain of fragments that is weighed in parts", chain).await;
     let fields = "id ".repeat(50_000);
     refused_quickly(&world, "50,000 repeated fields", format!("{{ jobs {{ nodes {{ {fields} }} }} }}")).await;
     let aliases: String = (0..20_000).map(|place| format!("a{place}: __typename ")).collect();
