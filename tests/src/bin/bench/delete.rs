@@ -30,8 +30,8 @@ enum Limit {
 
 const SIZES: [Size; 3] = [
     Size { predictions: 1_000, pairs: 40, limit: Limit::Milliseconds(5.0) },
-    Size { predictions: 10_000, pairs: 30, limit: Limit::None },
-    Size { predictions: 100_000, pairs: 20, limit: Limit::Ratio(1.15) },
+    Size { predictions: 10_000, pairs: 20, limit: Limit::None },
+    Size { predictions: 100_000, pairs: 80, limit: Limit::Ratio(1.15) },
 ];
 
 /// Measures and prints; `false`: a figure is beyond its limit.

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -21,6 +21,8 @@ use tempfile::TempDir;
 
 use crate::server::{SECRET, Server};
 
+/// How long the server may take for what is waited for; it takes seconds.
+const PATIENCE: Duration = Duration::from_mins(5);
 /// The largest job that is seeded.
 pub const MODEL_ROWS: usize = 100_000;
 /// The companies over which the predictions of a seeded job are spread.
@@ -123,6 +125,7 @@ impl Place {
     /// Waits until a job has stored all rows of its file.
     pub async fn completed(&mut self, job: Uuid, rows: usize) -> Result<()> {
         let sql = "SELECT status, successful_rows FROM bulk_upload_jobs WHERE id = $1 AND completed_at IS NOT NULL";
+        let began = Instant::now();
         loop {
             let ended = sqlx::query_as(sql).bind(job).fetch_optional(&mut self.keeper).await?;
             if let Some((status, stored)) = ended {
@@ -130,6 +133,7 @@ impl Place {
                 ensure!(status == "completed" && i32::try_from(rows)? == stored, "{status}: {stored} rows stored");
                 return Ok(());
             }
+            ensure!(began.elapsed() < PATIENCE, "job {job} has not ended in {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -204,7 +208,9 @@ impl Place {
     /// Waits until the server has removed the files of deleted jobs.
     pub async fn purged(&mut self) -> Result<()> {
         let sql = "SELECT count(*) FROM artifact_purges WHERE completed_at IS NULL";
+        let began = Instant::now();
         while sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut self.keeper).await? > 0 {
+            ensure!(began.elapsed() < PATIENCE, "files of deleted jobs have not gone in {PATIENCE:?}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(())
