@@ -65,10 +65,22 @@ pub async fn verify(db: &impl ConnectionTrait, secret: &Secret, token: &str) -> 
     // Audience and issuer are not set on tokens of this kind.
     rules.validate_aud = false;
     let key = DecodingKey::from_secret(secret.0.as_bytes());
-    let Ok(token) = jsonwebtoken::decode::<Claims>(token, &key, &rules) else { return Ok(None) };
+    // Why a token is refused is for the log alone.
+    let token = match jsonwebtoken::decode::<Claims>(token, &key, &rules) {
+        Ok(token) => token,
+        Err(error) => {
+            tracing::info!("a token is refused: {error}");
+            return Ok(None);
+        }
+    };
     let Claims { sub, org, role, .. } = token.claims;
-    match role.as_deref().map_or(Some(Role::Member), Role::parse) {
-        Some(role) => viewer::find(db, sub, org, role).await,
-        None => Ok(None),
+    let Some(role) = role.as_deref().map_or(Some(Role::Member), Role::parse) else {
+        tracing::info!(user = %sub, "a token is refused: it names an unknown role");
+        return Ok(None);
+    };
+    let viewer = viewer::find(db, sub, org, role).await?;
+    if viewer.is_none() {
+        tracing::info!(user = %sub, organization = ?org, "a token is refused: no such active user in that organization");
     }
+    Ok(viewer)
 }

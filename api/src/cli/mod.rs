@@ -10,7 +10,8 @@ use clap::{Parser, Subcommand};
 /// Scores uploaded company figures; every prediction knows the job that made it, and a job goes with what it made.
 ///
 /// Settings come from flags, then from the environment, then from joblink.toml (keys are the long flags), then from the
-/// defaults shown. Exit codes: 0 done, 1 failed, 2 usage, 3 refused.
+/// defaults shown. `JOBLINK_LOG` in the environment sets what is logged: info, debug, api=debug. Exit codes: 0 done, 1
+/// failed, 2 usage, 3 refused.
 #[derive(Debug, Parser)]
 #[command(name = "joblink", version, max_term_width = 120)]
 struct Arguments {
@@ -20,7 +21,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API and GraphiQL, and work on jobs
+    /// Serve the API and GraphiQL, and work on jobs (the default)
     Serve(serve::Arguments),
     /// Mint a bearer token for a user
     Token(token::Arguments),

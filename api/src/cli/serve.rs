@@ -32,8 +32,8 @@ pub struct Arguments {
     /// The database: `sqlite://FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, default_value = "sqlite://data/joblink.db?mode=rwc")]
     database_url: String,
-    /// Where to listen
-    #[arg(long, env = "JOBLINK_LISTEN", default_value = "127.0.0.1:8080")]
+    /// Where to listen: an IP address and a port
+    #[arg(long, env = "JOBLINK_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
     /// Where the files of jobs are kept: a directory or `file:///…`
     #[arg(long, env = "JOBLINK_ARTIFACTS", default_value = "data/artifacts")]
@@ -61,6 +61,10 @@ pub struct Arguments {
     demo: bool,
 }
 
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "give an IP address and a port, such as 127.0.0.1:8080".to_owned())
+}
+
 /// Serves until it is told to stop (Ctrl-C or SIGTERM).
 pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
     let access = access(&arguments)?;
@@ -77,7 +81,7 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
         demo::load(&app, access).await?;
     }
     until_told().await;
-    println!("stopping: the batch at hand is finished first");
+    println!("stopping: requests and batches at hand are finished first");
     server.stop().await;
     app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
 }
@@ -90,7 +94,9 @@ fn access(arguments: &Arguments) -> Result<Access, Exit> {
             arguments.listen
         ))),
         Mode::Jwt => {
-            let secret = arguments.jwt_secret.as_deref().unwrap_or_default();
+            let secret = arguments.jwt_secret.as_deref().ok_or_else(|| {
+                Exit::Refused("--auth jwt needs JOBLINK_JWT_SECRET: make one with `openssl rand -hex 32`".to_owned())
+            })?;
             Secret::new(secret).map(Access::Token).map_err(|error| Exit::Refused(error.to_string()))
         }
     }

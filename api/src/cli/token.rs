@@ -11,10 +11,12 @@ use crate::auth::{Role, token};
 /// What `token` takes.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The user's id, as in the table `users`; the user must be active
+    /// The user's id, as in the table `users`; the server accepts the token of an active user alone, nothing is looked
+    /// up here
+    #[arg(value_parser = uuid)]
     user: Uuid,
     /// The organization for which the user acts: their own, or any for an operator; without it the personal space
-    #[arg(long)]
+    #[arg(long, value_parser = uuid)]
     org: Option<Uuid>,
     /// What the user may do: `member`, `org_admin` or `operator`
     #[arg(long, default_value = "member", value_parser = role)]
@@ -25,6 +27,10 @@ pub struct Arguments {
     /// The secret that signs it, as for `serve`
     #[arg(long, env = "JOBLINK_JWT_SECRET", hide_env_values = true)]
     jwt_secret: String,
+}
+
+fn uuid(text: &str) -> Result<Uuid, String> {
+    Uuid::parse_str(text).map_err(|_| "an id is a UUID, such as 6fd5ca04-0b5b-4b5e-9a52-0d9d4c0f2a11".to_owned())
 }
 
 fn role(text: &str) -> Result<Role, String> {
