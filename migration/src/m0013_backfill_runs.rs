@@ -1,0 +1,47 @@
+//! The runs of the backfill and what each decided about each job. At most one is running, held by the unique index.
+//!
+//! A decision outlives its job, so it does not refer to it.
+
+use crate::{Migration, step::Step};
+
+const RUNS: &str = "backfill_runs";
+const DECISIONS: &str = "backfill_decisions";
+
+pub const MIGRATION: Migration = Migration {
+    name: "m0013_backfill_runs",
+    up: |_| {
+        vec![
+            Step::create_table(
+                RUNS,
+                &[
+                    "CREATE TABLE backfill_runs (
+            id uuid NOT NULL PRIMARY KEY,
+            started_at timestamptz NOT NULL,
+            finished_at timestamptz,
+            status text NOT NULL,
+            options text NOT NULL,
+            lease_token uuid,
+            lease_beat bigint NOT NULL,
+            linked bigint NOT NULL,
+            unresolved bigint NOT NULL,
+            undone bigint NOT NULL
+        )",
+                    "CREATE UNIQUE INDEX idx_backfill_runs_running ON backfill_runs (status) WHERE status = 'running'",
+                ],
+            ),
+            Step::create_table(
+                DECISIONS,
+                &["CREATE TABLE backfill_decisions (
+            run_id uuid NOT NULL REFERENCES backfill_runs (id) ON DELETE CASCADE,
+            job_id uuid NOT NULL,
+            evidence text,
+            linked bigint NOT NULL,
+            unresolved bigint NOT NULL,
+            note text,
+            PRIMARY KEY (run_id, job_id)
+        )"],
+            ),
+        ]
+    },
+    down: |_| vec![Step::drop_table(DECISIONS), Step::drop_table(RUNS)],
+};
