@@ -3,6 +3,7 @@
 //! Each migration is a name and two lists of [`step::Step`]s; SeaORM's ledger (`seaql_migrations`) records which ran.
 
 mod adopted;
+pub mod backfill;
 mod job_id;
 mod m0001_adopt_tables;
 mod m0002_annual_job_id;
@@ -15,6 +16,8 @@ mod m0008_artifacts;
 mod m0009_artifact_purges;
 mod m0010_deletion_receipts;
 mod m0011_audit_log;
+mod m0012_backfill_run_id;
+mod m0013_backfill_runs;
 pub mod step;
 
 use std::collections::BTreeSet;
@@ -146,6 +149,8 @@ impl MigratorTrait for Migrator {
             m0009_artifact_purges::MIGRATION,
             m0010_deletion_receipts::MIGRATION,
             m0011_audit_log::MIGRATION,
+            m0012_backfill_run_id::MIGRATION,
+            m0013_backfill_runs::MIGRATION,
         ]
         .into_iter()
         .map(|migration| Box::new(migration) as Box<dyn MigrationTrait>)
@@ -155,11 +160,16 @@ impl MigratorTrait for Migrator {
 
 /// Opens a connection for migrations: a single one, so that its session settings hold for every statement.
 pub async fn connect(url: &str, schema: Option<&str>) -> Result<DatabaseConnection, Error> {
+    connect_with(url, schema, 1).await
+}
+
+/// Opens up to `connections` connections.
+pub async fn connect_with(url: &str, schema: Option<&str>, connections: u32) -> Result<DatabaseConnection, Error> {
     if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err(Error::Failed("the database URL must begin with sqlite: or postgres:".to_owned()));
     }
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).min_connections(1).sqlx_logging(false);
+    options.max_connections(connections).min_connections(1).sqlx_logging(false);
     options.connect_timeout(std::time::Duration::from_secs(10)).acquire_timeout(std::time::Duration::from_secs(10));
     if let Some(schema) = schema {
         options.set_schema_search_path(schema);

@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use migration::Error;
+use migration::{Error, backfill};
 
 /// Brings a database to the schema that Joblink needs, and back.
 ///
@@ -56,6 +56,9 @@ enum Command {
     Refresh,
     /// Take back all migrations; refused on an adopted database
     Reset,
+    /// Find out which job made each existing prediction
+    #[command(subcommand)]
+    Backfill(backfill::command::Command),
 }
 
 #[tokio::main]
@@ -83,7 +86,6 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<(), Error> {
-    let db = migration::connect(&arguments.database_url, arguments.database_schema.as_deref()).await?;
     let command = arguments.command.unwrap_or(Command::Up { num: None });
     if let Some(name) = command.drops_everything() {
         // Before the question: there is nothing to agree to.
@@ -92,10 +94,14 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
     if let Some(loss) = command.loss() {
         confirm(arguments.yes, loss)?;
     }
+    if let Command::Backfill(command) = command {
+        return command.execute(&arguments.database_url, arguments.database_schema.as_deref()).await;
+    }
+    let db = migration::connect(&arguments.database_url, arguments.database_schema.as_deref()).await?;
     match command {
         Command::Up { num } => migration::up(&db, num).await?,
         Command::Down { num } => migration::down(&db, Some(num)).await?,
-        Command::Status => {}
+        Command::Status | Command::Backfill(_) => {}
         Command::Fresh => migration::fresh(&db).await?,
         Command::Refresh => migration::refresh(&db).await?,
         Command::Reset => migration::reset(&db).await?,
@@ -120,6 +126,7 @@ impl Command {
     /// What a command destroys, for the question before it.
     fn loss(&self) -> Option<&'static str> {
         match self {
+            Self::Backfill(command) => command.loss(),
             Self::Up { .. } | Self::Status => None,
             Self::Down { .. } => Some("drops the columns and tables of these migrations with what they hold"),
             Self::Fresh | Self::Refresh | Self::Reset => Some("drops every job and every prediction"),

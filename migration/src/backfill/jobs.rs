@@ -1,0 +1,134 @@
+//! The jobs of one user and kind as windows of time, and which of them have to be looked at together.
+
+use chrono::{DateTime as Time, TimeDelta, Utc};
+use entity::stored::Kind;
+use sea_orm_migration::sea_orm::{
+    DatabaseConnection, DbErr, FromQueryResult, Statement,
+    prelude::{DateTime, Uuid},
+};
+
+use super::decide::{Counts, State, Window};
+
+/// How long a transaction of up to 50 rows may take at most.
+pub const LONGEST_TRANSACTION: TimeDelta = TimeDelta::minutes(1);
+
+/// A job without its file.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// As the decision needs it.
+    pub window: Window,
+    /// Until when rows of its own may have been written.
+    pub reach: DateTime,
+}
+
+#[derive(FromQueryResult)]
+struct Stored {
+    id: Uuid,
+    organization_id: Option<Uuid>,
+    status: Option<String>,
+    total_rows: Option<i32>,
+    processed_rows: Option<i32>,
+    successful_rows: Option<i32>,
+    failed_rows: Option<i32>,
+    started_at: Option<DateTime>,
+    completed_at: Option<DateTime>,
+    updated_at: Option<DateTime>,
+}
+
+#[derive(FromQueryResult)]
+struct Receipt {
+    job_id: Uuid,
+    organization_id: Option<Uuid>,
+    job_started_at: Option<Time<Utc>>,
+    job_finished_at: Option<Time<Utc>>,
+    deleted_at: Time<Utc>,
+}
+
+/// All jobs of a user and kind, also those that a receipt remembers, in the order of their beginning.
+///
+/// `start` is when the run began: what happened since is left to a later run.
+pub async fn of_user(
+    db: &DatabaseConnection,
+    kind: Kind,
+    user: Uuid,
+    start: DateTime,
+    stale_after: TimeDelta,
+) -> Result<Vec<Job>, DbErr> {
+    let backend = db.get_database_backend();
+    let values = || [user.into(), kind.as_stored().into()];
+    let sql = "SELECT id, organization_id, status, total_rows, processed_rows, successful_rows, failed_rows, started_at, \
+               completed_at, updated_at FROM bulk_upload_jobs WHERE user_id = $1 AND job_type = $2 AND started_at IS NOT NULL";
+    let stored = Stored::find_by_statement(Statement::from_sql_and_values(backend, sql, values())).all(db).await?;
+    let sql = "SELECT job_id, organization_id, job_started_at, job_finished_at, deleted_at FROM deletion_receipts \
+               WHERE job_created_by = $1 AND job_kind = $2 AND job_started_at IS NOT NULL";
+    let receipts = Receipt::find_by_statement(Statement::from_sql_and_values(backend, sql, values())).all(db).await?;
+    let mut jobs: Vec<Job> = stored.into_iter().filter_map(|job| living(&job, start, stale_after)).collect();
+    jobs.extend(receipts.iter().filter_map(deleted));
+    jobs.retain(|job| job.window.from < start);
+    jobs.sort_by_key(|job| (job.window.from, job.window.job));
+    Ok(jobs)
+}
+
+fn living(job: &Stored, start: DateTime, stale_after: TimeDelta) -> Option<Job> {
+    let from = job.started_at?;
+    let (state, to) = match (job.status.as_deref(), job.completed_at) {
+        (Some("completed" | "failed"), Some(end)) if end < start => (State::Completed, end),
+        (Some("cancelled"), Some(end)) if end < start => (State::Broken, end),
+        (Some("processing" | "cancelled" | "failed"), None) => match job.updated_at {
+            Some(progress) if progress < start - stale_after => (State::Broken, progress),
+            _ => (State::AtWork, start),
+        },
+        _ => (State::AtWork, start),
+    };
+    let count = |rows: Option<i32>| rows.and_then(|rows| u32::try_from(rows).ok());
+    let counts = Counts {
+        processed: count(job.processed_rows).unwrap_or(0),
+        successful: count(job.successful_rows).unwrap_or(0),
+        failed: count(job.failed_rows).unwrap_or(0),
+    };
+    let reach = if state == State::Broken { to + LONGEST_TRANSACTION } else { to };
+    let window = Window {
+        job: job.id,
+        organization: job.organization_id,
+        from,
+        to,
+        state,
+        counts,
+        rows: count(job.total_rows).filter(|rows| *rows > 0),
+        listing: None,
+        note: None,
+    };
+    Some(Job { window, reach })
+}
+
+fn deleted(receipt: &Receipt) -> Option<Job> {
+    let from = receipt.job_started_at?.naive_utc();
+    let to = receipt.job_finished_at.unwrap_or(receipt.deleted_at).naive_utc();
+    let window = Window {
+        job: receipt.job_id,
+        organization: receipt.organization_id,
+        from,
+        to,
+        state: State::Deleted,
+        counts: Counts::default(),
+        rows: None,
+        listing: None,
+        note: None,
+    };
+    Some(Job { window, reach: to })
+}
+
+/// Jobs whose windows overlap, one after the other: what holds a row of one may hold it of all.
+pub fn clusters(jobs: Vec<Job>) -> Vec<Vec<Job>> {
+    let mut clusters: Vec<Vec<Job>> = Vec::new();
+    let mut reach: Option<DateTime> = None;
+    for job in jobs {
+        let end = job.reach;
+        match clusters.last_mut().filter(|_| reach.is_some_and(|reach| job.window.from <= reach)) {
+            Some(cluster) => cluster.push(job),
+            None => clusters.push(vec![job]),
+        }
+        reach = reach.max(Some(end));
+    }
+    clusters
+}

@@ -1,0 +1,159 @@
+//! Finds out which job made each existing prediction, as far as the evidence goes, and never guesses.
+//!
+//! A wrong link means that somebody later deletes a prediction that was not theirs to delete. So whatever the evidence
+//! cannot decide stays without a link, and is listed with the reason.
+
+pub mod command;
+mod decide;
+mod evidence;
+mod jobs;
+mod report;
+mod rows;
+mod run;
+mod undo;
+mod walk;
+
+use std::path::PathBuf;
+
+use chrono::{TimeDelta, Utc};
+use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, prelude::DateTimeUtc};
+
+pub use report::{Decision, Report};
+pub use run::{Outcome, run};
+pub use undo::{Run, runs, undo};
+
+use evidence::{Manifest, Sources};
+use report::Unresolved;
+use walk::Evidence;
+
+/// What a plan or a run rests on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// A folder with the files that jobs read, each named by its job's id: `ID.csv`.
+    pub sources: Option<PathBuf>,
+    /// The operator's own list: a CSV file with the columns `prediction_id` and `job_id`.
+    pub manifest: Option<PathBuf>,
+    /// Whether a job's window alone may decide, where nothing contradicts it.
+    pub accept_time_window: bool,
+    /// After how long without progress a job counts as crashed.
+    pub stale_after: TimeDelta,
+    /// Where to write the rows that stay without a link.
+    pub unresolved: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            sources: None,
+            manifest: None,
+            accept_time_window: false,
+            stale_after: TimeDelta::hours(24),
+            unresolved: None,
+        }
+    }
+}
+
+/// How a run goes about it.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// Rows of one transaction.
+    pub batch_size: usize,
+    /// The most rows a second; none = as fast as the database takes them.
+    pub max_rows_per_second: Option<u32>,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { batch_size: 1_000, max_rows_per_second: None }
+    }
+}
+
+/// Why a backfill did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// Nothing was changed, because it would break a promise.
+    #[error("{0}")]
+    Refused(String),
+    /// A file cannot be read or written.
+    #[error("{0}")]
+    File(String),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] DbErr),
+}
+
+impl From<evidence::Unreadable> for Failure {
+    fn from(error: evidence::Unreadable) -> Self {
+        Self::File(error.to_string())
+    }
+}
+
+impl From<Failure> for crate::Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused(reason) => Self::Refused(reason),
+            Failure::File(reason) => Self::Failed(reason),
+            Failure::Database(error) => error.into(),
+        }
+    }
+}
+
+/// What a run would do now. Changes nothing.
+pub async fn plan(db: &DatabaseConnection, settings: &Settings) -> Result<Report, Failure> {
+    refuse_pending(db).await?;
+    let evidence = Evidence::open(settings).await?;
+    let mut unresolved = open_unresolved(settings)?;
+    let mut report = Report::default();
+    walk::walk(db, settings, &evidence, now().naive_utc(), None, async |decided| {
+        report.add(&decided);
+        list_unresolved(&mut unresolved, settings, &decided)
+    })
+    .await?;
+    finish_unresolved(unresolved, settings)?;
+    Ok(report)
+}
+
+impl Evidence {
+    async fn open(settings: &Settings) -> Result<Self, Failure> {
+        let sources = settings.sources.as_deref().map(Sources::open).transpose()?;
+        let manifest = match &settings.manifest {
+            Some(path) => Manifest::read(path).await?,
+            None => Manifest::default(),
+        };
+        Ok(Self { sources, manifest })
+    }
+}
+
+async fn refuse_pending(db: &DatabaseConnection) -> Result<(), Failure> {
+    let pending = crate::pending(db).await.map_err(|error| Failure::Refused(error.to_string()))?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Refused(format!("migrations are pending ({}): run `migration up` first", pending.join(", "))))
+}
+
+fn open_unresolved(settings: &Settings) -> Result<Option<Unresolved>, Failure> {
+    settings.unresolved.as_deref().map(Unresolved::create).transpose().map_err(|error| unwritable(settings, &error))
+}
+
+fn list_unresolved(file: &mut Option<Unresolved>, settings: &Settings, decided: &walk::Decided) -> Result<(), Failure> {
+    match file {
+        Some(file) => file.add(decided.kind, &decided.rows).map_err(|error| unwritable(settings, &error)),
+        None => Ok(()),
+    }
+}
+
+fn finish_unresolved(file: Option<Unresolved>, settings: &Settings) -> Result<(), Failure> {
+    file.map_or(Ok(()), Unresolved::finish).map_err(|error| unwritable(settings, &error))
+}
+
+fn unwritable(settings: &Settings, error: &std::io::Error) -> Failure {
+    let path = settings.unresolved.as_deref().unwrap_or(std::path::Path::new("the list"));
+    Failure::File(format!("{}: {error}", path.display()))
+}
+
+/// The time now, to the microsecond that PostgreSQL keeps.
+fn now() -> DateTimeUtc {
+    use chrono::SubsecRound;
+    Utc::now().trunc_subsecs(6)
+}

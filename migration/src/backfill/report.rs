@@ -1,0 +1,177 @@
+//! What a plan or a run comes to: in total, job by job, and row by row.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    fmt::Write as _,
+    fs::File,
+    io::{BufWriter, Write as _},
+    path::Path,
+};
+
+use entity::stored::{Kind, LinkSource};
+use sea_orm_migration::sea_orm::prelude::Uuid;
+use serde_json::{Value, json};
+
+use super::{
+    decide::{State, Verdict},
+    walk::Decided,
+};
+
+/// What was decided about one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The job.
+    pub job: Uuid,
+    /// The weakest evidence that one of its links rests on.
+    pub evidence: Option<LinkSource>,
+    /// Rows linked to it.
+    pub linked: u64,
+    /// Rows that it may have made and that stay without a link.
+    pub unresolved: u64,
+    /// A remark.
+    pub note: Option<String>,
+}
+
+impl Decision {
+    fn merge(&mut self, other: &Self) {
+        self.evidence = self.evidence.max(other.evidence);
+        self.linked += other.linked;
+        self.unresolved += other.unresolved;
+        self.note = self.note.take().or_else(|| other.note.clone());
+    }
+}
+
+/// The whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Rows looked at.
+    pub rows: u64,
+    /// Rows that were linked or released before.
+    pub left_alone: u64,
+    /// Rows linked, by evidence.
+    pub linked: BTreeMap<LinkSource, u64>,
+    /// Rows left without a link, by reason.
+    pub unresolved: BTreeMap<&'static str, u64>,
+    /// Job by job.
+    pub decisions: BTreeMap<Uuid, Decision>,
+}
+
+impl Report {
+    /// Counts what was decided, and answers the decisions about its jobs.
+    pub fn add(&mut self, decided: &Decided) -> Vec<Decision> {
+        let mut jobs: BTreeMap<Uuid, Decision> = BTreeMap::new();
+        for job in decided.jobs.iter().filter(|job| job.state != State::Deleted) {
+            let decision = Decision { job: job.job, evidence: None, linked: 0, unresolved: 0, note: job.note.clone() };
+            jobs.insert(job.job, decision);
+        }
+        for (_, verdict) in &decided.rows {
+            self.rows += 1;
+            match verdict {
+                Verdict::Alone => self.left_alone += 1,
+                Verdict::Link(job, source) => {
+                    *self.linked.entry(*source).or_default() += 1;
+                    let decision = jobs.entry(*job).or_insert(Decision {
+                        job: *job,
+                        evidence: None,
+                        linked: 0,
+                        unresolved: 0,
+                        note: None,
+                    });
+                    decision.linked += 1;
+                    decision.evidence = decision.evidence.max(Some(*source));
+                }
+                Verdict::Leave(reason, candidates) => {
+                    *self.unresolved.entry(reason.as_str()).or_default() += 1;
+                    for candidate in candidates {
+                        if let Some(decision) = jobs.get_mut(candidate) {
+                            decision.unresolved += 1;
+                        }
+                    }
+                }
+            }
+        }
+        let decisions: Vec<Decision> = jobs.into_values().collect();
+        for decision in &decisions {
+            match self.decisions.entry(decision.job) {
+                Entry::Vacant(entry) => _ = entry.insert(decision.clone()),
+                Entry::Occupied(mut entry) => entry.get_mut().merge(decision),
+            }
+        }
+        decisions
+    }
+
+    /// Rows linked.
+    pub fn total_linked(&self) -> u64 {
+        self.linked.values().sum()
+    }
+
+    /// Rows left without a link.
+    pub fn total_unresolved(&self) -> u64 {
+        self.unresolved.values().sum()
+    }
+
+    /// For programs. The jobs are in the order of their ids.
+    pub fn json(&self) -> Value {
+        json!({
+            "rows": self.rows,
+            "leftAlone": self.left_alone,
+            "linked": self.linked.iter().map(|(source, rows)| (source.as_stored().to_owned(), json!(rows)))
+                .collect::<serde_json::Map<_, _>>(),
+            "unresolved": self.unresolved,
+            "jobs": self.decisions.values().map(|decision| json!({
+                "jobId": decision.job,
+                "evidence": decision.evidence.map(LinkSource::as_stored),
+                "linked": decision.linked,
+                "unresolved": decision.unresolved,
+                "note": decision.note,
+            })).collect::<Vec<_>>(),
+        })
+    }
+
+    /// For people. `linked` is the word for what is or was done.
+    pub fn text(&self, linked: &str) -> String {
+        let mut text = format!("{} predictions; {} linked or released before\n", self.rows, self.left_alone);
+        // Writing to a String cannot fail.
+        _ = writeln!(text, "{linked}: {}", self.total_linked());
+        for (source, rows) in &self.linked {
+            _ = writeln!(text, "  by {}: {rows}", source.as_stored());
+        }
+        _ = writeln!(text, "left without a link: {}", self.total_unresolved());
+        for (reason, rows) in &self.unresolved {
+            _ = writeln!(text, "  {reason}: {rows}");
+        }
+        let full = self.decisions.values().filter(|decision| decision.linked > 0).count();
+        _ = writeln!(text, "jobs: {full} of {} get links", self.decisions.len());
+        text
+    }
+}
+
+/// The list of rows that stay without a link, as CSV.
+pub struct Unresolved {
+    file: BufWriter<File>,
+}
+
+impl Unresolved {
+    /// Begins the file.
+    pub fn create(path: &Path) -> std::io::Result<Self> {
+        let mut file = BufWriter::new(File::create(path)?);
+        writeln!(file, "kind,prediction_id,reason,candidates")?;
+        Ok(Self { file })
+    }
+
+    /// Writes what was left. Ids and words need no quotes.
+    pub fn add(&mut self, kind: Kind, rows: &[(Uuid, Verdict)]) -> std::io::Result<()> {
+        for (id, verdict) in rows {
+            if let Verdict::Leave(reason, candidates) = verdict {
+                let candidates: Vec<String> = candidates.iter().map(ToString::to_string).collect();
+                writeln!(self.file, "{},{id},{},{}", kind.as_stored(), reason.as_str(), candidates.join(" "))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the file.
+    pub fn finish(mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,414 @@
+//! A run: takes the lease, walks, and writes links in short transactions.
+//!
+//! Where a run stands is in its links themselves, so nothing can disagree with them: killed anywhere and started again,
+//! it decides once more what it decided before, and finds that a part is done.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::{Duration, Instant},
+};
+
+use entity::stored::{Kind, LinkSource};
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, Value,
+    prelude::{DateTimeUtc, Uuid},
+};
+use serde_json::json;
+
+use super::{
+    Failure, Pace, Report, Settings,
+    decide::Verdict,
+    finish_unresolved, list_unresolved, now, open_unresolved, refuse_pending,
+    report::Decision,
+    rows::table,
+    walk::{Evidence, walk},
+};
+
+/// How often the holder of the lease shows that it is alive.
+const BEAT: Duration = Duration::from_secs(1);
+/// After how long without a beat its holder counts as dead.
+const SILENCE: Duration = Duration::from_secs(5);
+/// How often a transaction is tried that lost against another one.
+const ATTEMPTS: u32 = 8;
+/// The most ids of one statement on SQLite, whose statements take at most 32,766 values.
+const SQLITE_IDS: usize = 10_000;
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The run.
+    pub run: Uuid,
+    /// Whether it went on with a run that had been interrupted.
+    pub resumed: bool,
+    /// What was decided.
+    pub report: Report,
+    /// Decided links that were not written, because the row or its job changed or went in the meantime.
+    pub overtaken: u64,
+}
+
+/// Writes the links that [`super::plan`] would show.
+///
+/// Goes on with the run that was interrupted, where there is one, with the settings and the time at which that began.
+/// Refuses while another one is alive.
+pub async fn run(db: &DatabaseConnection, settings: &Settings, pace: Pace) -> Result<Outcome, Failure> {
+    refuse_pending(db).await?;
+    let evidence = Evidence::open(settings).await?;
+    let lease = Lease::take(db, settings).await?;
+    let beating = tokio::spawn(beat(db.clone(), lease.clone()));
+    let outcome = under_lease(db, settings, &evidence, pace, &lease).await;
+    beating.abort();
+    if outcome.is_err() {
+        // So that the next one need not wait. Where this fails too, it waits.
+        let released = lease.give_back(db).await;
+        if let Err(error) = released {
+            tracing::warn!("the lease of run {} was not given back: {error}", lease.run);
+        }
+    }
+    outcome
+}
+
+async fn under_lease(
+    db: &DatabaseConnection,
+    settings: &Settings,
+    evidence: &Evidence,
+    pace: Pace,
+    lease: &Lease,
+) -> Result<Outcome, Failure> {
+    let mut unresolved = open_unresolved(settings)?;
+    let mut report = Report::default();
+    let mut writer = Writer { db, lease, pace, links: Vec::new(), decisions: Vec::new(), written: 0 };
+    lease.forget_decisions(db).await?;
+    walk(db, settings, evidence, lease.started_at.naive_utc(), Some(lease.run), async |decided| {
+        writer.decisions.extend(report.add(&decided));
+        list_unresolved(&mut unresolved, settings, &decided)?;
+        for (id, verdict) in decided.rows {
+            if let Verdict::Link(job, source) = verdict {
+                writer.links.push(Link { kind: decided.kind, id, job, source });
+            }
+        }
+        writer.write(false).await
+    })
+    .await?;
+    writer.write(true).await?;
+    finish_unresolved(unresolved, settings)?;
+    let standing = lease.standing(db).await?;
+    lease.finish(db, standing, report.total_unresolved()).await?;
+    let overtaken = report.total_linked().saturating_sub(standing);
+    Ok(Outcome { run: lease.run, resumed: lease.resumed, report, overtaken })
+}
+
+struct Link {
+    kind: Kind,
+    id: Uuid,
+    job: Uuid,
+    source: LinkSource,
+}
+
+struct Writer<'a> {
+    db: &'a DatabaseConnection,
+    lease: &'a Lease,
+    pace: Pace,
+    links: Vec<Link>,
+    decisions: Vec<Decision>,
+    written: u64,
+}
+
+impl Writer<'_> {
+    /// Writes full batches, or all there is.
+    async fn write(&mut self, all: bool) -> Result<(), Failure> {
+        let size = self.pace.batch_size.max(1);
+        while self.links.len() >= size || (all && !(self.links.is_empty() && self.decisions.is_empty())) {
+            let began = Instant::now();
+            let batch: Vec<Link> = self.links.drain(..size.min(self.links.len())).collect();
+            let decisions = std::mem::take(&mut self.decisions);
+            let mut tried = 1;
+            while let Err(failure) = write_batch(self.db, self.lease, &batch, &decisions).await {
+                if tried == ATTEMPTS || !is_transient(&failure) {
+                    return Err(failure);
+                }
+                tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+                tried += 1;
+            }
+            self.written += batch.len() as u64;
+            tracing::debug!("{} links written", self.written);
+            if let Some(rows) = self.pace.max_rows_per_second {
+                let due = Duration::from_secs_f64(batch.len() as f64 / f64::from(rows.max(1)));
+                tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a transaction may succeed when it is tried again: it lost against another one, or its job went meanwhile.
+fn is_transient(failure: &Failure) -> bool {
+    let Failure::Database(error) = failure else { return false };
+    let text = error.to_string();
+    ["deadlock detected", "could not serialize", "foreign key constraint", "database is locked"]
+        .iter()
+        .any(|sign| text.contains(sign))
+}
+
+async fn write_batch(
+    db: &DatabaseConnection,
+    lease: &Lease,
+    links: &[Link],
+    decisions: &[Decision],
+) -> Result<(), Failure> {
+    let transaction = begin(db).await?;
+    // First, so that two runs that both believe to hold the lease wait for each other here.
+    lease.confirm(&transaction).await?;
+    let jobs: BTreeSet<Uuid> = links.iter().map(|link| link.job).collect();
+    let living = living(&transaction, jobs).await?;
+    let groups: BTreeSet<(Kind, LinkSource)> = links.iter().map(|link| (link.kind, link.source)).collect();
+    for (kind, source) in groups {
+        let group: Vec<(Uuid, Uuid)> = links
+            .iter()
+            .filter(|link| link.kind == kind && link.source == source && living.contains(&link.job))
+            .map(|link| (link.id, link.job))
+            .collect();
+        write_links(&transaction, lease.run, kind, source, &group).await?;
+    }
+    for decision in decisions {
+        write_decision(&transaction, lease.run, decision).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
+}
+
+pub(super) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    db.begin_with_options(TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    })
+    .await
+}
+
+/// Of these jobs, those that are still there; none of them can go before the transaction ends.
+async fn living(db: &DatabaseTransaction, jobs: BTreeSet<Uuid>) -> Result<HashSet<Uuid>, DbErr> {
+    let jobs: Vec<Uuid> = jobs.into_iter().collect();
+    let (ids, values) = any(db, 1, &jobs);
+    let lock = if db.get_database_backend() == DbBackend::Postgres { " ORDER BY id FOR KEY SHARE" } else { "" };
+    let sql = format!("SELECT id FROM bulk_upload_jobs WHERE id {ids}{lock}");
+    let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+    db.query_all_raw(statement).await?.iter().map(|row| row.try_get_by_index(0)).collect()
+}
+
+/// A comparison with any of some ids, whose parameters begin at `first`, and their values.
+pub(super) fn any(db: &impl ConnectionTrait, first: usize, ids: &[Uuid]) -> (String, Vec<Value>) {
+    if db.get_database_backend() == DbBackend::Postgres {
+        return (format!("= ANY(${first})"), vec![Value::from(ids.to_vec())]);
+    }
+    let places: Vec<String> = (first..first + ids.len()).map(|place| format!("${place}")).collect();
+    (format!("IN ({})", places.join(", ")), ids.iter().map(|id| Value::from(*id)).collect())
+}
+
+async fn write_links(
+    db: &DatabaseTransaction,
+    run: Uuid,
+    kind: Kind,
+    source: LinkSource,
+    links: &[(Uuid, Uuid)],
+) -> Result<(), DbErr> {
+    let table = table(kind);
+    // Whatever was linked or released since the row was read is left alone.
+    let undecided = "p.job_id IS NULL AND p.job_link IS NULL";
+    if db.get_database_backend() == DbBackend::Postgres {
+        let (ids, jobs): (Vec<Uuid>, Vec<Uuid>) = links.iter().copied().unzip();
+        let sql = format!(
+            "UPDATE {table} p SET job_id = l.job, job_link = $3, backfill_run_id = $4 \
+             FROM unnest($1::uuid[], $2::uuid[]) AS l (id, job) WHERE p.id = l.id AND {undecided}"
+        );
+        let values = [Value::from(ids), Value::from(jobs), source.as_stored().into(), run.into()];
+        db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
+        return Ok(());
+    }
+    let jobs: BTreeSet<Uuid> = links.iter().map(|(_, job)| *job).collect();
+    for job in jobs {
+        let ids: Vec<Uuid> = links.iter().filter(|(_, of)| *of == job).map(|(id, _)| *id).collect();
+        for ids in ids.chunks(SQLITE_IDS) {
+            let (any, ids) = any(db, 4, ids);
+            let sql = format!(
+                "UPDATE {table} AS p SET job_id = $1, job_link = $2, backfill_run_id = $3 WHERE p.id {any} AND {undecided}"
+            );
+            let values = [job.into(), source.as_stored().into(), run.into()].into_iter().chain(ids);
+            db.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write_decision(db: &DatabaseTransaction, run: Uuid, decision: &Decision) -> Result<(), DbErr> {
+    let sql = "INSERT INTO backfill_decisions (run_id, job_id, evidence, linked, unresolved, note) \
+               VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (run_id, job_id) DO UPDATE SET \
+               evidence = COALESCE(excluded.evidence, backfill_decisions.evidence), \
+               linked = backfill_decisions.linked + excluded.linked, \
+               unresolved = backfill_decisions.unresolved + excluded.unresolved, \
+               note = COALESCE(backfill_decisions.note, excluded.note)";
+    let values = [
+        run.into(),
+        decision.job.into(),
+        decision.evidence.map(LinkSource::as_stored).into(),
+        count(decision.linked).into(),
+        count(decision.unresolved).into(),
+        decision.note.clone().into(),
+    ];
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+    Ok(())
+}
+
+fn count(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// The right to run, of one at a time. It does not outlive its holder: a holder that falls silent has lost it.
+#[derive(Clone, Debug)]
+struct Lease {
+    run: Uuid,
+    token: Uuid,
+    started_at: DateTimeUtc,
+    resumed: bool,
+}
+
+impl Lease {
+    async fn take(db: &DatabaseConnection, settings: &Settings) -> Result<Self, Failure> {
+        let options = json!({
+            "sources": settings.sources,
+            "manifest": settings.manifest,
+            "acceptTimeWindow": settings.accept_time_window,
+            "staleAfterSeconds": settings.stale_after.num_seconds(),
+        })
+        .to_string();
+        let token = Uuid::now_v7();
+        let Some(running) = Running::find(db).await? else {
+            let lease = Self { run: Uuid::now_v7(), token, started_at: now(), resumed: false };
+            return if lease.insert(db, &options).await? { Ok(lease) } else { Err(another()) };
+        };
+        if running.token.is_some() {
+            wait_for_silence(db, &running).await?;
+        }
+        if running.options != options {
+            return Err(Failure::Refused(format!(
+                "run {} was interrupted with other options ({}): give the same, or take it back with \
+                 `migration backfill undo {}`",
+                running.run, running.options, running.run
+            )));
+        }
+        let sql = "UPDATE backfill_runs SET lease_token = $1, lease_beat = lease_beat + 1 \
+                   WHERE id = $2 AND status = 'running' AND lease_beat = $3";
+        let values = [token.into(), running.run.into(), running.beat.into()];
+        let taken = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        if taken.rows_affected() == 0 {
+            return Err(another());
+        }
+        Ok(Self { run: running.run, token, started_at: running.started_at, resumed: true })
+    }
+
+    /// Answers whether it was the first.
+    async fn insert(&self, db: &DatabaseConnection, options: &str) -> Result<bool, DbErr> {
+        let sql = "INSERT INTO backfill_runs (id, started_at, status, options, lease_token, lease_beat, linked, unresolved, \
+                   undone) VALUES ($1, $2, 'running', $3, $4, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+        let values = [self.run.into(), self.started_at.into(), options.into(), self.token.into()];
+        let made = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        Ok(made.rows_affected() == 1)
+    }
+
+    /// Fails where the lease was lost; else it stays until the transaction ends.
+    async fn confirm(&self, db: &impl ConnectionTrait) -> Result<(), Failure> {
+        let sql = "UPDATE backfill_runs SET lease_beat = lease_beat + 1 WHERE id = $1 AND lease_token = $2";
+        let values = [self.run.into(), self.token.into()];
+        let held = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        if held.rows_affected() == 1 { Ok(()) } else { Err(another()) }
+    }
+
+    /// Decisions are made anew by a run that goes on.
+    async fn forget_decisions(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        let sql = "DELETE FROM backfill_decisions WHERE run_id = $1";
+        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [self.run.into()])).await?;
+        Ok(())
+    }
+
+    /// How many links of the run stand.
+    async fn standing(&self, db: &DatabaseConnection) -> Result<u64, DbErr> {
+        let mut standing = 0;
+        for kind in Kind::ALL {
+            let sql =
+                format!("SELECT count(*) FROM {} WHERE backfill_run_id = $1 AND job_id IS NOT NULL", table(*kind));
+            let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [self.run.into()]);
+            let rows: i64 = db.query_one_raw(statement).await?.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+            standing += rows.unsigned_abs();
+        }
+        Ok(standing)
+    }
+
+    async fn finish(&self, db: &DatabaseConnection, linked: u64, unresolved: u64) -> Result<(), Failure> {
+        let sql = "UPDATE backfill_runs SET status = 'completed', finished_at = $1, lease_token = NULL, linked = $2, \
+                   unresolved = $3 WHERE id = $4 AND lease_token = $5";
+        let values = [now().into(), count(linked).into(), count(unresolved).into(), self.run.into(), self.token.into()];
+        let ended = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        if ended.rows_affected() == 1 { Ok(()) } else { Err(another()) }
+    }
+
+    async fn give_back(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
+        let sql = "UPDATE backfill_runs SET lease_token = NULL WHERE id = $1 AND lease_token = $2";
+        let values = [self.run.into(), self.token.into()];
+        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        Ok(())
+    }
+}
+
+fn another() -> Failure {
+    Failure::Refused("another backfill is running; see `migration backfill status`".to_owned())
+}
+
+async fn beat(db: DatabaseConnection, lease: Lease) {
+    loop {
+        tokio::time::sleep(BEAT).await;
+        if let Err(error) = lease.confirm(&db).await {
+            // The next batch finds out whether the lease is lost.
+            tracing::debug!("no beat: {error}");
+        }
+    }
+}
+
+/// The run that is not over.
+pub(super) struct Running {
+    pub run: Uuid,
+    pub started_at: DateTimeUtc,
+    pub options: String,
+    pub token: Option<Uuid>,
+    pub beat: i64,
+}
+
+impl Running {
+    pub async fn find(db: &impl ConnectionTrait) -> Result<Option<Self>, DbErr> {
+        let sql = "SELECT id, started_at, options, lease_token, lease_beat FROM backfill_runs WHERE status = 'running'";
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+        row.map(|row| {
+            Ok(Self {
+                run: row.try_get_by_index(0)?,
+                started_at: row.try_get_by_index(1)?,
+                options: row.try_get_by_index(2)?,
+                token: row.try_get_by_index(3)?,
+                beat: row.try_get_by_index(4)?,
+            })
+        })
+        .transpose()
+    }
+}
+
+/// Waits until the holder of a lease is known to be dead; refuses as soon as it shows that it is alive.
+///
+/// Clocks of two machines need not agree: what counts is that nothing changes for a while.
+pub(super) async fn wait_for_silence(db: &DatabaseConnection, running: &Running) -> Result<(), Failure> {
+    let began = Instant::now();
+    while began.elapsed() < SILENCE {
+        tokio::time::sleep(BEAT / 4).await;
+        match Running::find(db).await? {
+            Some(now) if now.run == running.run && now.beat == running.beat => {}
+            _ => return Err(another()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! The runs there were, and taking one back.
+
+use entity::stored::Kind;
+use sea_orm_migration::sea_orm::{
+    ConnectionTrait, DatabaseConnection, FromQueryResult, Statement,
+    prelude::{DateTimeUtc, Uuid},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Failure, refuse_pending,
+    rows::table,
+    run::{Running, any, begin, wait_for_silence},
+};
+
+/// Rows of one transaction.
+const BATCH: usize = 1_000;
+
+/// A run as it stands.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Run {
+    /// Its id.
+    pub id: Uuid,
+    /// When it began.
+    pub started_at: DateTimeUtc,
+    /// When it ended.
+    pub finished_at: Option<DateTimeUtc>,
+    /// `running` (also one that was interrupted), `completed` or `undone`.
+    pub status: String,
+    /// Its options, as JSON.
+    pub options: String,
+    /// Links that it wrote.
+    pub linked: i64,
+    /// Rows that it left without a link.
+    pub unresolved: i64,
+    /// Links that were taken back.
+    pub undone: i64,
+}
+
+impl Run {
+    /// For programs.
+    pub fn json(&self) -> Value {
+        json!({
+            "id": self.id,
+            "startedAt": self.started_at,
+            "finishedAt": self.finished_at,
+            "status": self.status,
+            "options": serde_json::from_str::<Value>(&self.options).unwrap_or_default(),
+            "linked": self.linked,
+            "unresolved": self.unresolved,
+            "undone": self.undone,
+        })
+    }
+}
+
+/// All runs, the latest first. Changes nothing.
+pub async fn runs(db: &DatabaseConnection) -> Result<Vec<Run>, Failure> {
+    refuse_pending(db).await?;
+    let sql = "SELECT id, started_at, finished_at, status, options, linked, unresolved, undone FROM backfill_runs \
+               ORDER BY started_at DESC, id DESC";
+    Ok(Run::find_by_statement(Statement::from_string(db.get_database_backend(), sql)).all(db).await?)
+}
+
+/// Takes back the links that a run made and that still stand, and answers how many. Doing it twice is safe.
+///
+/// A link of a job that was deleted since was released; it stays released.
+pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
+    let known = runs(db).await?;
+    let Some(known) = known.iter().find(|known| known.id == run) else {
+        return Err(Failure::File(format!("there is no run {run}; see `migration backfill status`")));
+    };
+    if known.status == "running"
+        && let Some(running) = Running::find(db).await?
+    {
+        if running.token.is_some() {
+            wait_for_silence(db, &running).await?;
+        }
+        // Whoever held it cannot write another batch.
+        let sql = "UPDATE backfill_runs SET lease_token = NULL, lease_beat = lease_beat + 1 WHERE id = $1";
+        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
+    }
+    let mut undone = 0;
+    for kind in Kind::ALL {
+        undone += undo_kind(db, run, *kind).await?;
+    }
+    let sql = "UPDATE backfill_runs SET status = 'undone', lease_token = NULL WHERE id = $1";
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
+    Ok(undone)
+}
+
+async fn undo_kind(db: &DatabaseConnection, run: Uuid, kind: Kind) -> Result<u64, Failure> {
+    let table = table(kind);
+    let backend = db.get_database_backend();
+    let stands =
+        "backfill_run_id = $1 AND job_id IS NOT NULL AND job_link IN ('manifest', 'source_file', 'time_window')";
+    let mut undone = 0;
+    let mut after = Uuid::nil();
+    loop {
+        let sql = format!("SELECT id FROM {table} WHERE {stands} AND id > $2 ORDER BY id LIMIT {BATCH}");
+        let found = db.query_all_raw(Statement::from_sql_and_values(backend, sql, [run.into(), after.into()])).await?;
+        let ids: Vec<Uuid> = found.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
+        let Some(last) = ids.last() else { return Ok(undone) };
+        after = *last;
+        let transaction = begin(db).await?;
+        let (any, ids) = any(&transaction, 2, &ids);
+        let sql = format!(
+            "UPDATE {table} SET job_id = NULL, job_link = NULL, backfill_run_id = NULL WHERE {stands} AND id {any}"
+        );
+        let values = std::iter::once(run.into()).chain(ids);
+        let rows = transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?.rows_affected();
+        let sql = "UPDATE backfill_runs SET undone = undone + $2 WHERE id = $1";
+        let values = [run.into(), i64::try_from(rows).unwrap_or(i64::MAX).into()];
+        transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+        transaction.commit().await?;
+        undone += rows;
+    }
+}

@@ -1,0 +1,211 @@
+//! Goes through all predictions once, cluster of jobs by cluster of jobs, and decides. `plan` and `run` both walk here.
+
+use std::collections::HashMap;
+
+use chrono::TimeDelta;
+use entity::stored::Kind;
+use sea_orm_migration::sea_orm::{
+    DatabaseConnection,
+    prelude::{DateTime, Uuid},
+};
+
+use super::{
+    Failure, Settings,
+    decide::{Reason, Row, Standing, State, Verdict, Window, decide},
+    evidence::{Manifest, Sources, listing},
+    jobs::{self, Job},
+    rows::{self, Rows},
+};
+
+/// The most transactions that are remembered from before a cluster: far more than can be open at once.
+const REMEMBERED: usize = 10_000;
+/// The most rows outside all windows that are handed on at once.
+const OUTSIDE: usize = 5_000;
+
+/// Rows and what is to be done with them.
+#[derive(Debug)]
+pub struct Decided {
+    /// Which table.
+    pub kind: Kind,
+    /// The jobs that were at work, without their files.
+    pub jobs: Vec<Window>,
+    /// Each row with its verdict.
+    pub rows: Vec<(Uuid, Verdict)>,
+}
+
+/// Where the evidence comes from.
+pub struct Evidence {
+    /// Files that jobs read.
+    pub sources: Option<Sources>,
+    /// The operator's list.
+    pub manifest: Manifest,
+}
+
+/// Decides about every row that was predicted before `start`, and hands on what was decided.
+///
+/// Links that `run` made count as not made, so that a run that was interrupted decides again what it decided before.
+pub async fn walk(
+    db: &DatabaseConnection,
+    settings: &Settings,
+    evidence: &Evidence,
+    start: DateTime,
+    run: Option<Uuid>,
+    mut hand_on: impl AsyncFnMut(Decided) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for kind in Kind::ALL.iter().copied() {
+        let mut user = None;
+        while let Some(next) = rows::next_user(db, kind, user).await? {
+            let mut walk = UserWalk::new(db, settings, evidence, kind, next, start, run).await?;
+            while let Some(decided) = walk.next().await? {
+                hand_on(decided).await?;
+            }
+            user = Some(next);
+        }
+        let mut after = Uuid::nil();
+        loop {
+            let page = rows::nameless(db, kind, after).await?;
+            let Some(last) = page.last() else { break };
+            after = *last;
+            let leave = |id| (id, Verdict::Leave(Reason::NoCandidate, Vec::new()));
+            hand_on(Decided { kind, jobs: Vec::new(), rows: page.into_iter().map(leave).collect() }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What is known of a job that the operator's list may name.
+#[derive(Clone, Copy)]
+struct Claimable {
+    organization: Option<Uuid>,
+    ended: bool,
+}
+
+struct UserWalk<'a> {
+    settings: &'a Settings,
+    evidence: &'a Evidence,
+    kind: Kind,
+    rows: Rows<'a>,
+    /// A row that was read and belongs to what comes next.
+    ahead: Option<Row>,
+    clusters: std::vec::IntoIter<Vec<Job>>,
+    next_cluster: Option<Vec<Job>>,
+    claimable: HashMap<Uuid, Claimable>,
+    /// When transactions began of which a part has been handed on.
+    began: HashMap<(Option<Uuid>, DateTime), DateTime>,
+}
+
+impl<'a> UserWalk<'a> {
+    async fn new(
+        db: &'a DatabaseConnection,
+        settings: &'a Settings,
+        evidence: &'a Evidence,
+        kind: Kind,
+        user: Uuid,
+        start: DateTime,
+        run: Option<Uuid>,
+    ) -> Result<Self, Failure> {
+        let jobs = jobs::of_user(db, kind, user, start, settings.stale_after).await?;
+        let claimable = jobs.iter().map(|job| {
+            let ended = matches!(job.window.state, State::Completed | State::Broken);
+            (job.window.job, Claimable { organization: job.window.organization, ended })
+        });
+        let claimable = claimable.collect();
+        let mut clusters = jobs::clusters(jobs).into_iter();
+        let next_cluster = clusters.next();
+        let mut rows = Rows::of_user(db, &evidence.manifest, kind, user, run, start);
+        let ahead = rows.next().await?;
+        Ok(Self { settings, evidence, kind, rows, ahead, clusters, next_cluster, claimable, began: HashMap::new() })
+    }
+
+    /// The rows before the next cluster, or of it.
+    async fn next(&mut self) -> Result<Option<Decided>, Failure> {
+        let Some(at) = self.ahead.as_ref().map(|row| row.predicted_at) else {
+            return Ok(self.next_cluster.take().map(|jobs| self.without_rows(jobs)));
+        };
+        let begins = self.next_cluster.as_ref().and_then(|jobs| jobs.first()).map(|job| job.window.from);
+        if begins.is_none_or(|begins| at < begins) {
+            return Ok(Some(self.take(begins, Vec::new()).await?));
+        }
+        let jobs = std::mem::replace(&mut self.next_cluster, self.clusters.next()).unwrap_or_default();
+        let end = jobs.iter().map(|job| job.reach).max().unwrap_or(at);
+        if at > end {
+            return Ok(Some(self.without_rows(jobs)));
+        }
+        let mut windows = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            windows.push(self.with_file(job).await);
+        }
+        return Ok(Some(self.take(Some(end + TimeDelta::microseconds(1)), windows).await?));
+    }
+
+    /// Jobs that left nothing behind; their files are of no interest.
+    fn without_rows(&mut self, jobs: Vec<Job>) -> Decided {
+        if self.ahead.is_none() {
+            self.next_cluster = self.clusters.next();
+        }
+        Decided { kind: self.kind, jobs: jobs.into_iter().map(|job| job.window).collect(), rows: Vec::new() }
+    }
+
+    async fn with_file(&self, job: Job) -> Window {
+        let mut window = job.window;
+        let path = match &self.evidence.sources {
+            Some(sources) if window.state != State::Deleted => sources.of(window.job),
+            _ => None,
+        };
+        let Some(path) = path else { return window };
+        match listing(&path, self.kind).await {
+            Ok(listing) => match window.rows {
+                Some(total) if total != listing.rows => {
+                    window.note = Some(format!("its file has {} rows, the job counted {total}", listing.rows));
+                }
+                _ => window.listing = Some(listing),
+            },
+            Err(error) => window.note = Some(error.to_string()),
+        }
+        window
+    }
+
+    /// Reads rows up to a time, and decides about them.
+    async fn take(&mut self, end: Option<DateTime>, mut jobs: Vec<Window>) -> Result<Decided, Failure> {
+        let mut rows = Vec::new();
+        let mut refused = Vec::new();
+        while let Some(mut row) = self.ahead.take_if(|row| end.is_none_or(|end| row.predicted_at < end)) {
+            self.ahead = self.rows.next().await?;
+            if let Standing::Claimed(job) = row.standing {
+                let fits = |known: &Claimable| known.ended && known.organization == row.organization;
+                if !self.claimable.get(&job).is_some_and(fits) {
+                    row.standing = Standing::Undecided;
+                    refused.push((rows.len(), job));
+                }
+            }
+            row.began = row.created_at.and_then(|at| self.began.get(&(row.organization, at)).copied());
+            rows.push(row);
+            if jobs.is_empty() && rows.len() >= OUTSIDE {
+                break;
+            }
+        }
+        self.remember(&rows);
+        let mut verdicts = decide(&jobs, &rows, self.settings.accept_time_window);
+        for (row, job) in refused {
+            verdicts[row] = Verdict::Leave(Reason::Contradicted, vec![job]);
+        }
+        for job in &mut jobs {
+            job.listing = None;
+        }
+        let rows = rows.iter().map(|row| row.id).zip(verdicts).collect();
+        Ok(Decided { kind: self.kind, jobs, rows })
+    }
+
+    fn remember(&mut self, rows: &[Row]) {
+        let recent = rows.len().saturating_sub(REMEMBERED);
+        if self.began.len() > REMEMBERED {
+            let oldest = rows.first().map(|row| row.predicted_at - jobs::LONGEST_TRANSACTION);
+            self.began.retain(|_, began| oldest.is_none_or(|oldest| *began >= oldest));
+        }
+        for row in &rows[recent..] {
+            if let Some(at) = row.created_at {
+                self.began.entry((row.organization, at)).or_insert(row.began.unwrap_or(row.predicted_at));
+            }
+        }
+    }
+}
