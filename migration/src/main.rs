@@ -87,6 +87,13 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Error> {
     let command = arguments.command.unwrap_or(Command::Up { num: None });
+    if let Command::Backfill(command) = &command {
+        if let Some(loss) = command.loss() {
+            confirm(arguments.yes, loss)?;
+        }
+        return command.execute(&arguments.database_url, arguments.database_schema.as_deref()).await;
+    }
+    let db = migration::connect(&arguments.database_url, arguments.database_schema.as_deref()).await?;
     if let Some(name) = command.drops_everything() {
         // Before the question: there is nothing to agree to.
         migration::refuse_adopted(&db, name).await?;
@@ -94,10 +101,6 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
     if let Some(loss) = command.loss() {
         confirm(arguments.yes, loss)?;
     }
-    if let Command::Backfill(command) = command {
-        return command.execute(&arguments.database_url, arguments.database_schema.as_deref()).await;
-    }
-    let db = migration::connect(&arguments.database_url, arguments.database_schema.as_deref()).await?;
     match command {
         Command::Up { num } => migration::up(&db, num).await?,
         Command::Down { num } => migration::down(&db, Some(num)).await?,
@@ -116,7 +119,7 @@ impl Command {
     /// The name of a command that is refused on an adopted database.
     fn drops_everything(&self) -> Option<&'static str> {
         match self {
-            Self::Up { .. } | Self::Down { .. } | Self::Status => None,
+            Self::Up { .. } | Self::Down { .. } | Self::Status | Self::Backfill(_) => None,
             Self::Fresh => Some("fresh"),
             Self::Refresh => Some("refresh"),
             Self::Reset => Some("reset"),
@@ -126,8 +129,7 @@ impl Command {
     /// What a command destroys, for the question before it.
     fn loss(&self) -> Option<&'static str> {
         match self {
-            Self::Backfill(command) => command.loss(),
-            Self::Up { .. } | Self::Status => None,
+            Self::Up { .. } | Self::Status | Self::Backfill(_) => None,
             Self::Down { .. } => Some("drops the columns and tables of these migrations with what they hold"),
             Self::Fresh | Self::Refresh | Self::Reset => Some("drops every job and every prediction"),
         }

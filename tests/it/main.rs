@@ -10,6 +10,7 @@
     reason = "tests say so by failing"
 )]
 
+mod backfill;
 mod deletion;
 mod graphql;
 mod migrations;

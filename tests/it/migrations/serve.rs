@@ -5,7 +5,7 @@ use tests::Engine;
 use super::{
     catalogue::same,
     program::{Running, run, start},
-    site::{Site, until},
+    site::{MIGRATIONS, Site, until},
 };
 
 tests::on_both!(serve_migrates_an_empty_database_by_itself);
@@ -35,7 +35,7 @@ async fn serve_migrates_an_empty_database_by_itself(engine: Engine) {
 
 #[tokio::test]
 async fn serve_refuses_a_postgres_database_with_pending_migrations_and_names_the_command() {
-    for (site, pending) in [(Site::adopted(Engine::Postgres).await, 11), (one_pending().await, 1)] {
+    for (site, pending) in [(Site::adopted(Engine::Postgres).await, MIGRATIONS), (one_pending().await, 1)] {
         let before = site.everything().await;
         let ended = run("joblink", &site.url, &["serve", "--listen", "127.0.0.1:0"]).await;
         assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{ended:?}");

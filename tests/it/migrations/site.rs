@@ -187,7 +187,8 @@ fn ids_as_sqlite_keeps_them(sql: &str) -> String {
     sql.replace(&format!("'{PREFIX}"), &format!("x'{}", PREFIX.replace('-', "")))
 }
 
-fn shared() -> Option<PathBuf> {
+/// Where real data is, on machines that have it.
+pub fn shared() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.parent()?.join("shared");
     folder.is_dir().then_some(folder)
 }

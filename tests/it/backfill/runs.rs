@@ -1,0 +1,216 @@
+//! Runs: what they leave alone, how they end when they are killed, and how they are taken back.
+
+use std::collections::BTreeMap;
+
+use migration::backfill::{Pace, Settings, plan, run, runs, undo};
+use sea_orm::{ConnectionTrait, Statement, Value, prelude::Uuid};
+use serde_json::Value as Json;
+use tests::Engine;
+
+use super::{links, simulated, with_sources};
+use crate::migrations::{
+    program::start,
+    site::{Site, until},
+};
+
+tests::on_both!(
+    links_and_releases_of_others_are_left_alone,
+    a_released_row_keeps_its_whole_transaction_from_another_job,
+    the_operators_list_decides_and_never_across_owners,
+    a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been,
+    a_second_run_refuses,
+    undo_takes_back_what_the_run_made_and_nothing_else,
+    everything_left_without_a_link_is_listed_with_its_reason,
+);
+
+async fn execute(site: &Site, sql: &str, values: Vec<Value>) -> u64 {
+    let statement = Statement::from_sql_and_values(site.db.get_database_backend(), sql, values);
+    site.db.execute_raw(statement).await.unwrap().rows_affected()
+}
+
+async fn links_and_releases_of_others_are_left_alone(engine: Engine) {
+    let (site, past) = simulated(engine, 1).await;
+    let settings = with_sources(past.sources.path());
+    run(&site.db, &settings, Pace::default()).await.unwrap();
+    let whole = links(&site).await;
+    let run_id = runs(&site.db).await.unwrap()[0].id;
+    undo(&site.db, run_id).await.unwrap();
+
+    // Half of the links are there already, by other means, and some rows are released.
+    let mut ids: Vec<Uuid> = whole.keys().copied().collect();
+    ids.sort();
+    let (linked, rest) = ids.split_at(ids.len() / 2);
+    for id in linked {
+        let sql = "UPDATE annual_predictions SET job_id = $1, job_link = 'upload' WHERE id = $2";
+        execute(&site, sql, vec![whole[id].0.into(), (*id).into()]).await;
+    }
+    let released = &rest[..5];
+    for id in released {
+        let sql = "UPDATE annual_predictions SET job_link = 'released' WHERE id = $1";
+        execute(&site, sql, vec![(*id).into()]).await;
+    }
+    let outcome = run(&site.db, &settings, Pace::default()).await.unwrap();
+    assert_eq!(outcome.report.left_alone, (linked.len() + released.len()) as u64);
+    let now = links(&site).await;
+    for id in linked {
+        assert_eq!(now[id], (whole[id].0, "upload".to_owned()));
+    }
+    for id in released {
+        assert!(!now.contains_key(id), "a released row was linked");
+    }
+    assert!(now.iter().all(|(id, (job, _))| past.truth[id] == Some(*job)));
+}
+
+async fn a_released_row_keeps_its_whole_transaction_from_another_job(engine: Engine) {
+    let (site, past) = simulated(engine, 2).await;
+    let settings = with_sources(past.sources.path());
+    let outcome = run(&site.db, &settings, Pace::default()).await.unwrap();
+    let whole = links(&site).await;
+    let (id, _) = whole.iter().next().unwrap();
+    undo(&site.db, outcome.run).await.unwrap();
+    execute(&site, "UPDATE annual_predictions SET job_link = 'released' WHERE id = $1", vec![(*id).into()]).await;
+    run(&site.db, &settings, Pace::default()).await.unwrap();
+    let linked_beside = "SELECT count(*) FROM annual_predictions a JOIN annual_predictions b \
+        ON a.created_at = b.created_at AND a.created_by = b.created_by \
+        WHERE a.job_link = 'released' AND b.job_id IS NOT NULL";
+    assert_eq!(site.count(linked_beside).await, 0);
+}
+
+async fn the_operators_list_decides_and_never_across_owners(engine: Engine) {
+    let (site, past) = simulated(engine, 3).await;
+    let jobs = jobs(&site).await;
+    let (mine, job) = past.truth.iter().find_map(|(id, job)| job.map(|job| (*id, job))).unwrap();
+    let (user, organization) = jobs[&job];
+    let (other, _) = jobs.iter().find(|(_, owner)| owner.0 != user && owner.1 != organization).unwrap();
+    let (stranger, _) = past.truth.iter().find(|(id, truth)| **id != mine && **truth == Some(job)).unwrap();
+    let file = past.sources.path().join("manifest.csv");
+    std::fs::write(&file, format!("prediction_id,job_id\n{mine},{job}\n{stranger},{other}\n")).unwrap();
+    let settings = Settings { manifest: Some(file), ..Settings::default() };
+    let outcome = run(&site.db, &settings, Pace::default()).await.unwrap();
+    assert_eq!(links(&site).await, [(mine, (job, "manifest".to_owned()))].into());
+    assert_eq!(outcome.report.unresolved["contradicted"], 1);
+}
+
+/// Each job's owner.
+async fn jobs(site: &Site) -> BTreeMap<Uuid, (Uuid, Option<Uuid>)> {
+    let sql = "SELECT id, user_id, organization_id FROM bulk_upload_jobs";
+    let rows = site.db.query_all_raw(Statement::from_string(site.db.get_database_backend(), sql)).await.unwrap();
+    let get = |row: &sea_orm::QueryResult| {
+        (row.try_get_by_index(0).unwrap(), (row.try_get_by_index(1).unwrap(), row.try_get_by_index(2).unwrap()))
+    };
+    rows.iter().map(get).collect()
+}
+
+async fn a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(engine: Engine) {
+    let (site, past) = simulated(engine, 4).await;
+    let sources = past.sources.path().to_str().unwrap();
+    let arguments = ["backfill", "run", "--sources", sources, "--batch-size", "20", "--json"];
+    let planned = plan(&site.db, &with_sources(past.sources.path())).await.unwrap();
+    let mut slow = arguments.to_vec();
+    slow.extend(["--max-rows-per-second", "100"]);
+    for share in 1..3 {
+        let mut killed = start("migration", &site.url, &slow);
+        until("some rows are linked", async || {
+            let linked = site.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NOT NULL").await;
+            (linked >= share * 100).then_some(())
+        })
+        .await;
+        killed.kill();
+    }
+    let ended = site.migrated(&arguments).await;
+    let told: Json = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(told["resumed"], true);
+    let mut expected = planned.json();
+    for key in ["run", "resumed", "overtaken"] {
+        expected[key] = told[key].clone();
+    }
+    assert_eq!(told, expected, "the whole is told, not what was left to do");
+    let links = links(&site).await;
+    assert_eq!(links.len() as u64, planned.total_linked());
+    assert!(links.iter().all(|(id, (job, _))| past.truth[id] == Some(*job)));
+    let runs = runs(&site.db).await.unwrap();
+    assert_eq!(runs.iter().map(|run| run.status.as_str()).collect::<Vec<_>>(), ["completed"]);
+    assert_eq!(site.count("SELECT count(DISTINCT backfill_run_id) FROM annual_predictions").await, 1);
+    let decided = site.count("SELECT CAST(sum(linked) AS bigint) FROM backfill_decisions").await;
+    assert_eq!(decided.unsigned_abs(), planned.total_linked());
+}
+
+async fn a_second_run_refuses(engine: Engine) {
+    let (site, past) = simulated(engine, 5).await;
+    let sources = past.sources.path().to_str().unwrap();
+    let arguments = ["backfill", "run", "--sources", sources, "--batch-size", "10", "--max-rows-per-second", "50"];
+    let mut first = start("migration", &site.url, &arguments);
+    until("it is at work", async || {
+        (site.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NOT NULL").await > 0).then_some(())
+    })
+    .await;
+    let second = site.migration(&arguments).await;
+    assert_eq!((second.code, second.out.as_str()), (3, ""), "{second:?}");
+    assert_eq!(second.err, "migration: another backfill is running; see `migration backfill status`\n");
+    first.kill();
+    let other = site.migration(&["backfill", "run"]).await;
+    assert_eq!(other.code, 3, "an interrupted run goes on with its own options alone: {other:?}");
+}
+
+async fn undo_takes_back_what_the_run_made_and_nothing_else(engine: Engine) {
+    let (site, past) = simulated(engine, 6).await;
+    let before = site.data_in(&site.columns().await).await;
+    let outcome = run(&site.db, &with_sources(past.sources.path()), Pace::default()).await.unwrap();
+    assert_ne!(site.data_in(&site.columns().await).await, before);
+    let ended = site.migration(&["backfill", "undo", &outcome.run.to_string()]).await;
+    assert_eq!(ended.code, 3, "it asks first: {ended:?}");
+    let ended = site.migrated(&["backfill", "undo", &outcome.run.to_string(), "--yes"]).await;
+    assert_eq!(ended.out, format!("{} links taken back\n", outcome.report.total_linked()));
+    assert_eq!(site.data_in(&site.columns().await).await, before);
+
+    // A job that goes after the run leaves its rows released, and no undo makes them look undecided.
+    let again = run(&site.db, &with_sources(past.sources.path()), Pace::default()).await.unwrap();
+    let links = links(&site).await;
+    let job = links.values().next().unwrap().0;
+    let released = links.values().filter(|(of, _)| *of == job).count() as u64;
+    execute(&site, "DELETE FROM bulk_upload_jobs WHERE id = $1", vec![job.into()]).await;
+    assert_eq!(undo(&site.db, again.run).await.unwrap(), links.len() as u64 - released);
+    let kept =
+        site.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NULL AND job_link IS NOT NULL").await;
+    assert_eq!(kept.unsigned_abs(), released);
+}
+
+async fn everything_left_without_a_link_is_listed_with_its_reason(engine: Engine) {
+    let (site, past) = simulated(engine, 7).await;
+    let (list, report) = (past.sources.path().join("list.csv"), past.sources.path().join("report.json"));
+    let [sources, list_name, report_name] =
+        [past.sources.path(), &list, &report].map(|path| path.to_str().unwrap().to_owned());
+    let ended = site
+        .migrated(&[
+            "backfill",
+            "run",
+            "--sources",
+            &sources,
+            "--unresolved",
+            &list_name,
+            "--report",
+            &report_name,
+            "--json",
+        ])
+        .await;
+    let told: Json = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(std::fs::read_to_string(report).unwrap().trim(), ended.out.trim());
+    let links = links(&site).await;
+    let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
+    let mut listed = 0;
+    for record in csv::Reader::from_path(list).unwrap().records() {
+        let record = record.unwrap();
+        let id: Uuid = record[1].parse().unwrap();
+        assert!(!links.contains_key(&id) && past.truth.contains_key(&id));
+        *reasons.entry(record[2].to_owned()).or_default() += 1;
+        listed += 1;
+    }
+    assert_eq!(listed + links.len(), past.truth.len());
+    assert_eq!(serde_json::to_value(reasons).unwrap(), told["unresolved"]);
+    let status = site.migrated(&["backfill", "status", "--json"]).await;
+    let status: Json = serde_json::from_str(&status.out).unwrap();
+    assert_eq!(
+        (status[0]["linked"].as_u64(), status[0]["unresolved"].as_u64()),
+        (Some(links.len() as u64), Some(listed as u64))
+    );
+}
