@@ -121,9 +121,9 @@ impl Plan {
             write(path, &told)?;
         }
         if self.json {
-            println!("{told}")
+            println!("{told}");
         } else {
-            print!("{head}{}", report.text(linked))
+            print!("{head}{}", report.text(linked));
         }
         Ok(())
     }
@@ -154,10 +154,12 @@ impl Command {
                 let pace =
                     Pace { batch_size: options.batch_size as usize, max_rows_per_second: options.max_rows_per_second };
                 let outcome = run(&db, &options.plan.settings(), pace).await?;
-                let mut head = format!("run {}{}\n", outcome.run, if outcome.resumed { ", resumed" } else { "" });
-                if outcome.overtaken > 0 {
-                    head += &format!("changed or deleted meanwhile, so not linked: {}\n", outcome.overtaken);
-                }
+                let resumed = if outcome.resumed { ", resumed" } else { "" };
+                let overtaken = match outcome.overtaken {
+                    0 => String::new(),
+                    rows => format!("changed or deleted meanwhile, so not linked: {rows}\n"),
+                };
+                let head = format!("run {}{resumed}\n{overtaken}", outcome.run);
                 let more = [
                     ("run", json!(outcome.run)),
                     ("resumed", json!(outcome.resumed)),
@@ -168,7 +170,7 @@ impl Command {
             Self::Status { json } => {
                 let runs = runs(&db).await?;
                 if *json {
-                    println!("{:#}", Value::from_iter(runs.iter().map(super::Run::json)));
+                    println!("{:#}", runs.iter().map(super::Run::json).collect::<Value>());
                 } else if runs.is_empty() {
                     println!("no run yet");
                 }

@@ -13,7 +13,7 @@ use rust_decimal::{Decimal, prelude::ToPrimitive};
 use sea_orm_migration::sea_orm::prelude::Uuid;
 use tokio::io::AsyncReadExt;
 
-use super::decide::{Cell, Line, Listing, MAX_RATIOS, Subject};
+use super::facts::{Cell, Line, Listing, MAX_RATIOS, Subject};
 
 /// Ratios of an adopted installation were `numeric(10,4)`: below 10^6. What is larger was stored as something else.
 const RATIO_LIMIT: i64 = 1_000_000 * 10_000;

@@ -7,10 +7,7 @@ use sea_orm_migration::sea_orm::{
     prelude::{DateTime, Uuid},
 };
 
-use super::decide::{Counts, State, Window};
-
-/// How long a transaction of up to 50 rows may take at most.
-pub const LONGEST_TRANSACTION: TimeDelta = TimeDelta::minutes(1);
+use super::facts::{Counts, LONGEST_TRANSACTION, State, Window};
 
 /// A job without its file.
 #[derive(Clone, Debug)]

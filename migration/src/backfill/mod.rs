@@ -3,13 +3,17 @@
 //! A wrong link means that somebody later deletes a prediction that was not theirs to delete. So whatever the evidence
 //! cannot decide stays without a link, and is listed with the reason.
 
+mod clocks;
 pub mod command;
+mod crossing;
 mod decide;
 mod evidence;
+mod facts;
 mod jobs;
 mod report;
 mod rows;
 mod run;
+mod transaction;
 mod undo;
 mod walk;
 

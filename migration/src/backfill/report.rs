@@ -13,7 +13,7 @@ use sea_orm_migration::sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
 use super::{
-    decide::{State, Verdict},
+    facts::{State, Verdict},
     walk::Decided,
 };
 

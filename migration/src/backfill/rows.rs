@@ -8,8 +8,8 @@ use sea_orm_migration::sea_orm::{
 };
 
 use super::{
-    decide::{MAX_RATIOS, Row, Standing},
     evidence::{Manifest, quarter, ratios, subject, units},
+    facts::{MAX_RATIOS, Row, Standing},
 };
 
 /// Earlier than any prediction, counted from 1970.
@@ -118,12 +118,12 @@ impl<'a> Rows<'a> {
         if let Some(last) = stored.last() {
             self.after = (last.predicted_at, last.id);
         }
-        let rows: Vec<Row> = stored.into_iter().map(|row| self.row(row)).collect();
+        let rows: Vec<Row> = stored.iter().map(|row| self.row(row)).collect();
         self.page = rows.into_iter();
         Ok(())
     }
 
-    fn row(&self, stored: Stored) -> Row {
+    fn row(&self, stored: &Stored) -> Row {
         let standing = stored.standing(self.run, self.manifest);
         let ratios = [stored.ratio_0, stored.ratio_1, stored.ratio_2, stored.ratio_3, stored.ratio_4];
         Row {

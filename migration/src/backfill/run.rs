@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::{
     Failure, Pace, Report, Settings,
-    decide::Verdict,
+    facts::Verdict,
     finish_unresolved, list_unresolved, now, open_unresolved, refuse_pending,
     report::Decision,
     rows::table,
@@ -133,7 +133,7 @@ impl Writer<'_> {
             self.written += batch.len() as u64;
             tracing::debug!("{} links written", self.written);
             if let Some(rows) = self.pace.max_rows_per_second {
-                let due = Duration::from_secs_f64(batch.len() as f64 / f64::from(rows.max(1)));
+                let due = Duration::from_secs(batch.len() as u64) / rows.max(1);
                 tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
             }
         }
@@ -298,8 +298,8 @@ impl Lease {
         let sql = "UPDATE backfill_runs SET lease_token = $1, lease_beat = lease_beat + 1 \
                    WHERE id = $2 AND status = 'running' AND lease_beat = $3";
         let values = [token.into(), running.run.into(), running.beat.into()];
-        let taken = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-        if taken.rows_affected() == 0 {
+        let claimed = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        if claimed.rows_affected() == 0 {
             return Err(another());
         }
         Ok(Self { run: running.run, token, started_at: running.started_at, resumed: true })

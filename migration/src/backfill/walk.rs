@@ -11,8 +11,9 @@ use sea_orm_migration::sea_orm::{
 
 use super::{
     Failure, Settings,
-    decide::{Reason, Row, Standing, State, Verdict, Window, decide},
+    decide::decide,
     evidence::{Manifest, Sources, listing},
+    facts::{LONGEST_TRANSACTION, Reason, Row, Standing, State, Verdict, Window},
     jobs::{self, Job},
     rows::{self, Rows},
 };
@@ -199,7 +200,7 @@ impl<'a> UserWalk<'a> {
     fn remember(&mut self, rows: &[Row]) {
         let recent = rows.len().saturating_sub(REMEMBERED);
         if self.began.len() > REMEMBERED {
-            let oldest = rows.first().map(|row| row.predicted_at - jobs::LONGEST_TRANSACTION);
+            let oldest = rows.first().map(|row| row.predicted_at - LONGEST_TRANSACTION);
             self.began.retain(|_, began| oldest.is_none_or(|oldest| *began >= oldest));
         }
         for row in &rows[recent..] {

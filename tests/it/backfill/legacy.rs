@@ -73,15 +73,10 @@ async fn no_habit_of_users_and_clocks_makes_a_wrong_link(engine: Engine) {
         assert_eq!(outcome.report, planned, "seed {seed}: a run does what was planned");
         let links = links(&site).await;
         let Compared { right, wrong, of } = compare(&past.truth, &links);
-        eprintln!(
-            "seed {seed}: {right} right, {wrong} wrong, of {of}; {:?}; plain {} of {}",
-            planned.unresolved,
-            past.plain.iter().filter(|id| links.contains_key(id)).count(),
-            past.plain.len()
-        );
-        assert_eq!(wrong, 0, "seed {seed}: wrong links");
+        assert_eq!(wrong, 0, "seed {seed}: wrong links, {right} right of {of}");
         linked += past.plain.iter().filter(|id| links.contains_key(id)).count();
         plain += past.plain.len();
     }
-    assert!(linked * 1000 >= plain * 900, "{linked} of {plain} linked");
+    // These habits are far worse than those of the dumps: two files of one length in one second, rows alone.
+    assert!(linked * 1000 >= plain * 995, "{linked} of {plain} linked");
 }

@@ -3,17 +3,16 @@
 //! Workers read their files row by row, in transactions of up to 50, next to each other and to people who make
 //! predictions by hand, delete some, delete jobs, upload a file twice, cancel; workers crash, clocks step or are wrong.
 
+mod told;
+
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap, HashSet},
-    fmt::Write as _,
-    path::Path,
 };
 
-use api::database::insert_rows;
 use chrono::{NaiveDateTime, TimeDelta};
-use entity::{annual_prediction, company, job};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, IntoActiveModel, Statement, prelude::Uuid};
+use entity::job;
+use sea_orm::prelude::Uuid;
 use tempfile::TempDir;
 
 use crate::migrations::site::Site;
@@ -33,7 +32,7 @@ const RATIOS: [&str; 5] = [
 pub struct Past {
     /// The job that made each prediction; none where it is gone or a hand made it.
     pub truth: HashMap<Uuid, Option<Uuid>>,
-    /// Predictions of jobs whose own file is at hand and whose clock did not step.
+    /// Predictions of jobs whose own file is at hand and was uploaded once, and whose clock did not step.
     pub plain: HashSet<Uuid>,
     /// The files at hand.
     pub sources: TempDir,
@@ -90,15 +89,16 @@ struct Work {
     id: Uuid,
     user: usize,
     file: Vec<Line>,
-    start: NaiveDateTime,
     deleted: bool,
+    /// Its file was uploaded twice.
+    twin: bool,
     /// How far the worker's clock is off, and from which row on by how much more.
     off: TimeDelta,
     step: Option<(usize, TimeDelta)>,
     crash_at: Option<usize>,
     cancel_at: Option<NaiveDateTime>,
     progress_by_row: bool,
-    // What happens.
+    /// Rows read.
     position: usize,
     transaction: Vec<usize>,
     began: Option<NaiveDateTime>,
@@ -110,6 +110,16 @@ impl Work {
     fn clock(&self, at: NaiveDateTime) -> NaiveDateTime {
         let step = self.step.filter(|(from, _)| self.position >= *from).map_or(TimeDelta::zero(), |(_, by)| by);
         at + self.off + step
+    }
+
+    /// Notes that the user cancelled it meanwhile. What the worker counts from then on is not stored.
+    fn cancelled(&mut self, at: NaiveDateTime) {
+        if let Some(cancel_at) = self.cancel_at.filter(|cancel_at| *cancel_at <= at)
+            && self.row.completed_at.is_none()
+        {
+            self.row.status = Some("cancelled".to_owned());
+            self.row.completed_at = Some(self.clock(cancel_at).max(self.row.started_at.unwrap()));
+        }
     }
 }
 
@@ -197,6 +207,8 @@ impl Simulation {
                 if let Some(file) = twin {
                     let later = at + self.dice.millis(20, 2_000);
                     let again = self.work(user, file, later);
+                    self.works[work].twin = true;
+                    self.works[again].twin = true;
                     let gone = if self.dice.percent(50) { work } else { again };
                     self.works[gone].deleted = self.dice.percent(70);
                 }
@@ -271,8 +283,8 @@ impl Simulation {
         self.works.push(Work {
             id,
             user,
-            start,
             deleted: self.dice.percent(8),
+            twin: false,
             off,
             step,
             crash_at: (ended < 6).then(|| rows * 2 / 3),
@@ -329,6 +341,10 @@ impl Simulation {
     /// One row of a file; answers when the next one is due.
     fn work_on(&mut self, index: usize, at: NaiveDateTime) -> Option<NaiveDateTime> {
         if self.works[index].began.is_none() {
+            self.works[index].cancelled(at);
+            if self.works[index].row.completed_at.is_some() {
+                return None;
+            }
             self.works[index].began = Some(at);
             return Some(at + self.dice.millis(8, 25));
         }
@@ -370,16 +386,12 @@ impl Simulation {
         let work = &mut self.works[index];
         work.position += 1;
         work.attempts += 1;
-        if work.progress_by_row && work.row.completed_at.is_none() {
+        // A bad row is told at once.
+        if (work.progress_by_row || work.began.is_none()) && work.row.completed_at.is_none() {
             work.row.processed_rows = Some(i32::try_from(work.position).unwrap());
             work.row.updated_at = Some(work.clock(at));
         }
-        if let Some(cancel_at) = work.cancel_at.filter(|cancel_at| *cancel_at <= at)
-            && work.row.completed_at.is_none()
-        {
-            work.row.status = Some("cancelled".to_owned());
-            work.row.completed_at = Some(work.clock(cancel_at).max(work.row.started_at.unwrap()));
-        }
+        work.cancelled(at);
         let last = work.position == work.file.len();
         if work.attempts >= 50 || last {
             let at = at + self.dice.millis(1, 15);
@@ -412,149 +424,4 @@ impl Simulation {
             work.row.updated_at = Some(work.clock(at));
         }
     }
-
-    /// Writes what an installation would hold, and the files that its operator finds.
-    async fn tell(mut self, site: &Site) -> Past {
-        self.owners(site).await;
-        let companies = self.companies(site).await;
-        let living: Vec<job::Model> =
-            self.works.iter().filter(|work| !work.deleted).map(|work| work.row.clone()).collect();
-        insert_rows::<job::Entity>(&site.db, living).await.unwrap();
-        let sources = TempDir::new().unwrap();
-        let own = self.files(sources.path());
-        let (mut truth, mut plain, mut rows) = (HashMap::new(), HashSet::new(), Vec::new());
-        for made in self.made.iter().filter(|made| made.committed) {
-            // Users delete some.
-            if self.dice.percent(2) {
-                continue;
-            }
-            let job = made.job.filter(|job| !self.works[*job].deleted);
-            truth.insert(made.id, job.map(|job| self.works[job].id));
-            if job.is_some_and(|job| own.contains(&job) && self.works[job].step.is_none()) {
-                plain.insert(made.id);
-            }
-            // The column held less than some files give.
-            let ratio = |index: usize| {
-                made.line.ratios[index].map(|ratio| {
-                    let ratio: i64 = if ratio > 999_999_000 { 999_999_000 } else { ratio };
-                    format!("{ratio}e-3").parse::<f64>().unwrap().to_string().parse().unwrap()
-                })
-            };
-            rows.push(annual_prediction::Model {
-                id: made.id,
-                company_id: companies[&(self.scope(made.user), made.line.subject.symbol)],
-                organization_id: self.organizations[made.user],
-                access_level: "personal".to_owned(),
-                reporting_year: made.line.subject.year.to_string(),
-                reporting_quarter: Some("Q4".to_owned()),
-                long_term_debt_to_total_capital: ratio(0),
-                total_debt_to_ebitda: ratio(1),
-                net_income_margin: ratio(2),
-                ebit_to_interest_expense: ratio(3),
-                return_on_assets: ratio(4),
-                probability: "0.0123".parse().unwrap(),
-                risk_level: "LOW".to_owned(),
-                confidence: "0.9754".parse().unwrap(),
-                predicted_at: Some(made.predicted_at),
-                created_by: Some(self.users[made.user]),
-                created_at: Some(made.created_at),
-                updated_at: Some(made.created_at),
-                job_id: None,
-                job_link: None,
-            });
-        }
-        insert_rows::<annual_prediction::Entity>(&site.db, rows).await.unwrap();
-        Past { truth, plain, sources }
-    }
-
-    async fn owners(&self, site: &Site) {
-        let organizations: HashSet<Uuid> = self.organizations.iter().flatten().copied().collect();
-        for id in organizations {
-            let sql = "INSERT INTO organizations (id, name, slug, join_token) VALUES ($1, $2, $2, $3)";
-            let token = id.simple().to_string();
-            let values = [id.into(), token.clone().into(), token.into()];
-            let statement = Statement::from_sql_and_values(site.db.get_database_backend(), sql, values);
-            site.db.execute_raw(statement).await.unwrap();
-        }
-        for (index, id) in self.users.iter().enumerate() {
-            let row = entity::user::Model {
-                id: *id,
-                email: format!("{index}@example.com"),
-                username: index.to_string(),
-                hashed_password: "!".to_owned(),
-                full_name: None,
-                organization_id: self.organizations[index],
-                role: None,
-                is_active: Some(true),
-                created_at: None,
-            };
-            row.into_active_model().reset_all().insert(&site.db).await.unwrap();
-        }
-    }
-
-    async fn companies(&self, site: &Site) -> HashMap<(usize, u64), Uuid> {
-        let mut companies = HashMap::new();
-        let mut rows = Vec::new();
-        for user in (0..USERS).filter(|user| self.scope(*user) == *user) {
-            for symbol in 0..SYMBOLS {
-                let id = Uuid::now_v7();
-                companies.insert((user, symbol), id);
-                rows.push(company::Model {
-                    id,
-                    symbol: format!("C{symbol}"),
-                    name: "Company".to_owned(),
-                    market_cap: 1.into(),
-                    sector: "Sector".to_owned(),
-                    organization_id: self.organizations[user],
-                    access_level: "personal".to_owned(),
-                    created_by: Some(self.users[user]),
-                    created_at: None,
-                    updated_at: None,
-                });
-            }
-        }
-        insert_rows::<company::Entity>(&site.db, rows).await.unwrap();
-        companies
-    }
-
-    /// Writes the files that are at hand, some of them for the wrong job, and answers the jobs that have their own.
-    fn files(&mut self, folder: &Path) -> HashSet<usize> {
-        let mut own = HashSet::new();
-        let living: Vec<usize> = (0..self.works.len()).filter(|work| !self.works[*work].deleted).collect();
-        for (place, index) in living.iter().copied().enumerate() {
-            let neighbour = living[if place == 0 { living.len() - 1 } else { place - 1 }];
-            let file = match self.dice.below(100) {
-                0..6 => continue,
-                6..12 => neighbour,
-                _ => {
-                    own.insert(index);
-                    index
-                }
-            };
-            let path = folder.join(format!("{}.csv", self.works[index].id));
-            std::fs::write(path, csv(&self.works[file].file)).unwrap();
-            if file == neighbour && self.dice.percent(50) {
-                // Two files were mistaken for each other.
-                own.remove(&neighbour);
-                let path = folder.join(format!("{}.csv", self.works[neighbour].id));
-                std::fs::write(path, csv(&self.works[index].file)).unwrap();
-            }
-        }
-        own
-    }
-}
-
-fn csv(lines: &[Line]) -> String {
-    let mut text = format!("company_symbol,reporting_year,reporting_quarter,{}\n", RATIOS.join(","));
-    for line in lines {
-        write!(text, "C{},{},Q4", line.subject.symbol, line.subject.year).unwrap();
-        for ratio in line.ratios {
-            let ratio = ratio.map(|ratio| {
-                format!("{}{}.{:03}", if ratio < 0 { "-" } else { "" }, ratio.abs() / 1000, ratio.abs() % 1000)
-            });
-            write!(text, ",{}", ratio.unwrap_or_default()).unwrap();
-        }
-        text.push('\n');
-    }
-    text
 }

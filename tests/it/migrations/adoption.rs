@@ -66,7 +66,7 @@ async fn another_schema_than_public_is_migrated_by_its_name() {
     site.migrated(&["up", "--database-schema", "elsewhere"]).await;
     assert_eq!(site.everything().await, public);
     let there = "SELECT count(*) FROM pg_tables WHERE schemaname = 'elsewhere'";
-    assert_eq!(site.count(there).await, 15);
+    assert_eq!(site.count(there).await, 17);
     site.migrated(&["reset", "--yes", "--database-schema", "elsewhere"]).await;
     assert_eq!(site.count(there).await, 0);
     assert_eq!(site.columns().await, columns);
