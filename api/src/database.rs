@@ -2,7 +2,7 @@
 
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 
-use migration::step;
+use migration::catalogue;
 use sea_orm::{
     AccessMode, ActiveModelTrait, ColumnTrait, ColumnType, ConnectOptions, ConnectionTrait, DatabaseConnection,
     DatabaseTransaction, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter,
@@ -133,7 +133,7 @@ impl Database {
 async fn check_sqlite(pool: &DatabaseConnection) -> Result<(), DbErr> {
     let parts = "CAST(substr(v, 1, 1) AS INTEGER) * 1000000 + CAST(substr(v, 3) AS INTEGER) * 1000 \
                  + CAST(substr(v, 4 + instr(substr(v, 3), '.') - 1) AS INTEGER)";
-    let version = step::count(pool, &format!("SELECT {parts} FROM (SELECT sqlite_version() AS v)")).await?;
+    let version = catalogue::count(pool, &format!("SELECT {parts} FROM (SELECT sqlite_version() AS v)")).await?;
     if version < OLDEST_SQLITE {
         return Err(DbErr::Custom(format!("the SQLite library is too old: {version}, needed is {OLDEST_SQLITE}")));
     }

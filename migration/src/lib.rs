@@ -4,7 +4,11 @@
 
 mod adopted;
 pub mod backfill;
+pub mod catalogue;
+mod checksum;
+mod error;
 mod job_id;
+pub mod lock;
 mod m0001_adopt_tables;
 mod m0002_annual_job_id;
 mod m0003_quarterly_job_id;
@@ -18,84 +22,32 @@ mod m0010_deletion_receipts;
 mod m0011_audit_log;
 mod m0012_backfill_run_id;
 mod m0013_backfill_runs;
+pub mod plan;
+mod run;
 pub mod step;
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
+pub use error::Error;
+use plan::Direction;
 use sea_orm_migration::{
     MigrationName, MigrationTrait, MigratorTrait, SchemaManager,
     async_trait::async_trait,
     sea_orm::{
         ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
-        sqlx::Error as DriverError,
+        sqlx::{Connection, Error as DriverError, PgConnection},
     },
 };
 use step::{Facts, Step};
 
-/// What went wrong, and whether the database refused (exit code 3) or something failed (exit code 1).
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Nothing was changed, because it would break a promise; says which and what to do.
-    #[error("{0}")]
-    Refused(String),
-    /// Something failed; says what.
-    #[error("{0}")]
-    Failed(String),
-}
-
-impl From<DbErr> for Error {
-    fn from(error: DbErr) -> Self {
-        match error {
-            DbErr::Migration(reason) => Self::Refused(reason),
-            error => Self::Failed(plain(&error)),
-        }
-    }
-}
-
-/// A database error in one line, without the names of the layers it passed through.
-fn plain(error: &DbErr) -> String {
-    let text = match (error, driver_error(error)) {
-        (_, Some(DriverError::Database(error))) => error.message().to_owned(),
-        (_, Some(DriverError::Io(_))) => "the connection to the database broke; run it again".to_owned(),
-        (DbErr::Custom(text), _) => text.clone(),
-        _ => error.to_string(),
-    };
-    text.lines().next().unwrap_or_default().to_owned()
-}
-
-fn driver_error(error: &DbErr) -> Option<&DriverError> {
-    match error {
-        DbErr::Conn(RuntimeErr::SqlxError(error))
-        | DbErr::Exec(RuntimeErr::SqlxError(error))
-        | DbErr::Query(RuntimeErr::SqlxError(error)) => Some(error),
-        _ => None,
-    }
-}
-
-fn is_duplicate(error: &DbErr) -> bool {
-    matches!(driver_error(error), Some(DriverError::Database(error)) if error.is_unique_violation())
-}
-
-/// Why a database could not be opened. The URL holds a password, so only its host is named.
-fn unreachable(url: &str, error: &DbErr) -> Error {
-    let place = url.split_once("://").map_or(url, |(_, rest)| rest);
-    if url.starts_with("sqlite:") {
-        let file = place.split('?').next().unwrap_or_default();
-        return Error::Failed(format!("cannot open the SQLite file {file}: {}", plain(error)));
-    }
-    let place = place.split(['/', '?']).next().unwrap_or_default();
-    let host = place.rsplit('@').next().unwrap_or_default();
-    Error::Failed(match driver_error(error) {
-        Some(DriverError::Database(error)) => format!("the database server {host} refuses: {}", error.message()),
-        Some(DriverError::Io(_) | DriverError::PoolTimedOut) => {
-            format!("no answer from the database server {host}; is it running, and is the address right?")
-        }
-        None | Some(DriverError::Configuration(_)) => "the database URL cannot be read; it should look like \
-             postgres://USER:PASSWORD@HOST/NAME, with special characters in the password as %XX"
-            .to_owned(),
-        Some(_) => format!("cannot use the database server {host}: {}", plain(error)),
-    })
-}
+/// The oldest PostgreSQL that works, as its `server_version_num`.
+const OLDEST_POSTGRES: i64 = 140_000;
+/// How long a server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// SeaORM's ledger of applied migrations.
+const LEDGER: &str = "seaql_migrations";
+/// Tables that tell of migrations, and hold nothing else.
+const BOOKKEEPING: [&str; 3] = [LEDGER, checksum::TABLE, lock::TABLE];
 
 /// One schema migration.
 struct Migration {
@@ -114,15 +66,17 @@ impl MigrationName for Migration {
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
-        let facts = facts(db).await?;
+        let facts = catalogue::facts(db).await?;
         tracing::info!("applying {}", self.name);
-        step::run(db, self.name, &(self.up)(&facts)).await
+        run::run(db, self.name, &(self.up)(&facts)).await?;
+        checksum::record(db, self).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
         tracing::info!("taking back {}", self.name);
-        step::run(db, self.name, &(self.down)(&facts(db).await?)).await
+        run::run(db, self.name, &(self.down)(&catalogue::facts(db).await?)).await?;
+        checksum::forget(db, self).await
     }
 
     fn use_transaction(&self) -> Option<bool> {
@@ -131,113 +85,214 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// All migrations, in order, as SeaORM's migrator runs them.
+/// All migrations, in order.
+const MIGRATIONS: [Migration; 13] = [
+    m0001_adopt_tables::MIGRATION,
+    m0002_annual_job_id::MIGRATION,
+    m0003_quarterly_job_id::MIGRATION,
+    m0004_job_link::MIGRATION,
+    m0005_wider_ratios::MIGRATION,
+    m0006_job_origin_and_lease::MIGRATION,
+    m0007_row_errors::MIGRATION,
+    m0008_artifacts::MIGRATION,
+    m0009_artifact_purges::MIGRATION,
+    m0010_deletion_receipts::MIGRATION,
+    m0011_audit_log::MIGRATION,
+    m0012_backfill_run_id::MIGRATION,
+    m0013_backfill_runs::MIGRATION,
+];
+
+/// They as SeaORM's migrator runs them.
 #[derive(Debug)]
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        [
-            m0001_adopt_tables::MIGRATION,
-            m0002_annual_job_id::MIGRATION,
-            m0003_quarterly_job_id::MIGRATION,
-            m0004_job_link::MIGRATION,
-            m0005_wider_ratios::MIGRATION,
-            m0006_job_origin_and_lease::MIGRATION,
-            m0007_row_errors::MIGRATION,
-            m0008_artifacts::MIGRATION,
-            m0009_artifact_purges::MIGRATION,
-            m0010_deletion_receipts::MIGRATION,
-            m0011_audit_log::MIGRATION,
-            m0012_backfill_run_id::MIGRATION,
-            m0013_backfill_runs::MIGRATION,
-        ]
-        .into_iter()
-        .map(|migration| Box::new(migration) as Box<dyn MigrationTrait>)
-        .collect()
+        MIGRATIONS.into_iter().map(|migration| Box::new(migration) as Box<dyn MigrationTrait>).collect()
     }
+}
+
+/// Whether a command may make what it does not find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// It only reads.
+    Read,
+    /// It makes a missing SQLite file, and the folder that it lies in.
+    Write,
 }
 
 /// Opens a connection for migrations: a single one, so that its session settings hold for every statement.
 pub async fn connect(url: &str, schema: Option<&str>) -> Result<DatabaseConnection, Error> {
-    connect_with(url, schema, 1).await
+    connect_with(url, schema, Access::Write, 1).await
 }
 
 /// Opens up to `connections` connections.
-pub async fn connect_with(url: &str, schema: Option<&str>, connections: u32) -> Result<DatabaseConnection, Error> {
+pub async fn connect_with(
+    url: &str,
+    schema: Option<&str>,
+    access: Access,
+    connections: u32,
+) -> Result<DatabaseConnection, Error> {
     if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err(Error::Failed("the database URL must begin with sqlite: or postgres:".to_owned()));
     }
+    match error::sqlite_file(url) {
+        Some(file) => prepare_file(file, access)?,
+        None => answers(url).await?,
+    }
     let mut options = ConnectOptions::new(url);
     options.max_connections(connections).min_connections(1).sqlx_logging(false);
-    options.connect_timeout(std::time::Duration::from_secs(10)).acquire_timeout(std::time::Duration::from_secs(10));
+    options.connect_timeout(PATIENCE).acquire_timeout(PATIENCE);
     if let Some(schema) = schema {
         options.set_schema_search_path(schema);
     }
     options
         .map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(true).busy_timeout(std::time::Duration::from_secs(30)));
-    let db = Database::connect(options).await.map_err(|error| unreachable(url, &error))?;
+    let db = Database::connect(options).await.map_err(|error| error::unreachable(url, &error))?;
     if db.get_database_backend() == DbBackend::Postgres {
-        let version = step::count(&db, "SELECT current_setting('server_version_num')::bigint").await?;
-        if version < 140_000 {
+        let version = catalogue::count(&db, "SELECT current_setting('server_version_num')::bigint").await?;
+        if version < OLDEST_POSTGRES {
             return Err(Error::Refused(format!(
-                "PostgreSQL {} is too old: Joblink needs version 14 or newer",
-                version / 10_000
+                "PostgreSQL {} is too old: Joblink needs version {} or newer",
+                version / 10_000,
+                OLDEST_POSTGRES / 10_000
             )));
         }
     }
     Ok(db)
 }
 
-/// Applies pending migrations, all or the next `steps`.
-pub async fn up(db: &DatabaseConnection, steps: Option<u32>) -> Result<(), Error> {
-    // Before the ledger is made: a refusal changes nothing.
-    refuse_unknown(db).await?;
-    if pending(db).await?.iter().any(|name| name == m0001_adopt_tables::NAME) {
-        m0001_adopt_tables::refuse_strangers(db, &facts(db).await?).await?;
+fn prepare_file(file: &str, access: Access) -> Result<(), Error> {
+    if file.is_empty() || file.starts_with(':') || Path::new(file).exists() {
+        return Ok(());
     }
-    for _ in Migrator::migrations() {
-        match Migrator::up(db, steps).await {
-            // Another run was first to write this migration into the ledger; both took all its steps.
-            Err(error) if steps.is_none() && is_duplicate(&error) => {}
-            outcome => return Ok(outcome?),
-        }
+    if access == Access::Read {
+        return Err(Error::Failed(format!("there is no SQLite file {file}; `migration up` makes it")));
     }
-    Ok(Migrator::up(db, steps).await?)
+    let Some(folder) = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+    else {
+        return Ok(());
+    };
+    std::fs::create_dir(folder)
+        .map_err(|error| Error::Failed(format!("cannot make the folder {}: {}", folder.display(), error.kind())))
 }
 
-/// Takes back applied migrations, all or the last `steps`. Drops only what Joblink made.
-pub async fn down(db: &DatabaseConnection, steps: Option<u32>) -> Result<(), Error> {
-    refuse_unknown(db).await?;
-    Ok(Migrator::down(db, steps).await?)
+/// Connects once, because a pool would ask a server that is not there for as long as it may.
+async fn answers(url: &str) -> Result<(), Error> {
+    let connected = async { PgConnection::connect(url).await?.close().await };
+    let outcome = tokio::time::timeout(PATIENCE, connected).await.unwrap_or(Err(DriverError::PoolTimedOut));
+    outcome.map_err(|error| error::unreachable(url, &DbErr::Conn(RuntimeErr::SqlxError(error.into()))))
+}
+
+/// Applies pending migrations, all or the next `num`; waits for another run for at most so long.
+pub async fn up(db: &DatabaseConnection, num: Option<u32>, wait: Duration) -> Result<(), Error> {
+    // Before anything is made: a refusal changes nothing, and no more does an `up` with nothing to do.
+    let plan = plan::plan(db, Direction::Up, num).await?;
+    plan.allowed()?;
+    if plan.migrations.is_empty() {
+        return Ok(());
+    }
+    lock::hold(db, "migration up", wait, apply(db, num)).await
+}
+
+async fn apply(db: &DatabaseConnection, num: Option<u32>) -> Result<(), Error> {
+    // Once more: another run may have changed it meanwhile.
+    plan::plan(db, Direction::Up, num).await?.allowed()?;
+    Ok(Migrator::up(db, num).await?)
+}
+
+/// Takes back applied migrations, all or the last `num`. Drops only what Joblink made.
+pub async fn down(db: &DatabaseConnection, num: Option<u32>, wait: Duration) -> Result<(), Error> {
+    let plan = plan::plan(db, Direction::Down, num).await?;
+    plan.allowed()?;
+    if plan.migrations.is_empty() {
+        return Ok(());
+    }
+    lock::hold(db, "migration down", wait, take_back(db, num)).await
+}
+
+async fn take_back(db: &DatabaseConnection, num: Option<u32>) -> Result<(), Error> {
+    plan::plan(db, Direction::Down, num).await?.allowed()?;
+    Ok(Migrator::down(db, num).await?)
 }
 
 /// Drops every table and applies all migrations; refused on an adopted database.
-pub async fn fresh(db: &DatabaseConnection) -> Result<(), Error> {
+pub async fn fresh(db: &DatabaseConnection, wait: Duration) -> Result<(), Error> {
     refuse_adopted(db, "fresh").await?;
-    Ok(Migrator::fresh(db).await?)
+    lock::hold(db, "migration fresh", wait, async {
+        refuse_adopted(db, "fresh").await?;
+        drop_tables(db).await?;
+        apply(db, None).await
+    })
+    .await
 }
 
 /// Takes back all migrations and applies them again; refused on an adopted database.
-pub async fn refresh(db: &DatabaseConnection) -> Result<(), Error> {
+pub async fn refresh(db: &DatabaseConnection, wait: Duration) -> Result<(), Error> {
     refuse_adopted(db, "refresh").await?;
-    down(db, None).await?;
-    up(db, None).await
+    plan::plan(db, Direction::Down, None).await?.allowed()?;
+    lock::hold(db, "migration refresh", wait, async {
+        refuse_adopted(db, "refresh").await?;
+        take_back(db, None).await?;
+        apply(db, None).await
+    })
+    .await
 }
 
-/// Takes back all migrations; refused on an adopted database.
-pub async fn reset(db: &DatabaseConnection) -> Result<(), Error> {
+/// Takes back all migrations and what tells of them; refused on an adopted database.
+pub async fn reset(db: &DatabaseConnection, wait: Duration) -> Result<(), Error> {
     refuse_adopted(db, "reset").await?;
-    refuse_unknown(db).await?;
-    Ok(Migrator::reset(db).await?)
+    plan::plan(db, Direction::Down, None).await?.allowed()?;
+    lock::hold(db, "migration reset", wait, async {
+        refuse_adopted(db, "reset").await?;
+        take_back(db, None).await?;
+        // The lock's table is the last to go: whoever waits makes it anew.
+        for table in BOOKKEEPING {
+            db.execute_unprepared(&format!("DROP TABLE IF EXISTS {table}")).await?;
+        }
+        Ok(())
+    })
+    .await
 }
 
-/// Each migration's name and whether it is applied. Changes nothing.
-pub async fn status(db: &DatabaseConnection) -> Result<Vec<(String, bool)>, Error> {
+/// Drops every table of the schema but those of the programs that run: the lock's.
+async fn drop_tables(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let tables = catalogue::facts(db).await?.existing;
+    let tables = tables.iter().filter(|table| *table != lock::TABLE).map(|table| table.replace('"', "\"\""));
+    let sqlite = db.get_database_backend() == DbBackend::Sqlite;
+    let cascade = if sqlite { "" } else { " CASCADE" };
+    let mut sql: Vec<_> = tables.map(|table| format!("DROP TABLE IF EXISTS \"{table}\"{cascade};")).collect();
+    if sqlite {
+        sql.insert(0, "PRAGMA foreign_keys = OFF;".to_owned());
+        sql.push("PRAGMA foreign_keys = ON;".to_owned());
+    }
+    db.execute_unprepared(&sql.join(" ")).await?;
+    Ok(())
+}
+
+/// What `status` tells of a migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether it is applied.
+    pub applied: bool,
+    /// Whether what was applied differs from what this program would apply.
+    pub differs: bool,
+}
+
+/// Each migration and how it stands. Changes nothing.
+pub async fn status(db: &DatabaseConnection) -> Result<Vec<Status>, Error> {
     let pending: BTreeSet<String> = pending(db).await?.into_iter().collect();
-    Ok(Migrator::migrations()
+    let recorded = checksum::recorded(db).await?;
+    Ok(MIGRATIONS
         .iter()
-        .map(|migration| (migration.name().to_owned(), !pending.contains(migration.name())))
+        .map(|migration| {
+            let applied = !pending.contains(migration.name);
+            let recorded = recorded.get(migration.name);
+            let differs = applied && recorded.is_some_and(|recorded| *recorded != checksum::of(migration));
+            Status { name: migration.name, applied, differs }
+        })
         .collect())
 }
 
@@ -250,16 +305,17 @@ pub async fn pending(db: &DatabaseConnection) -> Result<Vec<String>, Error> {
 
 /// Whether the database holds no table at all.
 pub async fn is_empty(db: &DatabaseConnection) -> Result<bool, Error> {
-    Ok(facts(db).await?.existing.is_empty())
+    // What only says who is migrating, or what was applied, does not count.
+    Ok(catalogue::facts(db).await?.existing.iter().all(|table| BOOKKEEPING.contains(&table.as_str())))
 }
 
 /// Fails on a database that a newer version of this program migrated.
 async fn refuse_unknown(db: &DatabaseConnection) -> Result<(), Error> {
-    if !facts(db).await?.existing.contains("seaql_migrations") {
+    if !catalogue::facts(db).await?.existing.contains(LEDGER) {
         return Ok(());
     }
-    let applied = step::strings(db, "SELECT version FROM seaql_migrations").await?;
-    let known: BTreeSet<String> = Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
+    let applied = catalogue::strings(db, &format!("SELECT version FROM {LEDGER}")).await?;
+    let known = MIGRATIONS.iter().map(|migration| migration.name.to_owned()).collect();
     let unknown: Vec<_> = applied.difference(&known).map(String::as_str).collect();
     if unknown.is_empty() {
         return Ok(());
@@ -272,7 +328,7 @@ async fn refuse_unknown(db: &DatabaseConnection) -> Result<(), Error> {
 
 /// Refuses a command that would drop tables of an existing installation.
 pub async fn refuse_adopted(db: &DatabaseConnection, command: &str) -> Result<(), Error> {
-    let facts = facts(db).await?;
+    let facts = catalogue::facts(db).await?;
     let adopted: Vec<_> = adopted::TABLES
         .iter()
         .map(|table| table.name)
@@ -285,18 +341,4 @@ pub async fn refuse_adopted(db: &DatabaseConnection, command: &str) -> Result<()
         "{command} would drop tables that Joblink did not make ({}); use `migration down`, which drops only what Joblink made",
         adopted.join(", ")
     )))
-}
-
-async fn facts(db: &impl ConnectionTrait) -> Result<Facts, DbErr> {
-    let existing = match db.get_database_backend() {
-        DbBackend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
-        _ => "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()",
-    };
-    let existing = step::strings(db, existing).await?;
-    let made = if existing.contains(m0001_adopt_tables::MADE_TABLES) {
-        step::strings(db, &format!("SELECT name FROM {}", m0001_adopt_tables::MADE_TABLES)).await?
-    } else {
-        BTreeSet::new()
-    };
-    Ok(Facts { made, existing })
 }

@@ -2,12 +2,10 @@
 //!
 //! Which ones were made is recorded, in the transaction that makes them, because only those may ever be dropped.
 
-use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
-
 use crate::{
     Migration,
     adopted::{AdoptedTable, TABLES},
-    step::{Done, Facts, Mode, Object, Step, for_sqlite, strings},
+    step::{Done, Facts, Level, Mode, Object, Step, Work, for_sqlite},
 };
 
 pub const NAME: &str = "m0001_adopt_tables";
@@ -38,7 +36,7 @@ fn down(facts: &Facts) -> Vec<Step> {
                 Done::Absent(Object::Constraint(table.name, name.clone())),
             )
             .on_postgres_only()
-            .locking(&[table.name, target])
+            .locking(Level::AccessExclusive, Work::Catalogue, &[table.name, target])
         })
     });
     let drop_tables = made.iter().rev().map(|table| Step {
@@ -83,7 +81,7 @@ fn create(table: &AdoptedTable) -> Step {
         mode: Mode::Transaction,
         locks: Vec::new(),
         done: Done::Present(Object::Table(name)),
-        guard: None,
+        guards: Vec::new(),
     }
 }
 
@@ -98,34 +96,6 @@ fn foreign_keys(table: &'static AdoptedTable) -> impl Iterator<Item = Step> {
             Done::Present(Object::Constraint(table.name, name.clone())),
         )
         .on_postgres_only()
-        .locking(&[table.name, target])
+        .locking(Level::ShareRowExclusive, Work::Scan, &[table.name, target])
     })
-}
-
-/// Refuses a table that bears the name of an adopted one but lacks a column of it. Changes nothing.
-pub async fn refuse_strangers(db: &impl ConnectionTrait, facts: &Facts) -> Result<(), DbErr> {
-    for table in TABLES.iter().filter(|table| facts.existing.contains(table.name)) {
-        let sql = match db.get_database_backend() {
-            DbBackend::Sqlite => format!("SELECT name FROM pragma_table_info('{}')", table.name),
-            _ => format!(
-                "SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = '{}'",
-                table.name
-            ),
-        };
-        let there = strings(db, &sql).await?;
-        let missing: Vec<_> = table
-            .columns
-            .iter()
-            .filter_map(|column| column.split(' ').next())
-            .filter(|column| !there.contains(*column))
-            .collect();
-        if !missing.is_empty() {
-            return Err(DbErr::Migration(format!(
-                "table {} is not the one that Joblink adopts: it lacks {}; rename it or use another database or schema",
-                table.name,
-                missing.join(", ")
-            )));
-        }
-    }
-    Ok(())
 }

@@ -2,10 +2,8 @@
 
 use crate::{Migration, job_id};
 
-const BOTH: &[&str] = &["annual_predictions", "bulk_upload_jobs"];
-
 pub const MIGRATION: Migration = Migration {
     name: "m0002_annual_job_id",
-    up: |_| job_id::add(&["annual_predictions"], "idx_annual_job", "fk_annual_predictions_job", BOTH),
-    down: |_| job_id::drop(&["annual_predictions"], "idx_annual_job", BOTH),
+    up: |_| job_id::add("annual_predictions", "idx_annual_job", "fk_annual_predictions_job"),
+    down: |_| job_id::drop("annual_predictions", "idx_annual_job"),
 };

@@ -2,10 +2,8 @@
 
 use crate::{Migration, job_id};
 
-const BOTH: &[&str] = &["quarterly_predictions", "bulk_upload_jobs"];
-
 pub const MIGRATION: Migration = Migration {
     name: "m0003_quarterly_job_id",
-    up: |_| job_id::add(&["quarterly_predictions"], "idx_quarterly_job", "fk_quarterly_predictions_job", BOTH),
-    down: |_| job_id::drop(&["quarterly_predictions"], "idx_quarterly_job", BOTH),
+    up: |_| job_id::add("quarterly_predictions", "idx_quarterly_job", "fk_quarterly_predictions_job"),
+    down: |_| job_id::drop("quarterly_predictions", "idx_quarterly_job"),
 };

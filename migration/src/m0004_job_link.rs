@@ -2,8 +2,8 @@
 
 use crate::{Migration, step::Step};
 
-const ANNUAL: &[&str; 1] = &["annual_predictions"];
-const QUARTERLY: &[&str; 1] = &["quarterly_predictions"];
+const ANNUAL: &str = "annual_predictions";
+const QUARTERLY: &str = "quarterly_predictions";
 
 pub const MIGRATION: Migration = Migration {
     name: "m0004_job_link",

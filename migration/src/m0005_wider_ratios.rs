@@ -4,12 +4,12 @@
 
 use crate::{
     Migration,
-    step::{Done, Guard, Object, Step},
+    step::{Done, Guard, Level, Object, Step, Work},
 };
 
-const TABLES: [(&[&str; 1], &[&str]); 2] = [
+const TABLES: [(&str, &[&str]); 2] = [
     (
-        &["annual_predictions"],
+        "annual_predictions",
         &[
             "long_term_debt_to_total_capital",
             "total_debt_to_ebitda",
@@ -19,33 +19,62 @@ const TABLES: [(&[&str; 1], &[&str]); 2] = [
         ],
     ),
     (
-        &["quarterly_predictions"],
+        "quarterly_predictions",
         &["total_debt_to_ebitda", "sga_margin", "long_term_debt_to_total_capital", "return_on_capital"],
     ),
 ];
 
 pub const MIGRATION: Migration = Migration {
     name: "m0005_wider_ratios",
-    up: |_| TABLES.map(|(table, columns)| change(table, columns, 20)).into(),
-    down: |_| TABLES.map(|(table, columns)| change(table, columns, 10).unless(too_wide(table[0], columns))).into(),
+    up: |_| TABLES.map(|(table, columns)| widen(table, columns)).into(),
+    down: |_| TABLES.map(|(table, columns)| narrow(table, columns)).into(),
 };
 
-fn change(table: &'static [&'static str; 1], columns: &'static [&'static str], precision: i32) -> Step {
+fn widen(table: &'static str, columns: &'static [&'static str]) -> Step {
+    change(table, columns, 20)
+        .locking(Level::AccessExclusive, Work::Catalogue, &[table])
+        .unless(read_by_views(table, columns))
+}
+
+fn narrow(table: &'static str, columns: &'static [&'static str]) -> Step {
+    change(table, columns, 10)
+        .locking(Level::AccessExclusive, Work::Rewrite, &[table])
+        .unless(read_by_views(table, columns))
+        .unless(too_wide(table, columns))
+}
+
+fn change(table: &'static str, columns: &'static [&'static str], precision: i32) -> Step {
     let changes: Vec<_> =
         columns.iter().map(|column| format!("ALTER COLUMN {column} TYPE numeric({precision},4)")).collect();
     Step::new(
-        &[&format!("ALTER TABLE {} {}", table[0], changes.join(", "))],
-        Done::Present(Object::Precision(table[0], columns[0], precision)),
+        &[&format!("ALTER TABLE {table} {}", changes.join(", "))],
+        Done::Present(Object::Precision(table, columns[0], precision)),
     )
     .on_postgres_only()
-    .locking(table)
+}
+
+/// PostgreSQL changes the type of no column that a view reads.
+fn read_by_views(table: &str, columns: &[&str]) -> Guard {
+    Guard {
+        query: format!(
+            "SELECT DISTINCT r.ev_class::regclass::text FROM pg_depend d
+             JOIN pg_rewrite r ON r.oid = d.objid AND d.classid = 'pg_rewrite'::regclass
+             JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+             WHERE d.refobjid = to_regclass('{table}') AND a.attname IN ('{}')",
+            columns.join("', '")
+        ),
+        message: format!(
+            "the type of ratios of {table} cannot change while views read them ({{}}); \
+             drop these views, run this again, and then make them anew"
+        ),
+    }
 }
 
 fn too_wide(table: &str, columns: &[&str]) -> Guard {
     // NaN counts as larger than every number, and fits.
     let any: Vec<_> = columns.iter().map(|column| format!("abs({column}) >= 1000000 AND {column} <> 'NaN'")).collect();
     Guard {
-        count: format!("SELECT count(*) FROM {table} WHERE {}", any.join(" OR ")),
+        query: format!("SELECT count(*)::text FROM {table} WHERE {} HAVING count(*) > 0", any.join(" OR ")),
         message: format!(
             "rows of {table} with a ratio of a million or more, which the narrower columns cannot hold: {{}}"
         ),

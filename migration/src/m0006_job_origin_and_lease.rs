@@ -2,7 +2,7 @@
 
 use crate::{Migration, step::Step};
 
-const JOBS: &[&str; 1] = &["bulk_upload_jobs"];
+const JOBS: &str = "bulk_upload_jobs";
 const OPEN_JOBS: &str = "idx_bulk_job_open";
 
 pub const MIGRATION: Migration = Migration {
@@ -12,16 +12,12 @@ pub const MIGRATION: Migration = Migration {
             Step::add_column(JOBS, "origin", "text"),
             Step::add_column(JOBS, "lease_token", "uuid"),
             Step::add_column(JOBS, "lease_expires_at", "timestamptz"),
-            Step::add_index(
-                JOBS[0],
-                OPEN_JOBS,
-                "(id) WHERE origin = 'joblink' AND status IN ('pending', 'processing')",
-            ),
+            Step::add_index(JOBS, OPEN_JOBS, "(id) WHERE origin = 'joblink' AND status IN ('pending', 'processing')"),
         ]
     },
     down: |_| {
         vec![
-            Step::drop_index(JOBS[0], OPEN_JOBS),
+            Step::drop_index(JOBS, OPEN_JOBS),
             Step::drop_column(JOBS, "lease_expires_at"),
             Step::drop_column(JOBS, "lease_token"),
             Step::drop_column(JOBS, "origin"),

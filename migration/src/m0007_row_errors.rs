@@ -1,6 +1,9 @@
 //! Rows of input files that were not stored. They go with their job, also where an older program deletes it.
 
-use crate::{Migration, step::Step};
+use crate::{
+    Migration,
+    step::{Level, Step, Work},
+};
 
 const TABLE: &str = "row_errors";
 const JOBS: &str = "bulk_upload_jobs";
@@ -20,8 +23,8 @@ pub const MIGRATION: Migration = Migration {
             PRIMARY KEY (job_id, line)
         )"],
             )
-            .locking(&[JOBS]),
+            .locking(Level::ShareRowExclusive, Work::Catalogue, &[JOBS]),
         ]
     },
-    down: |_| vec![Step::drop_table(TABLE).locking(&[TABLE, JOBS])],
+    down: |_| vec![Step::drop_table(TABLE).locking(Level::AccessExclusive, Work::Catalogue, &[JOBS])],
 };

@@ -1,6 +1,9 @@
 //! The files of jobs. The files themselves are in the artifact store.
 
-use crate::{Migration, step::Step};
+use crate::{
+    Migration,
+    step::{Level, Step, Work},
+};
 
 const TABLE: &str = "artifacts";
 const JOBS: &str = "bulk_upload_jobs";
@@ -24,8 +27,8 @@ pub const MIGRATION: Migration = Migration {
                     "CREATE INDEX idx_artifacts_job ON artifacts (job_id)",
                 ],
             )
-            .locking(&[JOBS]),
+            .locking(Level::ShareRowExclusive, Work::Catalogue, &[JOBS]),
         ]
     },
-    down: |_| vec![Step::drop_table(TABLE).locking(&[TABLE, JOBS])],
+    down: |_| vec![Step::drop_table(TABLE).locking(Level::AccessExclusive, Work::Catalogue, &[JOBS])],
 };

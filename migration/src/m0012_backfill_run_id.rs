@@ -2,8 +2,8 @@
 
 use crate::{Migration, step::Step};
 
-const ANNUAL: &[&str; 1] = &["annual_predictions"];
-const QUARTERLY: &[&str; 1] = &["quarterly_predictions"];
+const ANNUAL: &str = "annual_predictions";
+const QUARTERLY: &str = "quarterly_predictions";
 const ANNUAL_INDEX: &str = "idx_annual_created_by_predicted_at";
 const QUARTERLY_INDEX: &str = "idx_quarterly_created_by_predicted_at";
 const ON: &str = "(created_by, predicted_at, id)";
@@ -14,14 +14,14 @@ pub const MIGRATION: Migration = Migration {
         vec![
             Step::add_column(ANNUAL, "backfill_run_id", "uuid"),
             Step::add_column(QUARTERLY, "backfill_run_id", "uuid"),
-            Step::add_index(ANNUAL[0], ANNUAL_INDEX, ON),
-            Step::add_index(QUARTERLY[0], QUARTERLY_INDEX, ON),
+            Step::add_index(ANNUAL, ANNUAL_INDEX, ON),
+            Step::add_index(QUARTERLY, QUARTERLY_INDEX, ON),
         ]
     },
     down: |_| {
         vec![
-            Step::drop_index(QUARTERLY[0], QUARTERLY_INDEX),
-            Step::drop_index(ANNUAL[0], ANNUAL_INDEX),
+            Step::drop_index(QUARTERLY, QUARTERLY_INDEX),
+            Step::drop_index(ANNUAL, ANNUAL_INDEX),
             Step::drop_column(QUARTERLY, "backfill_run_id"),
             Step::drop_column(ANNUAL, "backfill_run_id"),
         ]

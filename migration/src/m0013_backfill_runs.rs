@@ -2,7 +2,10 @@
 //!
 //! A decision outlives its job, so it does not refer to it.
 
-use crate::{Migration, step::Step};
+use crate::{
+    Migration,
+    step::{Level, Step, Work},
+};
 
 const RUNS: &str = "backfill_runs";
 const DECISIONS: &str = "backfill_decisions";
@@ -40,8 +43,14 @@ pub const MIGRATION: Migration = Migration {
             note text,
             PRIMARY KEY (run_id, job_id)
         )"],
-            ),
+            )
+            .locking(Level::ShareRowExclusive, Work::Catalogue, &[RUNS]),
         ]
     },
-    down: |_| vec![Step::drop_table(DECISIONS), Step::drop_table(RUNS)],
+    down: |_| {
+        vec![
+            Step::drop_table(DECISIONS).locking(Level::AccessExclusive, Work::Catalogue, &[RUNS]),
+            Step::drop_table(RUNS),
+        ]
+    },
 };

@@ -1,9 +1,13 @@
 //! `migration`: brings a database to the schema that Joblink needs, and back.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
-use migration::{Error, backfill};
+use clap::{Parser, Subcommand, ValueEnum};
+use migration::{
+    Access, Error, backfill,
+    plan::{self, Direction},
+};
+use sea_orm::DatabaseConnection;
 
 /// Brings a database to the schema that Joblink needs, and back.
 ///
@@ -27,6 +31,9 @@ struct Arguments {
     /// Say more about what happens
     #[arg(short = 'v', long, global = true)]
     verbose: bool,
+    /// How many seconds to wait while another run changes the schema
+    #[arg(long, global = true, default_value_t = 600)]
+    wait: u64,
     /// Do not ask before anything is lost
     #[arg(long, global = true)]
     yes: bool,
@@ -41,6 +48,18 @@ enum Command {
         /// How many; all by default
         #[arg(short, long)]
         num: Option<u32>,
+    },
+    /// Print what `up` or `down` would do, as SQL with the locks it takes; changes nothing
+    Plan {
+        /// Which way
+        #[arg(value_enum, default_value = "up")]
+        direction: Way,
+        /// How many; all by default for `up`, 1 for `down`
+        #[arg(short, long)]
+        num: Option<u32>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Take back applied migrations; drops only what Joblink made
     Down {
@@ -93,7 +112,8 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         }
         return command.execute(&arguments.database_url, arguments.database_schema.as_deref()).await;
     }
-    let db = migration::connect(&arguments.database_url, arguments.database_schema.as_deref()).await?;
+    let (access, wait) = (command.access(), Duration::from_secs(arguments.wait));
+    let db = migration::connect_with(&arguments.database_url, arguments.database_schema.as_deref(), access, 1).await?;
     if let Some(name) = command.drops_everything() {
         // Before the question: there is nothing to agree to.
         migration::refuse_adopted(&db, name).await?;
@@ -102,24 +122,68 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         confirm(arguments.yes, loss)?;
     }
     match command {
-        Command::Up { num } => migration::up(&db, num).await?,
-        Command::Down { num } => migration::down(&db, Some(num)).await?,
+        Command::Up { num } => migration::up(&db, num, wait).await?,
+        Command::Plan { direction, num, json } => return print_plan(&db, direction.into(), num, json).await,
+        Command::Down { num } => migration::down(&db, Some(num), wait).await?,
         Command::Status | Command::Backfill(_) => {}
-        Command::Fresh => migration::fresh(&db).await?,
-        Command::Refresh => migration::refresh(&db).await?,
-        Command::Reset => migration::reset(&db).await?,
+        Command::Fresh => migration::fresh(&db, wait).await?,
+        Command::Refresh => migration::refresh(&db, wait).await?,
+        Command::Reset => migration::reset(&db, wait).await?,
     }
-    for (name, applied) in migration::status(&db).await? {
-        println!("{} {name}", if applied { "applied" } else { "pending" });
+    for migration in migration::status(&db).await? {
+        println!("{} {}", if migration.applied { "applied" } else { "pending" }, migration.name);
+        if migration.differs {
+            eprintln!(
+                "migration: what was applied as {} differs from what this program would apply; compare the database \
+                 with `migration plan` of the program that applied it",
+                migration.name
+            );
+        }
     }
     Ok(())
 }
 
+/// Prints the plan; one that would be refused is printed too, and then refused.
+async fn print_plan(db: &DatabaseConnection, direction: Direction, num: Option<u32>, json: bool) -> Result<(), Error> {
+    let num = if direction == Direction::Down { num.or(Some(1)) } else { num };
+    let plan = plan::plan(db, direction, num).await?;
+    if json {
+        println!("{}", serde_json::to_string_pretty(&plan).map_err(|error| Error::Failed(error.to_string()))?);
+    } else {
+        print!("{plan}");
+    }
+    plan.allowed()
+}
+
+/// Which way a plan goes.
+#[derive(Clone, Copy, ValueEnum)]
+enum Way {
+    Up,
+    Down,
+}
+
+impl From<Way> for Direction {
+    fn from(way: Way) -> Self {
+        match way {
+            Way::Up => Self::Up,
+            Way::Down => Self::Down,
+        }
+    }
+}
+
 impl Command {
+    /// Whether it may make a missing SQLite file.
+    const fn access(&self) -> Access {
+        match self {
+            Self::Plan { .. } | Self::Status => Access::Read,
+            _ => Access::Write,
+        }
+    }
+
     /// The name of a command that is refused on an adopted database.
     fn drops_everything(&self) -> Option<&'static str> {
         match self {
-            Self::Up { .. } | Self::Down { .. } | Self::Status | Self::Backfill(_) => None,
+            Self::Up { .. } | Self::Plan { .. } | Self::Down { .. } | Self::Status | Self::Backfill(_) => None,
             Self::Fresh => Some("fresh"),
             Self::Refresh => Some("refresh"),
             Self::Reset => Some("reset"),
@@ -129,7 +193,7 @@ impl Command {
     /// What a command destroys, for the question before it.
     fn loss(&self) -> Option<&'static str> {
         match self {
-            Self::Up { .. } | Self::Status | Self::Backfill(_) => None,
+            Self::Up { .. } | Self::Plan { .. } | Self::Status | Self::Backfill(_) => None,
             Self::Down { .. } => Some("drops the columns and tables of these migrations with what they hold"),
             Self::Fresh | Self::Refresh | Self::Reset => Some("drops every job and every prediction"),
         }

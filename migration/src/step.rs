@@ -1,34 +1,15 @@
-//! A schema change as a value: its SQL for each database, the tables it locks, and how to tell that it is done.
+//! A schema change as a value: its SQL for each database, what it locks, and how to tell that it is done.
 //!
-//! Every step can be interrupted and run again: it is passed over where its effect already stands.
+//! Every step can be interrupted and run again: it is passed over where its effect already stands. The plan prints these
+//! values, `up` and `down` run them, and the lint reads what the plan prints.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 
-use sea_orm_migration::{
-    SchemaManagerConnection,
-    sea_orm::{
-        ConnectionTrait, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
-        TransactionTrait, sqlx::error::DatabaseError,
-    },
-};
+use sea_orm_migration::sea_orm::DbBackend;
+use serde::Serialize;
 
 /// How long any reader or writer may have to wait behind a schema change.
 pub const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a step is tried again while others hold its table.
-const RETRY_FOR: Duration = Duration::from_mins(10);
-/// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// SQLSTATE `lock_not_available`.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
-/// SQLSTATE `deadlock_detected`.
-const DEADLOCK_DETECTED: &str = "40P01";
-/// SQLSTATE `duplicate_table`, of an index too.
-const DUPLICATE_TABLE: &str = "42P07";
-/// What passes when others have ended their transactions.
-const LOCK_TROUBLE: &[&str] = &[LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED];
 
 /// Something in the schema whose presence tells whether a step is done.
 #[derive(Clone, Debug)]
@@ -67,12 +48,81 @@ pub enum Mode {
     OutsideOnSqlite,
 }
 
-/// A reason not to take a step, found by counting rows.
+/// The table locks of PostgreSQL that steps take (its manual, 13.3.1), the weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Level {
+    /// `ROW SHARE`: readers and writers go on.
+    RowShare,
+    /// `SHARE UPDATE EXCLUSIVE`: readers and writers go on, other schema changes wait.
+    ShareUpdateExclusive,
+    /// `SHARE ROW EXCLUSIVE`: readers go on, writers wait.
+    ShareRowExclusive,
+    /// `ACCESS EXCLUSIVE`: readers and writers wait.
+    AccessExclusive,
+}
+
+impl Level {
+    /// Its name in PostgreSQL.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::RowShare => "ROW SHARE",
+            Self::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
+            Self::ShareRowExclusive => "SHARE ROW EXCLUSIVE",
+            Self::AccessExclusive => "ACCESS EXCLUSIVE",
+        }
+    }
+
+    /// Who waits for as long as it is held.
+    pub const fn who_waits(self) -> &'static str {
+        match self {
+            Self::RowShare | Self::ShareUpdateExclusive => "nobody waits",
+            Self::ShareRowExclusive => "writers wait",
+            Self::AccessExclusive => "readers and writers wait",
+        }
+    }
+}
+
+/// What a step does to the rows of a table on PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Work {
+    /// Nothing: the catalogue alone changes, whatever the table's size.
+    Catalogue,
+    /// Reads all of them.
+    Scan,
+    /// Writes all of them anew.
+    Rewrite,
+}
+
+impl Work {
+    /// In words.
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Catalogue => "no row is read",
+            Self::Scan => "every row is read",
+            Self::Rewrite => "the table is rewritten",
+        }
+    }
+}
+
+/// What a step holds of an existing table on PostgreSQL, and does to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// The table.
+    pub table: &'static str,
+    /// The strongest lock on it.
+    pub level: Level,
+    /// What happens to its rows meanwhile.
+    pub work: Work,
+}
+
+/// A reason not to take a step, found by a query.
 #[derive(Clone, Debug)]
 pub struct Guard {
-    /// Answers one row with one number, which must be 0.
-    pub count: String,
-    /// What the number counts; `{}` stands for the number.
+    /// Answers one column of strings; none: the step may be taken. For PostgreSQL.
+    pub query: String,
+    /// Why it is refused and what to do; `{}` stands for the strings.
     pub message: String,
 }
 
@@ -85,12 +135,12 @@ pub struct Step {
     pub sqlite: Vec<String>,
     /// How they are run.
     pub mode: Mode,
-    /// Existing tables whose readers or writers the step can hold up on PostgreSQL.
-    pub locks: Vec<&'static str>,
+    /// The existing tables that the step locks on PostgreSQL.
+    pub locks: Vec<Lock>,
     /// How to tell that it is done.
     pub done: Done,
-    /// A reason to refuse it.
-    pub guard: Option<Guard>,
+    /// Reasons to refuse it.
+    pub guards: Vec<Guard>,
 }
 
 impl Step {
@@ -102,13 +152,14 @@ impl Step {
             mode: Mode::Transaction,
             locks: Vec::new(),
             done,
-            guard: None,
+            guards: Vec::new(),
         }
     }
 
-    /// Names the existing tables that the step locks.
-    pub fn locking(self, locks: &[&'static str]) -> Self {
-        Self { locks: locks.to_vec(), ..self }
+    /// Names existing tables that the step locks, beside those named before.
+    pub fn locking(mut self, level: Level, work: Work, tables: &[&'static str]) -> Self {
+        self.locks.extend(tables.iter().map(|table| Lock { table, level, work }));
+        self
     }
 
     /// Makes it a step of PostgreSQL alone.
@@ -121,9 +172,10 @@ impl Step {
         Self { sqlite: vec![sql.to_owned()], ..self }
     }
 
-    /// Refuses the step while the guard counts any row.
-    pub fn unless(self, guard: Guard) -> Self {
-        Self { guard: Some(guard), ..self }
+    /// Refuses the step while the guard finds anything.
+    pub fn unless(mut self, guard: Guard) -> Self {
+        self.guards.push(guard);
+        self
     }
 
     /// Adds an index to a table that may be large and in use.
@@ -134,7 +186,7 @@ impl Step {
                 &[&format!("CREATE INDEX CONCURRENTLY {index} ON {table} {on}")],
                 Done::Present(Object::Index(table, index)),
             )
-            .locking(&[table])
+            .locking(Level::ShareUpdateExclusive, Work::Scan, &[table])
             .on_sqlite(&format!("CREATE INDEX {index} ON {table} {on}"))
         }
     }
@@ -147,26 +199,24 @@ impl Step {
                 &[&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")],
                 Done::Absent(Object::Index(table, index)),
             )
-            .locking(&[table])
+            .locking(Level::ShareUpdateExclusive, Work::Catalogue, &[table])
             .on_sqlite(&format!("DROP INDEX IF EXISTS {index}"))
         }
     }
 
     /// Adds a column that may be null to an existing table.
-    pub fn add_column(table: &'static [&'static str; 1], column: &'static str, kind: &str) -> Self {
-        let [name] = table;
+    pub fn add_column(table: &'static str, column: &'static str, kind: &str) -> Self {
         Self::new(
-            &[&format!("ALTER TABLE {name} ADD COLUMN {column} {kind}")],
-            Done::Present(Object::Column(name, column)),
+            &[&format!("ALTER TABLE {table} ADD COLUMN {column} {kind}")],
+            Done::Present(Object::Column(table, column)),
         )
-        .locking(table)
+        .locking(Level::AccessExclusive, Work::Catalogue, &[table])
     }
 
     /// Drops a column.
-    pub fn drop_column(table: &'static [&'static str; 1], column: &'static str) -> Self {
-        let [name] = table;
-        Self::new(&[&format!("ALTER TABLE {name} DROP COLUMN {column}")], Done::Absent(Object::Column(name, column)))
-            .locking(table)
+    pub fn drop_column(table: &'static str, column: &'static str) -> Self {
+        Self::new(&[&format!("ALTER TABLE {table} DROP COLUMN {column}")], Done::Absent(Object::Column(table, column)))
+            .locking(Level::AccessExclusive, Work::Catalogue, &[table])
     }
 
     /// Creates a table of Joblink's own, with its indexes.
@@ -176,7 +226,11 @@ impl Step {
 
     /// Drops a table of Joblink's own.
     pub fn drop_table(table: &'static str) -> Self {
-        Self::new(&[&format!("DROP TABLE {table}")], Done::Absent(Object::Table(table))).locking(&[table])
+        Self::new(&[&format!("DROP TABLE {table}")], Done::Absent(Object::Table(table))).locking(
+            Level::AccessExclusive,
+            Work::Catalogue,
+            &[table],
+        )
     }
 
     /// The statements for one kind of database.
@@ -186,6 +240,61 @@ impl Step {
             _ => &self.postgres,
         }
     }
+
+    /// Whether its statements run in one transaction.
+    pub fn in_transaction(&self, backend: DbBackend) -> bool {
+        match self.mode {
+            Mode::Transaction => true,
+            Mode::Outside => false,
+            Mode::OutsideOnSqlite => backend != DbBackend::Sqlite,
+        }
+    }
+
+    /// How the session is set for it: how long it may wait for a lock, and that no statement is cut off.
+    pub fn settings(&self, backend: DbBackend) -> Option<String> {
+        if backend == DbBackend::Sqlite {
+            return None;
+        }
+        Some(if self.in_transaction(backend) {
+            // A step that locks two tables can wait twice, so each wait gets its share.
+            let share = LOCK_TIMEOUT.as_millis() / self.locks.len().max(1) as u128;
+            format!("SET LOCAL lock_timeout = {share}; SET LOCAL statement_timeout = 0")
+        } else {
+            // With a lock timeout a long reader would make it fail and leave an invalid index behind.
+            "SET lock_timeout = 0; SET statement_timeout = 0".to_owned()
+        })
+    }
+
+    /// The table that it creates, and the columns that this table must then have.
+    pub fn created_table(&self) -> Option<(&'static str, Vec<&str>)> {
+        let Done::Present(Object::Table(table)) = self.done else { return None };
+        let sql = self.postgres.first()?;
+        let (_, body) = sql.split_once('(')?;
+        let columns = top_level_parts(body).into_iter().filter_map(|part| part.split_whitespace().next());
+        let is_column = |word: &&str| !["PRIMARY", "CONSTRAINT", "FOREIGN", "UNIQUE", "CHECK"].contains(word);
+        Some((table, columns.filter(is_column).collect()))
+    }
+}
+
+/// What stands between the commas of a list up to its closing parenthesis.
+fn top_level_parts(list: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut parts) = (0, 0, Vec::new());
+    for (place, sign) in list.char_indices() {
+        match sign {
+            '(' => depth += 1,
+            ')' if depth == 0 => {
+                parts.push(&list[start..place]);
+                break;
+            }
+            ')' => depth -= 1,
+            ',' if depth == 0 => {
+                parts.push(&list[start..place]);
+                start = place + 1;
+            }
+            _ => {}
+        }
+    }
+    parts
 }
 
 /// The names of types as SQLite and its driver know them.
@@ -212,196 +321,6 @@ pub struct Facts {
     pub made: BTreeSet<String>,
     /// All tables that are there.
     pub existing: BTreeSet<String>,
-}
-
-/// Takes the steps that are not done yet, one after the other; none where a guard refuses one of them.
-pub async fn run(db: &SchemaManagerConnection<'_>, migration: &str, steps: &[Step]) -> Result<(), DbErr> {
-    let backend = db.get_database_backend();
-    let steps: Vec<_> = steps.iter().filter(|step| !step.sql(backend).is_empty()).collect();
-    check_guards(db, &steps).await?;
-    for step in steps {
-        if is_done(db, &step.done).await? {
-            continue;
-        }
-        take(db, migration, step).await?;
-    }
-    Ok(())
-}
-
-async fn check_guards(db: &SchemaManagerConnection<'_>, steps: &[&Step]) -> Result<(), DbErr> {
-    let mut reasons = Vec::new();
-    for step in steps {
-        if let Some(guard) = &step.guard
-            && !is_done(db, &step.done).await?
-        {
-            let rows = count(db, &guard.count).await?;
-            if rows > 0 {
-                reasons.push(guard.message.replace("{}", &rows.to_string()));
-            }
-        }
-    }
-    if reasons.is_empty() { Ok(()) } else { Err(DbErr::Migration(reasons.join("; "))) }
-}
-
-/// Takes a step, again and again while others are in its way.
-async fn take(db: &SchemaManagerConnection<'_>, migration: &str, step: &Step) -> Result<(), DbErr> {
-    let in_transaction = match step.mode {
-        Mode::Transaction => true,
-        Mode::Outside => false,
-        Mode::OutsideOnSqlite => db.get_database_backend() == DbBackend::Postgres,
-    };
-    let began = Instant::now();
-    let mut pause = Duration::from_millis(250);
-    loop {
-        let outcome = if in_transaction { attempt(db, step).await } else { outside(db, step).await };
-        let Err(error) = outcome else {
-            return Ok(());
-        };
-        // The connection of a run that was killed can live on for a while, and be first.
-        if is_done(db, &step.done).await.unwrap_or(false) {
-            return Ok(());
-        }
-        if !(is_code(&error, LOCK_TROUBLE)
-            || is_code(&error, &[DUPLICATE_TABLE]) && leftover(db, step).await?.is_some())
-        {
-            return Err(error);
-        }
-        let tables = step.locks.join(" or ");
-        if began.elapsed() > RETRY_FOR {
-            return Err(DbErr::Custom(format!(
-                "{migration}: others held {tables} for {} minutes; end their transactions and run it again",
-                RETRY_FOR.as_secs() / 60
-            )));
-        }
-        tracing::warn!("{migration}: others hold {tables}, trying again in {pause:?}");
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
-    }
-}
-
-async fn attempt(db: &SchemaManagerConnection<'_>, step: &Step) -> Result<(), DbErr> {
-    let backend = db.get_database_backend();
-    let transaction = db
-        .begin_with_options(TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        })
-        .await?;
-    if backend == DbBackend::Postgres {
-        // A step that locks two tables can wait twice, so each wait gets its share.
-        let share = LOCK_TIMEOUT.as_millis() / step.locks.len().max(1) as u128;
-        transaction
-            .execute_unprepared(&format!("SET LOCAL lock_timeout = {share}; SET LOCAL statement_timeout = 0"))
-            .await?;
-    }
-    for sql in step.sql(backend) {
-        transaction.execute_unprepared(sql).await?;
-    }
-    transaction.commit().await
-}
-
-async fn outside(db: &SchemaManagerConnection<'_>, step: &Step) -> Result<(), DbErr> {
-    let backend = db.get_database_backend();
-    if backend == DbBackend::Postgres {
-        // With a lock timeout a long reader would make it fail and leave an invalid index behind.
-        db.execute_unprepared("SET lock_timeout = 0; SET statement_timeout = 0").await?;
-        if let Some(index) = leftover(db, step).await? {
-            // What an interrupted CREATE INDEX CONCURRENTLY left behind is in the way of the next one.
-            db.execute_unprepared(&format!("DROP INDEX CONCURRENTLY IF EXISTS {index}")).await?;
-        }
-    }
-    for sql in step.sql(backend) {
-        db.execute_unprepared(sql).await?;
-    }
-    if backend == DbBackend::Postgres {
-        db.execute_unprepared("RESET lock_timeout; RESET statement_timeout").await?;
-    }
-    Ok(())
-}
-
-/// Told by code: a server words its messages in its own language.
-fn is_code(error: &DbErr, codes: &[&str]) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
-        return false;
-    };
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    code.is_some_and(|code| codes.contains(&&*code))
-}
-
-/// The index that a step is to make, where another run is making it or was interrupted.
-async fn leftover<'a>(db: &SchemaManagerConnection<'_>, step: &'a Step) -> Result<Option<&'a str>, DbErr> {
-    match &step.done {
-        Done::Present(Object::Index(table, index)) if index_exists(db, table, index).await? => Ok(Some(index)),
-        _ => Ok(None),
-    }
-}
-
-async fn is_done(db: &SchemaManagerConnection<'_>, done: &Done) -> Result<bool, DbErr> {
-    match done {
-        Done::Present(object) => is_present(db, object).await,
-        // An invalid index still has to go.
-        Done::Absent(Object::Index(table, index)) => Ok(!index_exists(db, table, index).await?),
-        Done::Absent(object) => Ok(!is_present(db, object).await?),
-    }
-}
-
-async fn index_exists(db: &SchemaManagerConnection<'_>, table: &str, index: &str) -> Result<bool, DbErr> {
-    let sql = match db.get_database_backend() {
-        DbBackend::Sqlite => {
-            format!(
-                "SELECT count(*) FROM sqlite_master WHERE type = 'index' AND tbl_name = '{table}' AND name = '{index}'"
-            )
-        }
-        _ => format!(
-            "SELECT count(*) FROM pg_indexes WHERE schemaname = current_schema() AND tablename = '{table}' AND indexname = '{index}'"
-        ),
-    };
-    Ok(count(db, &sql).await? > 0)
-}
-
-/// Whether an object is there. Names come from this crate alone, so they stand in the text of the query.
-async fn is_present(db: &SchemaManagerConnection<'_>, object: &Object) -> Result<bool, DbErr> {
-    let sqlite = db.get_database_backend() == DbBackend::Sqlite;
-    let sql = match object {
-        Object::Table(table) if sqlite => {
-            format!("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = '{table}'")
-        }
-        Object::Table(table) => {
-            format!("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename = '{table}'")
-        }
-        Object::Column(table, column) if sqlite => {
-            format!("SELECT count(*) FROM pragma_table_info('{table}') WHERE name = '{column}'")
-        }
-        Object::Column(table, column) => format!(
-            "SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = '{table}' AND column_name = '{column}'"
-        ),
-        Object::Index(table, index) if sqlite => return index_exists(db, table, index).await,
-        Object::Index(table, index) => format!(
-            "SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass('{index}') AND indrelid = to_regclass('{table}') AND indisvalid"
-        ),
-        Object::Constraint(table, name) => {
-            format!("SELECT count(*) FROM pg_constraint WHERE conrelid = to_regclass('{table}') AND conname = '{name}'")
-        }
-        Object::ValidConstraint(table, name) => format!(
-            "SELECT count(*) FROM pg_constraint WHERE conrelid = to_regclass('{table}') AND conname = '{name}' AND convalidated"
-        ),
-        Object::Precision(table, column, precision) => format!(
-            "SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = '{table}' AND column_name = '{column}' AND numeric_precision = {precision}"
-        ),
-    };
-    Ok(count(db, &sql).await? > 0)
-}
-
-/// The number that a query of one row and one column answers.
-pub async fn count(db: &impl ConnectionTrait, sql: &str) -> Result<i64, DbErr> {
-    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-    row.map_or(Ok(0), |row| row.try_get_by_index(0))
-}
-
-/// The strings that a query of one column answers.
-pub async fn strings(db: &impl ConnectionTrait, sql: &str) -> Result<BTreeSet<String>, DbErr> {
-    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-    rows.into_iter().map(|row| row.try_get_by_index(0)).collect()
 }
 
 #[cfg(test)]

@@ -130,7 +130,7 @@ async fn create_database(template: Option<&str>) -> (String, String) {
 
 async fn migrate(url: &str) {
     let db = migration::connect(url, None).await.unwrap();
-    migration::up(&db, None).await.unwrap();
+    migration::up(&db, None, migration::lock::WAIT).await.unwrap();
     db.close().await.unwrap();
 }
 

@@ -1,6 +1,6 @@
 //! `joblink serve`
 
-use std::{net::SocketAddr, path::Path};
+use std::net::SocketAddr;
 
 use artifacts::ArtifactStore;
 use clap::{Args, ValueEnum};
@@ -106,12 +106,6 @@ fn access(arguments: &Arguments) -> Result<Access, Exit> {
 async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
     let url = &arguments.database_url;
     let embedded = url.starts_with("sqlite:");
-    if let Some(file) = url.strip_prefix("sqlite://").and_then(|rest| rest.split('?').next())
-        && let Some(folder) = Path::new(file).parent()
-    {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Exit::failed(&format!("cannot make the folder {}", folder.display()), error))?;
-    }
     let failed = |error: migration::Error| match error {
         migration::Error::Refused(why) => Exit::Refused(why),
         error @ migration::Error::Failed(_) => Exit::failed("cannot use the database", error),
@@ -125,7 +119,7 @@ async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
                 "the database lacks {count} migration{plural}; run `migration up` first, or start with --migrate"
             )));
         }
-        migration::up(&db, None).await.map_err(failed)?;
+        migration::up(&db, None, migration::lock::WAIT).await.map_err(failed)?;
     }
     db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
 }

@@ -26,7 +26,7 @@ async fn a_dump_of_another_zone_is_linked_as_it_was() {
 
 async fn dump(name: &str) {
     let Some(site) = Site::dump(name).await else { return };
-    migration::up(&site.db, None).await.unwrap();
+    migration::up(&site.db, None, migration::lock::WAIT).await.unwrap();
     let (truth, sources) = known(name);
     let file = with_sources(&sources.path().join("sources"));
     let time = Settings { accept_time_window: true, ..Settings::default() };

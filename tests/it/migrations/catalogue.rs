@@ -30,12 +30,14 @@ const POSTGRES: &str = "
 const SQLITE: &str = "SELECT tbl_name || ' ' || type || ' ' || name || ' ' || coalesce(sql, '') FROM sqlite_master \
      WHERE name NOT LIKE 'sqlite_%'";
 const LEDGER: &str = "seaql_migrations";
+/// What tells of migrations, and holds nothing else.
+const BOOKKEEPING: [&str; 2] = [LEDGER, "joblink_migration_"];
 
 impl Site {
-    /// The schema, without the ledger of migrations.
+    /// The schema, without the ledger of migrations and what belongs to it.
     pub async fn schema(&self) -> Vec<String> {
         let mut lines = self.whole_schema().await;
-        lines.retain(|line| !line.starts_with(LEDGER));
+        lines.retain(|line| BOOKKEEPING.iter().all(|name| !line.starts_with(name)));
         lines
     }
 

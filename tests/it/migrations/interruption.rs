@@ -8,6 +8,7 @@ use tests::Engine;
 use super::{
     catalogue::same,
     online::waits_for_snapshots,
+    plan::PlannedStep,
     program::start,
     site::{MIGRATIONS, Site, run, until},
 };
@@ -39,6 +40,57 @@ async fn an_index_that_an_interrupted_up_left_invalid_is_replaced() {
         assert_eq!(site.count(&invalid).await, 1, "{index} is whole: nothing was interrupted");
         site.migrated(&["up"]).await;
         same(&site.schema().await, &wanted, index);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_up_killed_in_any_step_is_finished_by_the_next_one() {
+    let whole = Site::adopted(Engine::Postgres).await;
+    let (steps, columns) = (whole.plan(&[]).await, whole.columns().await);
+    let data = whole.data_in(&columns).await;
+    whole.migrated(&["up"]).await;
+    let wanted = whole.schema().await;
+    for (place, step) in steps.iter().enumerate() {
+        let site = Site::adopted(Engine::Postgres).await;
+        for before in &steps[..place] {
+            before.take(&site.db).await;
+        }
+        let blocker = site.session().await;
+        run(&blocker, &in_the_way_of(step)).await;
+        let mut up = start("migration", &site.url, &["up"]);
+        let sql = step.sql[0].split_whitespace().take(6).collect::<Vec<_>>().join("%");
+        let waiting = format!(
+            "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '{sql}%'"
+        );
+        let count = format!("SELECT count(*) {waiting}");
+        until(&sql, async || (site.count(&count).await == 1 || up.code().is_some()).then_some(())).await;
+        assert_eq!(up.code(), None, "{sql}: {}", up.err());
+        up.kill();
+        site.run(&format!("SELECT pg_terminate_backend(pid) {waiting}")).await;
+        run(&blocker, "ROLLBACK").await;
+        site.migrated(&["up"]).await;
+        same(&site.schema().await, &wanted, &sql);
+        assert_eq!(site.ledger().await.len(), MIGRATIONS, "{sql}");
+        assert_eq!(site.data_in(&columns).await, data, "{sql}");
+    }
+}
+
+/// A transaction that a step has to wait for.
+fn in_the_way_of(step: &PlannedStep) -> String {
+    let lock = |table: &str, mode: &str| format!("BEGIN; LOCK TABLE {table} IN {mode} MODE");
+    let strongest = step.locks.iter().find(|(_, (level, _))| level != "ROW SHARE");
+    let Some((table, (level, work))) = strongest else {
+        // A new table: somebody makes one of the same name.
+        return format!("BEGIN; CREATE TABLE {} (id integer)", step.sql[0].split_whitespace().nth(2).unwrap());
+    };
+    match (level.as_str(), work.as_str()) {
+        // In the midst of it: its second pass waits for whoever began before.
+        ("SHARE UPDATE EXCLUSIVE", "scan") if !step.transaction => {
+            "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM tenants".to_owned()
+        }
+        ("ACCESS EXCLUSIVE", _) => lock(table, "ACCESS SHARE"),
+        ("SHARE ROW EXCLUSIVE", _) => lock(table, "ROW EXCLUSIVE"),
+        _ => lock(table, "SHARE UPDATE EXCLUSIVE"),
     }
 }
 

@@ -16,6 +16,7 @@ tests::on_both!(
     status_changes_nothing,
     a_database_of_a_newer_program_is_named,
     nothing_to_do_is_said_by_the_list_alone,
+    an_applied_migration_that_differs_is_told_by_status,
 );
 
 /// Fails unless the program failed with one sentence, and gives it.
@@ -96,10 +97,7 @@ async fn a_bad_url_is_not_repeated() {
             "the database URL cannot be read; it should look like postgres://USER:PASSWORD@HOST/NAME, \
              with special characters in the password as %XX",
         ),
-        (
-            "sqlite:///no/such/folder/joblink.db",
-            "cannot open the SQLite file /no/such/folder/joblink.db: unable to open database file",
-        ),
+        ("sqlite:///no/such/folder/joblink.db", "cannot make the folder /no/such/folder: entity not found"),
     ] {
         assert_eq!(sentence(&run("migration", url, &["up"]).await), wanted);
     }
@@ -162,4 +160,106 @@ async fn a_database_of_a_newer_program_is_named(engine: Engine) {
         );
     }
     assert_eq!(site.everything().await, before);
+}
+
+async fn an_applied_migration_that_differs_is_told_by_status(engine: Engine) {
+    let site = Site::made(engine).await;
+    let names = site.strings("SELECT name FROM joblink_migration_checksums").await;
+    assert_eq!(names, site.ledger().await);
+    site.run("UPDATE joblink_migration_checksums SET sha256 = 'of other steps' WHERE name = 'm0004_job_link'").await;
+    let ended = site.migrated(&["status"]).await;
+    assert_eq!(ended.out.matches("applied ").count(), MIGRATIONS);
+    assert_eq!(
+        ended.err,
+        "migration: what was applied as m0004_job_link differs from what this program would apply; compare the \
+         database with `migration plan` of the program that applied it\n"
+    );
+    site.migrated(&["down", "--num", &MIGRATIONS.to_string(), "--yes"]).await;
+    assert_eq!(site.count("SELECT count(*) FROM joblink_migration_checksums").await, 0);
+}
+
+#[tokio::test]
+async fn a_missing_sqlite_file_is_made_by_up_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("data/joblink.db");
+    let url = format!("sqlite://{}?mode=rwc", file.display());
+    for command in ["status", "plan"] {
+        let ended = run("migration", &url, &[command]).await;
+        assert_eq!(sentence(&ended), format!("there is no SQLite file {}; `migration up` makes it", file.display()));
+    }
+    assert!(!file.parent().unwrap().exists());
+    assert_eq!(run("migration", &url, &["up"]).await.code, 0);
+    assert!(file.exists());
+}
+
+#[tokio::test]
+async fn a_user_who_may_only_read_is_told_so() {
+    let site = Site::adopted(Engine::Postgres).await;
+    let reader = format!("reader_{}", sea_orm::prelude::Uuid::now_v7().simple());
+    site.run(&format!(
+        "CREATE ROLE {reader} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+         GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}"
+    ))
+    .await;
+    let (_, place) = site.url.split_once('@').unwrap();
+    let url = format!("postgres://{reader}@{place}");
+    let before = site.everything().await;
+    assert_eq!(
+        sentence(&run("migration", &url, &["up"]).await),
+        "this database user may not do that (permission denied for schema public); use the user that owns the tables"
+    );
+    for command in ["status", "plan"] {
+        assert_eq!(run("migration", &url, &[command]).await.code, 0);
+    }
+    let name = place.rsplit_once('/').unwrap().1;
+    site.run(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
+    assert_eq!(
+        sentence(&site.migration(&["up"]).await),
+        "the database takes no changes (cannot execute CREATE TABLE in a read-only transaction); use the primary, or \
+         a user who may write"
+    );
+    assert_eq!(site.everything().await, before);
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused() {
+    let site = Site::adopted(Engine::Postgres).await;
+    let version = site.count("SELECT current_setting('server_version_num')::bigint").await;
+    let (user, place) = site.url.rsplit_once('@').unwrap();
+    let (server, name) = place.split_once('/').unwrap();
+    let older = server_that_says(server.to_owned(), version, 130_011).await;
+    for command in ["up", "status"] {
+        let ended = run("migration", &format!("{user}@{older}/{name}"), &[command]).await;
+        assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{ended:?}");
+        assert_eq!(ended.err, "migration: PostgreSQL 13 is too old: Joblink needs version 14 or newer\n");
+    }
+}
+
+/// A server in front of another one that gives another version: an old one cannot be had everywhere.
+async fn server_that_says(server: String, version: i64, said: i64) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        loop {
+            let (client, _) = listener.accept().await.unwrap();
+            let (mut from_client, mut to_client) = client.into_split();
+            let (mut from_server, mut to_server) = tokio::net::TcpStream::connect(&server).await.unwrap().into_split();
+            tokio::spawn(async move { tokio::io::copy(&mut from_client, &mut to_server).await });
+            tokio::spawn(async move {
+                let mut answer = vec![0; 65_536];
+                // Ends with the connection.
+                while let Ok(length @ 1..) = from_server.read(&mut answer).await {
+                    let answer = &mut answer[..length];
+                    let place = answer.windows(8).position(|bytes| bytes == version.to_be_bytes());
+                    if let Some(place) = place {
+                        answer[place..place + 8].copy_from_slice(&said.to_be_bytes());
+                    }
+                    if to_client.write_all(answer).await.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    address
 }

@@ -3,8 +3,10 @@
 mod adoption;
 mod catalogue;
 mod interruption;
+mod lock;
 mod messages;
 mod online;
+mod plan;
 pub mod program;
 mod refusals;
 mod serve;

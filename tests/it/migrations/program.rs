@@ -85,6 +85,11 @@ impl Running {
         self.out.lock().unwrap().clone()
     }
 
+    /// Its number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its exit code, once it has ended.
     pub fn code(&mut self) -> Option<i32> {
         self.child.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))

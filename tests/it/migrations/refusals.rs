@@ -116,3 +116,40 @@ async fn an_index_of_the_same_name_on_another_table_is_not_dropped() {
         ["companies"]
     );
 }
+
+#[tokio::test]
+async fn views_that_read_a_column_to_be_widened_are_named() {
+    let site = Site::adopted(Engine::Postgres).await;
+    site.run(
+        "CREATE VIEW margins AS SELECT company_id, net_income_margin FROM annual_predictions;
+         CREATE VIEW years AS SELECT reporting_year, risk_level FROM annual_predictions;
+         CREATE MATERIALIZED VIEW debts AS SELECT total_debt_to_ebitda FROM quarterly_predictions",
+    )
+    .await;
+    let refusal = |table, view| {
+        format!(
+            "the type of ratios of {table} cannot change while views read them ({view}); \
+             drop these views, run this again, and then make them anew"
+        )
+    };
+    let (annual, quarterly) = (refusal("annual_predictions", "margins"), refusal("quarterly_predictions", "debts"));
+    assert_eq!(site.refused(&["up"]).await, format!("{annual}; {quarterly}"));
+    site.run("DROP VIEW margins; DROP MATERIALIZED VIEW debts").await;
+    site.migrated(&["up"]).await;
+    site.run("CREATE VIEW margins AS SELECT company_id, net_income_margin FROM annual_predictions").await;
+    assert_eq!(site.refused(&["down", "--num", "13", "--yes"]).await, annual);
+}
+
+#[tokio::test]
+async fn something_of_the_name_of_a_table_of_joblinks_own_is_named() {
+    for thing in ["TABLE audit_log AS SELECT 1 AS id", "VIEW audit_log AS SELECT 1 AS id"] {
+        let site = Site::adopted(Engine::Postgres).await;
+        site.run(&format!("CREATE {thing}")).await;
+        assert_eq!(
+            site.refused(&["up"]).await,
+            "audit_log is in the way of Joblink's own table of that name, because it lacks at, actor_id, \
+             organization_id, action, target_id, outcome, code, detail, request_id; \
+             rename it or use another database or schema"
+        );
+    }
+}

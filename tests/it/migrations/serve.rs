@@ -1,5 +1,6 @@
 //! `joblink serve` migrates what is its own to migrate, and else says what to run.
 
+use migration::lock::WAIT;
 use tests::Engine;
 
 use super::{
@@ -54,14 +55,14 @@ async fn serve_refuses_a_postgres_database_with_pending_migrations_and_names_the
 
 async fn one_pending() -> Site {
     let site = Site::made(Engine::Postgres).await;
-    migration::down(&site.db, Some(1)).await.unwrap();
+    migration::down(&site.db, Some(1), WAIT).await.unwrap();
     site
 }
 
 #[tokio::test]
 async fn serve_migrates_a_sqlite_file_by_itself() {
     let site = Site::empty(Engine::Sqlite).await;
-    migration::up(&site.db, Some(5)).await.unwrap();
+    migration::up(&site.db, Some(5), WAIT).await.unwrap();
     served(&site.url, &[]).await;
     same(&site.schema().await, &Site::made(Engine::Sqlite).await.schema().await, "served");
 }

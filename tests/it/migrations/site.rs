@@ -8,6 +8,7 @@ use std::{
 };
 
 use flate2::read::GzDecoder;
+use migration::lock::WAIT;
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use tempfile::TempDir;
 use tests::Engine;
@@ -49,7 +50,7 @@ impl Site {
     /// A database made by Joblink itself.
     pub async fn made(engine: Engine) -> Self {
         let site = Self::empty(engine).await;
-        migration::up(&site.db, None).await.unwrap();
+        migration::up(&site.db, None, WAIT).await.unwrap();
         site
     }
 
@@ -61,8 +62,9 @@ impl Site {
             return site;
         }
         // The older program knew PostgreSQL alone; this is how its tables would look.
-        migration::up(&site.db, Some(1)).await.unwrap();
-        site.run("DROP TABLE joblink_made_tables; DROP TABLE seaql_migrations").await;
+        migration::up(&site.db, Some(1), WAIT).await.unwrap();
+        site.run("DROP TABLE joblink_made_tables; DROP TABLE joblink_migration_checksums; DROP TABLE seaql_migrations")
+            .await;
         let (_, rows) = FIXTURE.split_once("-- rows\n").unwrap();
         let (rows, _) = rows.split_once("-- keys").unwrap();
         site.run("PRAGMA foreign_keys = OFF").await;
@@ -109,12 +111,12 @@ impl Site {
 
     /// The number that a query answers.
     pub async fn count(&self, sql: &str) -> i64 {
-        migration::step::count(&self.db, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
+        migration::catalogue::count(&self.db, sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// The strings that a query of one column answers, in order.
     pub async fn strings(&self, sql: &str) -> Vec<String> {
-        let rows = migration::step::strings(&self.db, sql).await;
+        let rows = migration::catalogue::strings(&self.db, sql).await;
         rows.unwrap_or_else(|error| panic!("{sql}: {error}")).into_iter().collect()
     }
 

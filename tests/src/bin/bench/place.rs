@@ -56,7 +56,7 @@ impl Place {
         sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await?;
         let url = format!("{}/{name}", postgres.rsplit_once('/').context("no URL of a database")?.0);
         let db = migration::connect(&url, None).await?;
-        migration::up(&db, None).await?;
+        migration::up(&db, None, migration::lock::WAIT).await?;
         db.close().await?;
         let (organization, user) = (Uuid::now_v7(), Uuid::now_v7());
         let token =
