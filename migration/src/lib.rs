@@ -26,7 +26,7 @@ pub mod plan;
 mod run;
 pub mod step;
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, io::Write as _, path::Path, time::Duration};
 
 pub use error::Error;
 use plan::Direction;
@@ -119,6 +119,11 @@ pub enum Access {
     Read,
     /// It makes a missing SQLite file, and the folder that it lies in.
     Write,
+}
+
+/// Prints a text on stdout. Where nobody reads it any more, as after `| head`, that is no failure.
+pub fn say(text: &str) {
+    _ = std::io::stdout().lock().write_all(text.as_bytes());
 }
 
 /// Opens a connection for migrations: a single one, so that its session settings hold for every statement.

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use migration::{
     Access, Error, backfill,
     plan::{self, Direction},
+    say,
 };
 use sea_orm::DatabaseConnection;
 
@@ -130,8 +131,12 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Refresh => migration::refresh(&db, wait).await?,
         Command::Reset => migration::reset(&db, wait).await?,
     }
-    for migration in migration::status(&db).await? {
-        println!("{} {}", if migration.applied { "applied" } else { "pending" }, migration.name);
+    let status = migration::status(&db).await?;
+    say(&status
+        .iter()
+        .map(|m| format!("{} {}\n", if m.applied { "applied" } else { "pending" }, m.name))
+        .collect::<String>());
+    for migration in status {
         if migration.differs {
             eprintln!(
                 "migration: what was applied as {} differs from what this program would apply; compare the database \
@@ -148,9 +153,9 @@ async fn print_plan(db: &DatabaseConnection, direction: Direction, num: Option<u
     let num = if direction == Direction::Down { num.or(Some(1)) } else { num };
     let plan = plan::plan(db, direction, num).await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&plan).map_err(|error| Error::Failed(error.to_string()))?);
+        say(&format!("{}\n", serde_json::to_string_pretty(&plan).map_err(|error| Error::Failed(error.to_string()))?));
     } else {
-        print!("{plan}");
+        say(&plan.to_string());
     }
     plan.allowed()
 }

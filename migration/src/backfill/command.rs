@@ -8,7 +8,7 @@ use sea_orm_migration::sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
 use super::{Pace, Report, Settings, plan, run, runs, undo};
-use crate::Error;
+use crate::{Error, say};
 
 /// One to work and one to show that it lives.
 const CONNECTIONS: u32 = 2;
@@ -121,9 +121,9 @@ impl Plan {
             write(path, &told)?;
         }
         if self.json {
-            println!("{told}");
+            say(&format!("{told}\n"));
         } else {
-            print!("{head}{}", report.text(linked));
+            say(&format!("{head}{}", report.text(linked)));
         }
         Ok(())
     }
@@ -170,29 +170,29 @@ impl Command {
             Self::Status { json } => {
                 let runs = runs(&db).await?;
                 if *json {
-                    println!("{:#}", runs.iter().map(super::Run::json).collect::<Value>());
+                    say(&format!("{:#}\n", runs.iter().map(super::Run::json).collect::<Value>()));
                 } else if runs.is_empty() {
-                    println!("no run yet");
+                    say("no run yet\n");
                 }
                 for run in runs.iter().filter(|_| !json) {
-                    println!(
-                        "{} {} since {}: {} linked, {} left, {} taken back",
+                    say(&format!(
+                        "{} {} since {}: {} linked, {} left, {} taken back\n",
                         run.id,
                         run.status,
                         run.started_at.format("%F %T"),
                         run.linked,
                         run.unresolved,
                         run.undone
-                    );
+                    ));
                 }
                 Ok(())
             }
             Self::Undo { run, json } => {
                 let undone = undo(&db, *run).await?;
                 if *json {
-                    println!("{}", json!({ "run": run, "undone": undone }));
+                    say(&format!("{}\n", json!({ "run": run, "undone": undone })));
                 } else {
-                    println!("{undone} links taken back");
+                    say(&format!("{undone} links taken back\n"));
                 }
                 Ok(())
             }
