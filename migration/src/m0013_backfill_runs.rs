@@ -1,6 +1,8 @@
-//! The runs of the backfill and what each decided about each job. At most one is running, held by the unique index.
+//! The runs of the backfill, what each decided about each job, and the predictions that each left without a link. At most
+//! one is running, held by the unique index.
 //!
-//! A decision outlives its job, so it does not refer to it.
+//! A decision outlives its job, so it does not refer to it; nor does the list of predictions to them, because every
+//! deletion of a prediction would have to look there.
 
 use crate::{
     Migration,
@@ -9,6 +11,7 @@ use crate::{
 
 const RUNS: &str = "backfill_runs";
 const DECISIONS: &str = "backfill_decisions";
+const UNRESOLVED: &str = "backfill_unresolved";
 
 pub const MIGRATION: Migration = Migration {
     name: "m0013_backfill_runs",
@@ -45,10 +48,23 @@ pub const MIGRATION: Migration = Migration {
         )"],
             )
             .locking(Level::ShareRowExclusive, Work::Catalogue, &[RUNS]),
+            Step::create_table(
+                UNRESOLVED,
+                &["CREATE TABLE backfill_unresolved (
+            run_id uuid NOT NULL REFERENCES backfill_runs (id) ON DELETE CASCADE,
+            prediction_id uuid NOT NULL,
+            kind text NOT NULL,
+            reason text NOT NULL,
+            candidates text NOT NULL,
+            PRIMARY KEY (run_id, prediction_id)
+        )"],
+            )
+            .locking(Level::ShareRowExclusive, Work::Catalogue, &[RUNS]),
         ]
     },
     down: |_| {
         vec![
+            Step::drop_table(UNRESOLVED).locking(Level::AccessExclusive, Work::Catalogue, &[RUNS]),
             Step::drop_table(DECISIONS).locking(Level::AccessExclusive, Work::Catalogue, &[RUNS]),
             Step::drop_table(RUNS),
         ]

@@ -18,7 +18,7 @@ use serde_json::json;
 
 use super::{
     Failure, Pace, Report, Settings,
-    facts::Verdict,
+    facts::{Reason, Verdict},
     finish_unresolved, list_unresolved, now, open_unresolved, refuse_pending,
     report::Decision,
     rows::table,
@@ -77,14 +77,18 @@ async fn under_lease(
 ) -> Result<Outcome, Failure> {
     let mut unresolved = open_unresolved(settings)?;
     let mut report = Report::default();
-    let mut writer = Writer { db, lease, pace, links: Vec::new(), decisions: Vec::new(), written: 0 };
+    let mut writer = Writer { db, lease, pace, left: Vec::new(), links: Vec::new(), decisions: Vec::new(), written: 0 };
     lease.forget_decisions(db).await?;
     walk(db, settings, evidence, lease.started_at.naive_utc(), Some(lease.run), async |decided| {
         writer.decisions.extend(report.add(&decided));
         list_unresolved(&mut unresolved, settings, &decided)?;
         for (id, verdict) in decided.rows {
-            if let Verdict::Link(job, source) = verdict {
-                writer.links.push(Link { kind: decided.kind, id, job, source });
+            match verdict {
+                Verdict::Link(job, source) => writer.links.push(Link { kind: decided.kind, id, job, source }),
+                Verdict::Leave(reason, candidates) => {
+                    writer.left.push(Left { kind: decided.kind, id, reason, candidates });
+                }
+                Verdict::Alone => {}
             }
         }
         writer.write(false).await
@@ -105,11 +109,20 @@ struct Link {
     source: LinkSource,
 }
 
+/// A row that stays without a link, and the jobs that were at work at the time.
+struct Left {
+    kind: Kind,
+    id: Uuid,
+    reason: Reason,
+    candidates: Vec<Uuid>,
+}
+
 struct Writer<'a> {
     db: &'a DatabaseConnection,
     lease: &'a Lease,
     pace: Pace,
     links: Vec<Link>,
+    left: Vec<Left>,
     decisions: Vec<Decision>,
     written: u64,
 }
@@ -118,27 +131,41 @@ impl Writer<'_> {
     /// Writes full batches, or all there is.
     async fn write(&mut self, all: bool) -> Result<(), Failure> {
         let size = self.pace.batch_size.max(1);
-        while self.links.len() >= size || (all && !(self.links.is_empty() && self.decisions.is_empty())) {
+        loop {
+            let full = self.links.len() >= size || self.left.len() >= size;
+            let any = !(self.links.is_empty() && self.left.is_empty() && self.decisions.is_empty());
+            if !(full || all && any) {
+                return Ok(());
+            }
             let began = Instant::now();
-            let batch: Vec<Link> = self.links.drain(..size.min(self.links.len())).collect();
-            let decisions = std::mem::take(&mut self.decisions);
+            let batch = Batch {
+                links: self.links.drain(..size.min(self.links.len())).collect(),
+                left: self.left.drain(..size.min(self.left.len())).collect(),
+                decisions: std::mem::take(&mut self.decisions),
+            };
             let mut tried = 1;
-            while let Err(failure) = write_batch(self.db, self.lease, &batch, &decisions).await {
+            while let Err(failure) = write_batch(self.db, self.lease, &batch).await {
                 if tried == ATTEMPTS || !is_transient(&failure) {
                     return Err(failure);
                 }
                 tokio::time::sleep(Duration::from_millis(5 << tried)).await;
                 tried += 1;
             }
-            self.written += batch.len() as u64;
+            self.written += batch.links.len() as u64;
             tracing::debug!("{} links written", self.written);
             if let Some(rows) = self.pace.max_rows_per_second {
-                let due = Duration::from_secs(batch.len() as u64) / rows.max(1);
+                let due = Duration::from_secs(batch.links.len() as u64) / rows.max(1);
                 tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
             }
         }
-        Ok(())
     }
+}
+
+/// What is written in one transaction.
+struct Batch {
+    links: Vec<Link>,
+    left: Vec<Left>,
+    decisions: Vec<Decision>,
 }
 
 /// Whether a transaction may succeed when it is tried again: it lost against another one, or its job went meanwhile.
@@ -150,12 +177,8 @@ fn is_transient(failure: &Failure) -> bool {
         .any(|sign| text.contains(sign))
 }
 
-async fn write_batch(
-    db: &DatabaseConnection,
-    lease: &Lease,
-    links: &[Link],
-    decisions: &[Decision],
-) -> Result<(), Failure> {
+async fn write_batch(db: &DatabaseConnection, lease: &Lease, batch: &Batch) -> Result<(), Failure> {
+    let Batch { links, left, decisions } = batch;
     let transaction = begin(db).await?;
     // First, so that two runs that both believe to hold the lease wait for each other here.
     lease.confirm(&transaction).await?;
@@ -170,6 +193,7 @@ async fn write_batch(
             .collect();
         write_links(&transaction, lease.run, kind, source, &group).await?;
     }
+    write_left(&transaction, lease.run, left).await?;
     for decision in decisions {
         write_decision(&transaction, lease.run, decision).await?;
     }
@@ -235,6 +259,41 @@ async fn write_links(
             let values = [job.into(), source.as_stored().into(), run.into()].into_iter().chain(ids);
             db.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)).await?;
         }
+    }
+    Ok(())
+}
+
+async fn write_left(db: &DatabaseTransaction, run: Uuid, left: &[Left]) -> Result<(), DbErr> {
+    let candidates = |row: &Left| row.candidates.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ");
+    if db.get_database_backend() == DbBackend::Postgres {
+        let sql = "INSERT INTO backfill_unresolved (run_id, prediction_id, kind, reason, candidates) \
+                   SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[]) ON CONFLICT DO NOTHING";
+        let strings = |of: &dyn Fn(&Left) -> String| Value::from(left.iter().map(of).collect::<Vec<String>>());
+        let values = [
+            run.into(),
+            Value::from(left.iter().map(|row| row.id).collect::<Vec<Uuid>>()),
+            strings(&|row| row.kind.as_stored().to_owned()),
+            strings(&|row| row.reason.as_str().to_owned()),
+            strings(&candidates),
+        ];
+        db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
+        return Ok(());
+    }
+    for rows in left.chunks(SQLITE_IDS / 4) {
+        let places = (0..rows.len()).map(|row| {
+            let [id, kind, reason, candidates] = [2, 3, 4, 5].map(|place| format!("${}", 4 * row + place));
+            format!("($1, {id}, {kind}, {reason}, {candidates})")
+        });
+        let sql = format!(
+            "INSERT INTO backfill_unresolved (run_id, prediction_id, kind, reason, candidates) VALUES {} \
+             ON CONFLICT DO NOTHING",
+            places.collect::<Vec<_>>().join(", ")
+        );
+        let values = rows.iter().flat_map(|row| {
+            [row.id.into(), row.kind.as_stored().into(), row.reason.as_str().into(), candidates(row).into()]
+        });
+        let values = std::iter::once(Value::from(run)).chain(values);
+        db.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)).await?;
     }
     Ok(())
 }
@@ -324,8 +383,11 @@ impl Lease {
 
     /// Decisions are made anew by a run that goes on.
     async fn forget_decisions(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        let sql = "DELETE FROM backfill_decisions WHERE run_id = $1";
-        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [self.run.into()])).await?;
+        for sql in
+            ["DELETE FROM backfill_decisions WHERE run_id = $1", "DELETE FROM backfill_unresolved WHERE run_id = $1"]
+        {
+            db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [self.run.into()])).await?;
+        }
         Ok(())
     }
 

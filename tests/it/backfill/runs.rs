@@ -131,6 +131,9 @@ async fn a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(engine: Eng
     let runs = runs(&site.db).await.unwrap();
     assert_eq!(runs.iter().map(|run| run.status.as_str()).collect::<Vec<_>>(), ["completed"]);
     assert_eq!(site.count("SELECT count(DISTINCT backfill_run_id) FROM annual_predictions").await, 1);
+    let left =
+        site.count("SELECT count(*) FROM backfill_unresolved u WHERE u.run_id = (SELECT id FROM backfill_runs)").await;
+    assert_eq!(left.unsigned_abs(), planned.total_unresolved());
     let decided = site.count("SELECT CAST(sum(linked) AS bigint) FROM backfill_decisions").await;
     assert_eq!(decided.unsigned_abs(), planned.total_linked());
 }
