@@ -51,6 +51,14 @@ pub struct Model {
     pub artifacts: i32,
     /// Their bytes.
     pub artifact_bytes: i64,
+    /// Rows of the job's file; this and the next three as the job had counted them.
+    pub job_total_rows: Option<i32>,
+    /// Rows that it had read.
+    pub job_processed_rows: Option<i32>,
+    /// Rows that it had stored.
+    pub job_successful_rows: Option<i32>,
+    /// Rows that it had not stored.
+    pub job_failed_rows: Option<i32>,
 }
 
 /// None are declared: joins are written where they are needed.

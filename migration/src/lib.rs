@@ -22,6 +22,7 @@ mod m0010_deletion_receipts;
 mod m0011_audit_log;
 mod m0012_backfill_run_id;
 mod m0013_backfill_runs;
+mod m0014_receipt_row_counts;
 pub mod plan;
 mod run;
 pub mod step;
@@ -86,7 +87,7 @@ impl MigrationTrait for Migration {
 }
 
 /// All migrations, in order.
-const MIGRATIONS: [Migration; 13] = [
+const MIGRATIONS: [Migration; 14] = [
     m0001_adopt_tables::MIGRATION,
     m0002_annual_job_id::MIGRATION,
     m0003_quarterly_job_id::MIGRATION,
@@ -100,6 +101,7 @@ const MIGRATIONS: [Migration; 13] = [
     m0011_audit_log::MIGRATION,
     m0012_backfill_run_id::MIGRATION,
     m0013_backfill_runs::MIGRATION,
+    m0014_receipt_row_counts::MIGRATION,
 ];
 
 /// They as SeaORM's migrator runs them.

@@ -236,6 +236,10 @@ fn blank_receipt(app: &App, caller: &Caller, job: &job::Model, wanted: &DeleteJo
         released: 0,
         artifacts: 0,
         artifact_bytes: 0,
+        job_total_rows: job.total_rows,
+        job_processed_rows: job.processed_rows,
+        job_successful_rows: job.successful_rows,
+        job_failed_rows: job.failed_rows,
     }
 }
 

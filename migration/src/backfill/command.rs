@@ -49,7 +49,8 @@ pub struct Plan {
     /// A folder with the files that jobs read, each named by its job's id: ID.csv
     #[arg(long, value_name = "DIR")]
     sources: Option<PathBuf>,
-    /// Your own list: a CSV file with the columns `prediction_id` and `job_id`
+    /// Your own list: a CSV file with `job_id` and `prediction_id`, or `job_id`, `company_symbol`, `reporting_year` and,
+    /// for quarters, `reporting_quarter`
     #[arg(long, value_name = "FILE.csv")]
     manifest: Option<PathBuf>,
     /// Weaker evidence to accept as well

@@ -1,9 +1,6 @@
-//! What is known from outside the database: files that jobs read, and the operator's own list.
+//! What jobs read: the files that an operator has kept.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use artifacts::csv::{Cells, CsvReader};
 use bytes::Bytes;
@@ -60,7 +57,8 @@ pub fn units(ratio: Decimal) -> Option<i64> {
 #[error("{0}")]
 pub struct Unreadable(pub String);
 
-fn unreadable(path: &Path, why: impl std::fmt::Display) -> Unreadable {
+/// As an error about a file.
+pub fn unreadable(path: &Path, why: impl std::fmt::Display) -> Unreadable {
     Unreadable(format!("{}: {why}", path.display()))
 }
 
@@ -132,7 +130,8 @@ impl Columns {
     }
 }
 
-fn position(header: Cells<'_>, wanted: &str) -> Option<usize> {
+/// The place of a column.
+pub fn position(header: Cells<'_>, wanted: &str) -> Option<usize> {
     header.iter().position(|name| name.trim().eq_ignore_ascii_case(wanted))
 }
 
@@ -148,7 +147,8 @@ fn number(cell: &str) -> Cell {
     }
 }
 
-async fn chunks(path: &Path) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Unpin, Unreadable> {
+/// A file as a stream.
+pub async fn chunks(path: &Path) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Unpin, Unreadable> {
     let file = tokio::fs::File::open(path).await.map_err(|error| unreadable(path, error))?;
     Ok(Box::pin(stream::try_unfold(file, async |mut file| {
         let mut chunk = vec![0; CHUNK];
@@ -156,46 +156,4 @@ async fn chunks(path: &Path) -> Result<impl Stream<Item = std::io::Result<Bytes>
         chunk.truncate(read);
         Ok((read > 0).then(|| (Bytes::from(chunk), file)))
     })))
-}
-
-/// The operator's own list: which job made a prediction.
-#[derive(Clone, Debug, Default)]
-pub struct Manifest {
-    jobs: HashMap<Uuid, Uuid>,
-}
-
-impl Manifest {
-    /// Reads a CSV file with the columns `prediction_id` and `job_id`.
-    pub async fn read(path: &Path) -> Result<Self, Unreadable> {
-        let mut file = CsvReader::new(chunks(path).await?);
-        let failed = |error| unreadable(path, error);
-        let places = match file.next().await.map_err(failed)? {
-            None => None,
-            Some(header) => header
-                .cells
-                .ok()
-                .and_then(|cells| Some((position(cells, "prediction_id")?, position(cells, "job_id")?))),
-        };
-        let (prediction, job) =
-            places.ok_or_else(|| unreadable(path, "line 1 must name the columns prediction_id and job_id"))?;
-        let mut jobs = HashMap::new();
-        while let Some(record) = file.next().await.map_err(failed)? {
-            let line = record.line;
-            let cells = record.cells.map_err(|fault| unreadable(path, format!("line {line} {fault}")))?;
-            let id = |place: usize| {
-                let cell = cells.get(place).unwrap_or_default().trim();
-                cell.parse::<Uuid>().map_err(|_| unreadable(path, format!("line {line}: \"{cell}\" is no id")))
-            };
-            let (prediction, job) = (id(prediction)?, id(job)?);
-            if jobs.insert(prediction, job).is_some_and(|other| other != job) {
-                return Err(unreadable(path, format!("line {line} names a second job for {prediction}")));
-            }
-        }
-        Ok(Self { jobs })
-    }
-
-    /// The job that made a prediction.
-    pub fn job_of(&self, prediction: Uuid) -> Option<Uuid> {
-        self.jobs.get(&prediction).copied()
-    }
 }

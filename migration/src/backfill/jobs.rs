@@ -39,6 +39,11 @@ struct Receipt {
     job_started_at: Option<Time<Utc>>,
     job_finished_at: Option<Time<Utc>>,
     deleted_at: Time<Utc>,
+    job_status: String,
+    job_total_rows: Option<i32>,
+    job_processed_rows: Option<i32>,
+    job_successful_rows: Option<i32>,
+    job_failed_rows: Option<i32>,
 }
 
 /// All jobs of a user and kind, also those that a receipt remembers, in the order of their beginning.
@@ -56,8 +61,9 @@ pub async fn of_user(
     let sql = "SELECT id, organization_id, status, total_rows, processed_rows, successful_rows, failed_rows, started_at, \
                completed_at, updated_at FROM bulk_upload_jobs WHERE user_id = $1 AND job_type = $2 AND started_at IS NOT NULL";
     let stored = Stored::find_by_statement(Statement::from_sql_and_values(backend, sql, values())).all(db).await?;
-    let sql = "SELECT job_id, organization_id, job_started_at, job_finished_at, deleted_at FROM deletion_receipts \
-               WHERE job_created_by = $1 AND job_kind = $2 AND job_started_at IS NOT NULL";
+    let sql = "SELECT job_id, organization_id, job_started_at, job_finished_at, deleted_at, job_status, job_total_rows, \
+               job_processed_rows, job_successful_rows, job_failed_rows FROM deletion_receipts WHERE \
+               job_created_by = $1 AND job_kind = $2 AND job_started_at IS NOT NULL";
     let receipts = Receipt::find_by_statement(Statement::from_sql_and_values(backend, sql, values())).all(db).await?;
     let mut jobs: Vec<Job> = stored.into_iter().filter_map(|job| living(&job, start, stale_after)).collect();
     jobs.extend(receipts.iter().filter_map(deleted));
@@ -77,12 +83,7 @@ fn living(job: &Stored, start: DateTime, stale_after: TimeDelta) -> Option<Job> 
         },
         _ => (State::AtWork, start),
     };
-    let count = |rows: Option<i32>| rows.and_then(|rows| u32::try_from(rows).ok());
-    let counts = Counts {
-        processed: count(job.processed_rows).unwrap_or(0),
-        successful: count(job.successful_rows).unwrap_or(0),
-        failed: count(job.failed_rows).unwrap_or(0),
-    };
+    let counts = counts(job.processed_rows, job.successful_rows, job.failed_rows);
     let reach = if state == State::Broken { to + LONGEST_TRANSACTION } else { to };
     let window = Window {
         job: job.id,
@@ -98,7 +99,21 @@ fn living(job: &Stored, start: DateTime, stale_after: TimeDelta) -> Option<Job> 
     Some(Job { window, reach })
 }
 
+fn count(rows: Option<i32>) -> Option<u32> {
+    rows.and_then(|rows| u32::try_from(rows).ok())
+}
+
+fn counts(processed: Option<i32>, successful: Option<i32>, failed: Option<i32>) -> Counts {
+    let [processed, successful, failed] = [processed, successful, failed].map(|rows| count(rows).unwrap_or(0));
+    Counts { processed, successful, failed }
+}
+
+/// A job that a receipt remembers; `None` where it made no row.
 fn deleted(receipt: &Receipt) -> Option<Job> {
+    // What broke off may have stored rows that it did not come to count.
+    if receipt.job_status == "completed" && receipt.job_successful_rows == Some(0) {
+        return None;
+    }
     let from = receipt.job_started_at?.naive_utc();
     let to = receipt.job_finished_at.unwrap_or(receipt.deleted_at).naive_utc();
     let window = Window {
@@ -107,8 +122,8 @@ fn deleted(receipt: &Receipt) -> Option<Job> {
         from,
         to,
         state: State::Deleted,
-        counts: Counts::default(),
-        rows: None,
+        counts: counts(receipt.job_processed_rows, receipt.job_successful_rows, receipt.job_failed_rows),
+        rows: count(receipt.job_total_rows).filter(|rows| *rows > 0),
         listing: None,
         note: None,
     };

@@ -10,6 +10,7 @@ mod decide;
 mod evidence;
 mod facts;
 mod jobs;
+mod manifest;
 mod report;
 mod rows;
 mod run;
@@ -26,7 +27,8 @@ pub use report::{Decision, Report};
 pub use run::{Outcome, run};
 pub use undo::{Run, runs, undo};
 
-use evidence::{Manifest, Sources};
+use evidence::Sources;
+use manifest::Manifest;
 use report::Unresolved;
 use walk::Evidence;
 
@@ -35,7 +37,8 @@ use walk::Evidence;
 pub struct Settings {
     /// A folder with the files that jobs read, each named by its job's id: `ID.csv`.
     pub sources: Option<PathBuf>,
-    /// The operator's own list: a CSV file with the columns `prediction_id` and `job_id`.
+    /// The operator's own list: a CSV file with `job_id`, and `prediction_id` or `company_symbol`, `reporting_year` and
+    /// `reporting_quarter`.
     pub manifest: Option<PathBuf>,
     /// Whether a job's window alone may decide, where nothing contradicts it.
     pub accept_time_window: bool,
@@ -86,12 +89,6 @@ pub enum Failure {
     Database(#[from] DbErr),
 }
 
-impl From<evidence::Unreadable> for Failure {
-    fn from(error: evidence::Unreadable) -> Self {
-        Self::File(error.to_string())
-    }
-}
-
 impl From<Failure> for crate::Error {
     fn from(failure: Failure) -> Self {
         match failure {
@@ -105,7 +102,7 @@ impl From<Failure> for crate::Error {
 /// What a run would do now. Changes nothing.
 pub async fn plan(db: &DatabaseConnection, settings: &Settings) -> Result<Report, Failure> {
     refuse_pending(db).await?;
-    let evidence = Evidence::open(settings).await?;
+    let evidence = Evidence::open(db, settings).await?;
     let mut unresolved = open_unresolved(settings)?;
     let mut report = Report::default();
     walk::walk(db, settings, &evidence, now().naive_utc(), None, async |decided| {
@@ -118,10 +115,10 @@ pub async fn plan(db: &DatabaseConnection, settings: &Settings) -> Result<Report
 }
 
 impl Evidence {
-    async fn open(settings: &Settings) -> Result<Self, Failure> {
+    async fn open(db: &DatabaseConnection, settings: &Settings) -> Result<Self, Failure> {
         let sources = settings.sources.as_deref().map(Sources::open).transpose()?;
         let manifest = match &settings.manifest {
-            Some(path) => Manifest::read(path).await?,
+            Some(path) => Manifest::read(db, path).await?,
             None => Manifest::default(),
         };
         Ok(Self { sources, manifest })

@@ -8,8 +8,9 @@ use sea_orm_migration::sea_orm::{
 };
 
 use super::{
-    evidence::{Manifest, quarter, ratios, subject, units},
+    evidence::{quarter, ratios, subject, units},
     facts::{MAX_RATIOS, Row, Standing},
+    manifest::Manifest,
 };
 
 /// Earlier than any prediction, counted from 1970.

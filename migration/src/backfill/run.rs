@@ -53,7 +53,7 @@ pub struct Outcome {
 /// Refuses while another one is alive.
 pub async fn run(db: &DatabaseConnection, settings: &Settings, pace: Pace) -> Result<Outcome, Failure> {
     refuse_pending(db).await?;
-    let evidence = Evidence::open(settings).await?;
+    let evidence = Evidence::open(db, settings).await?;
     let lease = Lease::take(db, settings).await?;
     let beating = tokio::spawn(beat(db.clone(), lease.clone()));
     let outcome = under_lease(db, settings, &evidence, pace, &lease).await;

@@ -12,9 +12,10 @@ use sea_orm_migration::sea_orm::{
 use super::{
     Failure, Settings,
     decide::decide,
-    evidence::{Manifest, Sources, listing},
+    evidence::{Sources, listing},
     facts::{LONGEST_TRANSACTION, Reason, Row, Standing, State, Verdict, Window},
     jobs::{self, Job},
+    manifest::Manifest,
     rows::{self, Rows},
 };
 

@@ -39,7 +39,7 @@ async fn up_ends_in_the_same_schema_on_an_empty_and_on_an_adopted_database() {
         assert_eq!(site.count("SELECT count(*) FROM joblink_made_tables").await, 0);
         let world = World::with(site.engine, Setup { url: Some(site.url.clone()), asleep: true, ..Setup::default() });
         world.await.check_invariants().await;
-        site.migrated(&["down", "--num", "13", "--yes"]).await;
+        site.migrated(&["down", "--num", "99", "--yes"]).await;
         same(&site.schema().await, &schema, name);
         assert_eq!(site.data_in(&columns).await, data, "{name}");
         site.migrated(&["up"]).await;
@@ -101,7 +101,7 @@ async fn down_of_all_gives_the_adopted_schema_of_before_and_up_works_again(engin
     let (schema, data) = (site.schema().await, site.data_in(&columns).await);
     site.migrated(&["up"]).await;
     let migrated = site.schema().await;
-    site.migrated(&["down", "--num", "13", "--yes"]).await;
+    site.migrated(&["down", "--num", "99", "--yes"]).await;
     same(&site.schema().await, &schema, "down");
     assert_eq!(site.data_in(&columns).await, data);
     site.migrated(&["up"]).await;
@@ -117,7 +117,7 @@ async fn down_of_all_removes_everything_that_joblink_made(engine: Engine) {
     let migrated = site.schema().await;
     // Rows that refer to each other are no obstacle.
     fill(&site).await;
-    site.migrated(&["down", "--num", "13", "--yes"]).await;
+    site.migrated(&["down", "--num", "99", "--yes"]).await;
     same(&site.schema().await, &before, "down");
     site.migrated(&["up"]).await;
     same(&site.schema().await, &migrated, "up again");
@@ -139,7 +139,7 @@ async fn missing_adopted_tables_alone_are_made_recorded_and_dropped(engine: Engi
         same(&site.schema().await, &Site::made(engine).await.schema().await, "partial");
     }
     site.refused(&["reset", "--yes"]).await;
-    site.migrated(&["down", "--num", "13", "--yes"]).await;
+    site.migrated(&["down", "--num", "99", "--yes"]).await;
     same(&site.schema().await, &schema, "down");
     assert_eq!(site.data_in(&columns).await, data);
 }

@@ -173,16 +173,16 @@ async fn a_down_killed_at_any_moment_is_finished_by_the_next_one(engine: Engine)
     let data = whole.data_in(&columns).await;
     whole.migrated(&["up"]).await;
     let (began, migrated) = (Instant::now(), whole.schema().await);
-    whole.migrated(&["down", "--num", "13", "--yes"]).await;
+    whole.migrated(&["down", "--num", "99", "--yes"]).await;
     let took = began.elapsed();
     for round in 0..rounds() {
         let site = Site::adopted(engine).await;
         site.migrated(&["up"]).await;
         let moment = moment(took, round);
-        let mut down = start("migration", &site.url, &["down", "--num", "13", "--yes"]);
+        let mut down = start("migration", &site.url, &["down", "--num", "99", "--yes"]);
         tokio::time::sleep(moment).await;
         down.kill();
-        site.migrated(&["down", "--num", "13", "--yes"]).await;
+        site.migrated(&["down", "--num", "99", "--yes"]).await;
         let what = format!("killed after {moment:?}, having said\n{}", down.err());
         same(&site.schema().await, &wanted, &what);
         assert_eq!(site.data_in(&columns).await, data, "{what}");
