@@ -143,12 +143,26 @@ impl ArtifactStore {
 
     /// Reads a file as a stream of chunks.
     pub async fn read(&self, key: Key) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
-        let path = key.path();
+        self.read_path(key.path()).await
+    }
+
+    async fn read_path(&self, path: Path) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
         let found = self.objects.get(&path).await.map_err(failed("read", &path))?;
         Ok(found
             .into_stream()
             .map_err(move |source| StoreError { action: "read", target: path.to_string(), source })
             .boxed())
+    }
+
+    /// Reads a job's input, registered or not; `None` where there is none, or more than one.
+    pub async fn read_input(
+        &self,
+        job: Uuid,
+    ) -> Result<Option<BoxStream<'static, Result<Bytes, StoreError>>>, StoreError> {
+        let prefix = Path::from_iter([JOBS, &job.to_string(), "input"]);
+        let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
+        let [object] = &found[..] else { return Ok(None) };
+        self.read_path(object.location.clone()).await.map(Some)
     }
 
     /// Moves a file to another key.

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use sea_orm_migration::sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
-use super::{Pace, Report, Settings, plan, run, runs, undo};
+use super::{Pace, Report, Settings, Watch, plan, run, runs, undo};
 use crate::{Error, say};
 
 /// One to work and one to show that it lives.
@@ -46,9 +46,12 @@ pub enum Accept {
 /// What the decisions rest on, and where they are told.
 #[derive(Args, Clone, Debug)]
 pub struct Plan {
-    /// A folder with the files that jobs read, each named by its job's id: ID.csv
+    /// A folder with the files that jobs read, each named by its job's id, ID.csv, or as it was uploaded
     #[arg(long, value_name = "DIR")]
     sources: Option<PathBuf>,
+    /// The artifact store that holds them, as for `joblink serve`: files at jobs/ID/input/
+    #[arg(long, value_name = "DIR")]
+    artifacts: Option<String>,
     /// Your own list: a CSV file with `job_id` and `prediction_id`, or `job_id`, `company_symbol`, `reporting_year` and,
     /// for quarters, `reporting_quarter`
     #[arg(long, value_name = "FILE.csv")]
@@ -104,10 +107,15 @@ impl Plan {
             |path: &Option<PathBuf>| path.as_ref().map(|path| std::path::absolute(path).unwrap_or(path.clone()));
         Settings {
             sources: whole(&self.sources),
+            artifacts: self.artifacts.as_ref().map(|location| match location.strip_prefix("file://") {
+                Some(_) => location.clone(),
+                None => std::path::absolute(location).map_or(location.clone(), |path| path.display().to_string()),
+            }),
             manifest: whole(&self.manifest),
             accept_time_window: self.accept.contains(&Accept::TimeWindow),
             stale_after: self.stale_after,
             unresolved: self.unresolved.clone(),
+            watch: Watch::person(),
         }
     }
 

@@ -23,6 +23,11 @@ use super::{
     transaction::{Place, Taken, Transaction, find_candidates, transactions},
 };
 
+/// By time alone a job is given rows only where they are so many tenths of what it counted.
+const LEAST_TENTHS: usize = 9;
+/// By time alone a job is given rows only where at most one row in so many failed.
+const MOST_FAILED: u64 = 4;
+
 /// Decides about the rows of one user and kind, in the order of `predicted_at`, among all windows that could hold them.
 pub fn decide(windows: &[Window], rows: &[Row], accept_time_window: bool) -> Vec<Verdict> {
     let mut transactions = transactions(rows);
@@ -103,8 +108,12 @@ fn by_file(transactions: &[Transaction], window: usize, job: &Window) -> Vec<usi
 
 /// The transactions that only this job was there to write. Weaker than a file: a job that was deleted without a trace
 /// may have written them.
+///
+/// A job of whose rows many are missing has room for those of another one, and a job of whose rows many failed may have
+/// read a file whose rows another one had stored before: both are given nothing.
 fn by_time(transactions: &[Transaction], window: usize, job: &Window) -> Vec<usize> {
-    if job.state != State::Completed || job.listing.is_some() {
+    let mostly_failed = u64::from(job.counts.failed) * MOST_FAILED > u64::from(job.counts.processed);
+    if job.state != State::Completed || job.listing.is_some() || mostly_failed {
         return Vec::new();
     }
     let own: Vec<usize> = transactions
@@ -120,7 +129,9 @@ fn by_time(transactions: &[Transaction], window: usize, job: &Window) -> Vec<usi
         .collect();
     let rows: usize = own.iter().map(|index| transactions[*index].rows.len()).sum();
     let sequential = own.windows(2).all(|pair| transactions[pair[0]].last < transactions[pair[1]].first);
-    if sequential && rows <= job.counts.successful as usize { own } else { Vec::new() }
+    let successful = job.counts.successful as usize;
+    let nearly_all = rows <= successful && rows * 10 >= successful * LEAST_TENTHS;
+    if sequential && nearly_all { own } else { Vec::new() }
 }
 
 fn leave(transaction: &Transaction, windows: &[Window], accept_time_window: bool) -> Verdict {

@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use artifacts::csv::{Cells, CsvReader};
+use artifacts::{
+    ArtifactStore,
+    csv::{Cells, CsvReader},
+};
 use bytes::Bytes;
 use entity::stored::Kind;
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream, stream::BoxStream};
 use rust_decimal::{Decimal, prelude::ToPrimitive};
 use sea_orm_migration::sea_orm::prelude::Uuid;
 use tokio::io::AsyncReadExt;
@@ -62,28 +65,76 @@ pub fn unreadable(path: &Path, why: impl std::fmt::Display) -> Unreadable {
     Unreadable(format!("{}: {why}", path.display()))
 }
 
-/// A folder of files that jobs read.
-#[derive(Clone, Debug)]
+/// Where the files that jobs read are kept.
+#[derive(Clone, Debug, Default)]
 pub struct Sources {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
+    store: Option<ArtifactStore>,
+}
+
+/// A file that a job may have read.
+pub struct Source {
+    /// What it is called in messages.
+    name: String,
+    chunks: BoxStream<'static, std::io::Result<Bytes>>,
 }
 
 impl Sources {
-    /// Opens a folder.
-    pub fn open(folder: &Path) -> Result<Self, Unreadable> {
-        let found = std::fs::metadata(folder).map_err(|error| unreadable(folder, error))?;
-        if found.is_dir() { Ok(Self { folder: folder.to_owned() }) } else { Err(unreadable(folder, "is no folder")) }
+    /// Opens a folder and an artifact store, where they are given.
+    pub fn open(folder: Option<&Path>, store: Option<&str>) -> Result<Self, Unreadable> {
+        if let Some(folder) = folder
+            && !std::fs::metadata(folder).map_err(|error| unreadable(folder, error))?.is_dir()
+        {
+            return Err(unreadable(folder, "is no folder"));
+        }
+        let open = |location: &str| {
+            // Opening would make it.
+            let path = Path::new(location.strip_prefix("file://").unwrap_or(location));
+            if !path.is_dir() {
+                return Err(unreadable(path, "is no folder"));
+            }
+            ArtifactStore::open(location).map_err(|error| unreadable(path, error))
+        };
+        Ok(Self { folder: folder.map(Path::to_owned), store: store.map(open).transpose()? })
     }
 
-    /// The file that is named by a job's id.
-    pub fn of(&self, job: Uuid) -> Option<PathBuf> {
-        Some(self.folder.join(format!("{job}.csv"))).filter(|path| path.is_file())
+    /// The file of a job: in the folder by the job's id, in the store, or in the folder by the name with which it was
+    /// uploaded.
+    pub async fn of(&self, job: Uuid, file_name: &str) -> Result<Option<Source>, Unreadable> {
+        if let Some(path) = self.in_folder(&format!("{job}.csv")) {
+            return Source::file(&path).await.map(Some);
+        }
+        if let Some(store) = &self.store {
+            let failed = |error| Unreadable(format!("the input of job {job}: {error}"));
+            if let Some(chunks) = store.read_input(job).await.map_err(failed)? {
+                let chunks = chunks.map_err(std::io::Error::other).boxed();
+                return Ok(Some(Source { name: format!("the input of job {job}"), chunks }));
+            }
+        }
+        // What a client once called its file must not lead out of the folder.
+        let is_plain = Path::new(file_name).file_name().is_some_and(|name| name == file_name);
+        match self.in_folder(file_name).filter(|_| is_plain) {
+            Some(path) => Source::file(&path).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn in_folder(&self, name: &str) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(name)).filter(|path| path.is_file())
+    }
+}
+
+impl Source {
+    async fn file(path: &Path) -> Result<Self, Unreadable> {
+        Ok(Self { name: path.display().to_string(), chunks: chunks(path).await?.boxed() })
     }
 }
 
 /// Reads what a file lists. The error says why it cannot be used.
-pub async fn listing(path: &Path, kind: Kind) -> Result<Listing, Unreadable> {
-    let mut file = CsvReader::new(chunks(path).await?);
+pub async fn listing(source: Source, kind: Kind) -> Result<Listing, Unreadable> {
+    let Source { name, chunks } = source;
+    let mut file = CsvReader::new(chunks);
+    let path = Path::new(&name);
     let failed = |error| unreadable(path, error);
     let columns = match file.next().await.map_err(failed)? {
         None => return Err(unreadable(path, "is empty")),
@@ -148,7 +199,9 @@ fn number(cell: &str) -> Cell {
 }
 
 /// A file as a stream.
-pub async fn chunks(path: &Path) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Unpin, Unreadable> {
+pub async fn chunks(
+    path: &Path,
+) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin + 'static, Unreadable> {
     let file = tokio::fs::File::open(path).await.map_err(|error| unreadable(path, error))?;
     Ok(Box::pin(stream::try_unfold(file, async |mut file| {
         let mut chunk = vec![0; CHUNK];

@@ -16,6 +16,8 @@ pub struct Job {
     pub window: Window,
     /// Until when rows of its own may have been written.
     pub reach: DateTime,
+    /// The name with which its file was uploaded.
+    pub file_name: String,
 }
 
 #[derive(FromQueryResult)]
@@ -30,6 +32,7 @@ struct Stored {
     started_at: Option<DateTime>,
     completed_at: Option<DateTime>,
     updated_at: Option<DateTime>,
+    original_filename: String,
 }
 
 #[derive(FromQueryResult)]
@@ -59,7 +62,7 @@ pub async fn of_user(
     let backend = db.get_database_backend();
     let values = || [user.into(), kind.as_stored().into()];
     let sql = "SELECT id, organization_id, status, total_rows, processed_rows, successful_rows, failed_rows, started_at, \
-               completed_at, updated_at FROM bulk_upload_jobs WHERE user_id = $1 AND job_type = $2 AND started_at IS NOT NULL";
+               completed_at, updated_at, original_filename FROM bulk_upload_jobs WHERE user_id = $1 AND job_type = $2 AND started_at IS NOT NULL";
     let stored = Stored::find_by_statement(Statement::from_sql_and_values(backend, sql, values())).all(db).await?;
     let sql = "SELECT job_id, organization_id, job_started_at, job_finished_at, deleted_at, job_status, job_total_rows, \
                job_processed_rows, job_successful_rows, job_failed_rows FROM deletion_receipts WHERE \
@@ -96,7 +99,7 @@ fn living(job: &Stored, start: DateTime, stale_after: TimeDelta) -> Option<Job> 
         listing: None,
         note: None,
     };
-    Some(Job { window, reach })
+    Some(Job { window, reach, file_name: job.original_filename.clone() })
 }
 
 fn count(rows: Option<i32>) -> Option<u32> {
@@ -127,7 +130,7 @@ fn deleted(receipt: &Receipt) -> Option<Job> {
         listing: None,
         note: None,
     };
-    Some(Job { window, reach: to })
+    Some(Job { window, reach: to, file_name: String::new() })
 }
 
 /// Jobs whose windows overlap, one after the other: what holds a row of one may hold it of all.

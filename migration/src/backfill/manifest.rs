@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path};
 use artifacts::csv::{Cells, CsvReader};
 use entity::stored::Kind;
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, Statement,
+    DatabaseConnection, DbBackend, DbErr, FromQueryResult, Statement,
     prelude::{DateTime, Uuid},
 };
 

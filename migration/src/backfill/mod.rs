@@ -7,10 +7,13 @@ mod clocks;
 pub mod command;
 mod crossing;
 mod decide;
+mod estimate;
 mod evidence;
 mod facts;
 mod jobs;
+mod load;
 mod manifest;
+mod progress;
 mod report;
 mod rows;
 mod run;
@@ -21,8 +24,10 @@ mod walk;
 use std::path::PathBuf;
 
 use chrono::{TimeDelta, Utc};
+use entity::stored::Kind;
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, prelude::DateTimeUtc};
 
+pub use progress::{Progress, Watch};
 pub use report::{Decision, Report};
 pub use run::{Outcome, run};
 pub use undo::{Run, runs, undo};
@@ -35,8 +40,10 @@ use walk::Evidence;
 /// What a plan or a run rests on.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// A folder with the files that jobs read, each named by its job's id: `ID.csv`.
+    /// A folder with the files that jobs read, each named by its job's id, `ID.csv`, or as it was uploaded.
     pub sources: Option<PathBuf>,
+    /// An artifact store that holds them: a folder or a `file://` URL.
+    pub artifacts: Option<String>,
     /// The operator's own list: a CSV file with `job_id`, and `prediction_id` or `company_symbol`, `reporting_year` and
     /// `reporting_quarter`.
     pub manifest: Option<PathBuf>,
@@ -46,16 +53,20 @@ pub struct Settings {
     pub stale_after: TimeDelta,
     /// Where to write the rows that stay without a link.
     pub unresolved: Option<PathBuf>,
+    /// Who is told how far it is.
+    pub watch: Watch,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             sources: None,
+            artifacts: None,
             manifest: None,
             accept_time_window: false,
             stale_after: TimeDelta::hours(24),
             unresolved: None,
+            watch: Watch::default(),
         }
     }
 }
@@ -105,8 +116,10 @@ pub async fn plan(db: &DatabaseConnection, settings: &Settings) -> Result<Report
     let evidence = Evidence::open(db, settings).await?;
     let mut unresolved = open_unresolved(settings)?;
     let mut report = Report::default();
+    let of = all_rows(db, settings).await?;
     walk::walk(db, settings, &evidence, now().naive_utc(), None, async |decided| {
         report.add(&decided);
+        settings.watch.tell(Progress { rows: report.rows, of, linked: report.total_linked() });
         list_unresolved(&mut unresolved, settings, &decided)
     })
     .await?;
@@ -116,7 +129,7 @@ pub async fn plan(db: &DatabaseConnection, settings: &Settings) -> Result<Report
 
 impl Evidence {
     async fn open(db: &DatabaseConnection, settings: &Settings) -> Result<Self, Failure> {
-        let sources = settings.sources.as_deref().map(Sources::open).transpose()?;
+        let sources = Sources::open(settings.sources.as_deref(), settings.artifacts.as_deref())?;
         let manifest = match &settings.manifest {
             Some(path) => Manifest::read(db, path).await?,
             None => Manifest::default(),
@@ -131,6 +144,19 @@ async fn refuse_pending(db: &DatabaseConnection) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Refused(format!("migrations are pending ({}): run `migration up` first", pending.join(", "))))
+}
+
+/// How many rows there are to look at, where anybody wants to know.
+async fn all_rows(db: &DatabaseConnection, settings: &Settings) -> Result<u64, DbErr> {
+    if !settings.watch.is_somebody() {
+        return Ok(0);
+    }
+    let mut rows = 0;
+    for kind in Kind::ALL {
+        rows +=
+            crate::catalogue::count(db, &format!("SELECT count(*) FROM {}", rows::table(*kind))).await?.unsigned_abs();
+    }
+    Ok(rows)
 }
 
 fn open_unresolved(settings: &Settings) -> Result<Option<Unresolved>, Failure> {

@@ -13,7 +13,8 @@ use sea_orm_migration::sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
 use super::{
-    facts::{State, Verdict},
+    estimate::Estimate,
+    facts::{Reason, State, Verdict},
     walk::Decided,
 };
 
@@ -42,7 +43,7 @@ impl Decision {
 }
 
 /// The whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Report {
     /// Rows looked at.
     pub rows: u64,
@@ -54,6 +55,8 @@ pub struct Report {
     pub unresolved: BTreeMap<&'static str, u64>,
     /// Job by job.
     pub decisions: BTreeMap<Uuid, Decision>,
+    /// How many of the links by time alone may be wrong.
+    pub estimate: Estimate,
 }
 
 impl Report {
@@ -90,6 +93,7 @@ impl Report {
                 }
             }
         }
+        self.add_to_estimate(decided);
         let decisions: Vec<Decision> = jobs.into_values().collect();
         for decision in &decisions {
             match self.decisions.entry(decision.job) {
@@ -98,6 +102,33 @@ impl Report {
             }
         }
         decisions
+    }
+
+    fn add_to_estimate(&mut self, decided: &Decided) {
+        let gone = |verdict: &Verdict| matches!(verdict, Verdict::Leave(Reason::JobDeleted, _));
+        let strangers = if decided.jobs.is_empty() {
+            decided.rows.iter().filter(|(_, verdict)| gone(verdict)).count() as u64
+        } else {
+            0
+        };
+        self.estimate.add_quiet(decided.quiet, strangers);
+        let mut given: BTreeMap<Uuid, u64> = BTreeMap::new();
+        for (_, verdict) in &decided.rows {
+            if let Verdict::Link(job, LinkSource::TimeWindow) = verdict {
+                *given.entry(*job).or_default() += 1;
+            }
+        }
+        for window in &decided.jobs {
+            if let Some(given) = given.get(&window.job) {
+                self.estimate.add_window(window, *given);
+            }
+        }
+    }
+
+    /// Links by time alone, and how many of them are likely to be wrong.
+    pub fn by_time(&self) -> Option<(u64, u64)> {
+        let links = self.linked.get(&LinkSource::TimeWindow)?;
+        Some((*links, self.estimate.wrong().min(*links)))
     }
 
     /// Rows linked.
@@ -118,6 +149,11 @@ impl Report {
             "linked": self.linked.iter().map(|(source, rows)| (source.as_stored().to_owned(), json!(rows)))
                 .collect::<serde_json::Map<_, _>>(),
             "unresolved": self.unresolved,
+            "timeWindow": self.by_time().map(|(links, wrong)| json!({
+                "links": links,
+                "expectedWrong": wrong,
+                "rowsOfDeletedJobsOutsideAllWindows": self.estimate.strangers,
+            })),
             "jobs": self.decisions.values().map(|decision| json!({
                 "jobId": decision.job,
                 "evidence": decision.evidence.map(LinkSource::as_stored),
@@ -135,6 +171,14 @@ impl Report {
         _ = writeln!(text, "{linked}: {}", self.total_linked());
         for (source, rows) in &self.linked {
             _ = writeln!(text, "  by {}: {rows}", source.as_stored());
+        }
+        if let Some((links, wrong)) = self.by_time() {
+            _ = writeln!(
+                text,
+                "  of the {links} by time_window about {wrong} are expected to be wrong: jobs that were deleted without a \
+                 trace wrote {} rows outside all windows, and may have written some inside",
+                self.estimate.strangers
+            );
         }
         _ = writeln!(text, "left without a link: {}", self.total_unresolved());
         for (reason, rows) in &self.unresolved {

@@ -17,9 +17,11 @@ use sea_orm_migration::sea_orm::{
 use serde_json::json;
 
 use super::{
-    Failure, Pace, Report, Settings,
+    Failure, Pace, Progress, Report, Settings, all_rows,
     facts::{Reason, Verdict},
-    finish_unresolved, list_unresolved, now, open_unresolved, refuse_pending,
+    finish_unresolved, list_unresolved,
+    load::Load,
+    now, open_unresolved, refuse_pending,
     report::Decision,
     rows::table,
     walk::{Evidence, walk},
@@ -29,6 +31,8 @@ use super::{
 const BEAT: Duration = Duration::from_secs(1);
 /// After how long without a beat its holder counts as dead.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How often to look at the load of the server.
+const LOOK: Duration = Duration::from_secs(1);
 /// How often a transaction is tried that lost against another one.
 const ATTEMPTS: u32 = 8;
 /// The most ids of one statement on SQLite, whose statements take at most 32,766 values.
@@ -77,7 +81,8 @@ async fn under_lease(
 ) -> Result<Outcome, Failure> {
     let mut unresolved = open_unresolved(settings)?;
     let mut report = Report::default();
-    let mut writer = Writer { db, lease, pace, left: Vec::new(), links: Vec::new(), decisions: Vec::new(), written: 0 };
+    let of = all_rows(db, settings).await?;
+    let mut writer = Writer::new(db, lease, pace).await;
     lease.forget_decisions(db).await?;
     walk(db, settings, evidence, lease.started_at.naive_utc(), Some(lease.run), async |decided| {
         writer.decisions.extend(report.add(&decided));
@@ -91,7 +96,9 @@ async fn under_lease(
                 Verdict::Alone => {}
             }
         }
-        writer.write(false).await
+        writer.write(false).await?;
+        settings.watch.tell(Progress { rows: report.rows, of, linked: writer.written });
+        Ok(())
     })
     .await?;
     writer.write(true).await?;
@@ -125,9 +132,34 @@ struct Writer<'a> {
     left: Vec<Left>,
     decisions: Vec<Decision>,
     written: u64,
+    /// The load at the last look; none where the database does not tell.
+    load: Option<Load>,
+    looked: Instant,
 }
 
-impl Writer<'_> {
+impl<'a> Writer<'a> {
+    async fn new(db: &'a DatabaseConnection, lease: &'a Lease, pace: Pace) -> Self {
+        let (links, left, decisions) = (Vec::new(), Vec::new(), Vec::new());
+        Self { db, lease, pace, links, left, decisions, written: 0, load: Load::of(db).await, looked: Instant::now() }
+    }
+
+    /// Waits for as long as others' trouble grows.
+    async fn make_way(&mut self) {
+        let mut said = false;
+        while let Some(before) = self.load
+            && self.looked.elapsed() >= LOOK
+        {
+            self.looked = Instant::now();
+            self.load = Load::of(self.db).await;
+            let Some(why) = self.load.and_then(|load| load.growing_since(before)) else { return };
+            if !said {
+                tracing::info!("waiting for others: {why}");
+                said = true;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Writes full batches, or all there is.
     async fn write(&mut self, all: bool) -> Result<(), Failure> {
         let size = self.pace.batch_size.max(1);
@@ -152,11 +184,11 @@ impl Writer<'_> {
                 tried += 1;
             }
             self.written += batch.links.len() as u64;
-            tracing::debug!("{} links written", self.written);
             if let Some(rows) = self.pace.max_rows_per_second {
                 let due = Duration::from_secs(batch.links.len() as u64) / rows.max(1);
                 tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
             }
+            self.make_way().await;
         }
     }
 }
@@ -334,6 +366,7 @@ impl Lease {
     async fn take(db: &DatabaseConnection, settings: &Settings) -> Result<Self, Failure> {
         let options = json!({
             "sources": settings.sources,
+            "artifacts": settings.artifacts,
             "manifest": settings.manifest,
             "acceptTimeWindow": settings.accept_time_window,
             "staleAfterSeconds": settings.stale_after.num_seconds(),

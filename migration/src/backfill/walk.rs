@@ -33,12 +33,14 @@ pub struct Decided {
     pub jobs: Vec<Window>,
     /// Each row with its verdict.
     pub rows: Vec<(Uuid, Verdict)>,
+    /// The time before these jobs in which no job was at work, or that rows outside all windows span.
+    pub quiet: TimeDelta,
 }
 
 /// Where the evidence comes from.
 pub struct Evidence {
     /// Files that jobs read.
-    pub sources: Option<Sources>,
+    pub sources: Sources,
     /// The operator's list.
     pub manifest: Manifest,
 }
@@ -69,7 +71,8 @@ pub async fn walk(
             let Some(last) = page.last() else { break };
             after = *last;
             let leave = |id| (id, Verdict::Leave(Reason::NoCandidate, Vec::new()));
-            hand_on(Decided { kind, jobs: Vec::new(), rows: page.into_iter().map(leave).collect() }).await?;
+            let rows = page.into_iter().map(leave).collect();
+            hand_on(Decided { kind, jobs: Vec::new(), rows, quiet: TimeDelta::zero() }).await?;
         }
     }
     Ok(())
@@ -92,6 +95,8 @@ struct UserWalk<'a> {
     clusters: std::vec::IntoIter<Vec<Job>>,
     next_cluster: Option<Vec<Job>>,
     claimable: HashMap<Uuid, Claimable>,
+    /// The end of what has been gone through.
+    since: Option<DateTime>,
     /// When transactions began of which a part has been handed on.
     began: HashMap<(Option<Uuid>, DateTime), DateTime>,
 }
@@ -116,7 +121,18 @@ impl<'a> UserWalk<'a> {
         let next_cluster = clusters.next();
         let mut rows = Rows::of_user(db, &evidence.manifest, kind, user, run, start);
         let ahead = rows.next().await?;
-        Ok(Self { settings, evidence, kind, rows, ahead, clusters, next_cluster, claimable, began: HashMap::new() })
+        Ok(Self {
+            settings,
+            evidence,
+            kind,
+            rows,
+            ahead,
+            clusters,
+            next_cluster,
+            claimable,
+            since: None,
+            began: HashMap::new(),
+        })
     }
 
     /// The rows before the next cluster, or of it.
@@ -145,17 +161,29 @@ impl<'a> UserWalk<'a> {
         if self.ahead.is_none() {
             self.next_cluster = self.clusters.next();
         }
-        Decided { kind: self.kind, jobs: jobs.into_iter().map(|job| job.window).collect(), rows: Vec::new() }
+        let quiet = self.quiet_until(jobs.first().map(|job| job.window.from));
+        self.since = jobs.iter().map(|job| job.reach).max().or(self.since);
+        Decided { kind: self.kind, jobs: jobs.into_iter().map(|job| job.window).collect(), rows: Vec::new(), quiet }
+    }
+
+    /// The time since what has been gone through; goes on from there.
+    fn quiet_until(&mut self, time: Option<DateTime>) -> TimeDelta {
+        let quiet = self.since.zip(time).map_or(TimeDelta::zero(), |(since, time)| time - since);
+        self.since = self.since.max(time);
+        quiet.max(TimeDelta::zero())
     }
 
     async fn with_file(&self, job: Job) -> Window {
         let mut window = job.window;
-        let path = match &self.evidence.sources {
-            Some(sources) if window.state != State::Deleted => sources.of(window.job),
-            _ => None,
+        if window.state == State::Deleted {
+            return window;
+        }
+        let listing = match self.evidence.sources.of(window.job, &job.file_name).await {
+            Ok(None) => return window,
+            Ok(Some(source)) => listing(source, self.kind).await,
+            Err(error) => Err(error),
         };
-        let Some(path) = path else { return window };
-        match listing(&path, self.kind).await {
+        match listing {
             Ok(listing) => match window.rows {
                 Some(total) if total != listing.rows => {
                     window.note = Some(format!("its file has {} rows, the job counted {total}", listing.rows));
@@ -194,8 +222,16 @@ impl<'a> UserWalk<'a> {
         for job in &mut jobs {
             job.listing = None;
         }
+        let quiet = if let Some(first) = jobs.first() {
+            let quiet = self.quiet_until(Some(first.from));
+            self.since = end.or(self.since);
+            quiet
+        } else {
+            self.since = self.since.or(rows.first().map(|row| row.predicted_at));
+            self.quiet_until(rows.last().map(|row| row.predicted_at))
+        };
         let rows = rows.iter().map(|row| row.id).zip(verdicts).collect();
-        Ok(Decided { kind: self.kind, jobs, rows })
+        Ok(Decided { kind: self.kind, jobs, rows, quiet })
     }
 
     fn remember(&mut self, rows: &[Row]) {

@@ -37,6 +37,7 @@ async fn dump(name: &str) {
         let links = links(&site).await;
         let Compared { right, wrong, of } = compare(&truth, &links);
         assert_eq!(wrong, 0, "{name}: wrong links with {settings:?}");
+        assert!(planned.by_time().is_none_or(|(_, expected)| expected <= 3), "{name}: {:?}", planned.by_time());
         assert!(right * 1000 >= per_mille * of, "{name}: {right} of {of} linked with {settings:?}");
         assert_eq!((outcome.overtaken, right as u64), (0, planned.total_linked()));
         assert_eq!(undo(&site.db, outcome.run).await.unwrap(), right as u64);

@@ -1,5 +1,6 @@
 //! The backfill links what the evidence decides and nothing else: checked against pasts that are known.
 
+mod estimate;
 mod legacy;
 mod past;
 mod runs;

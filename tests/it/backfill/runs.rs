@@ -21,6 +21,9 @@ tests::on_both!(
     a_second_run_refuses,
     undo_takes_back_what_the_run_made_and_nothing_else,
     everything_left_without_a_link_is_listed_with_its_reason,
+    the_operators_list_may_name_company_and_period,
+    files_are_found_by_id_by_name_and_in_the_artifact_store,
+    a_receipt_keeps_the_rows_of_its_job_from_a_neighbour,
 );
 
 async fn execute(site: &Site, sql: &str, values: Vec<Value>) -> u64 {
@@ -216,4 +219,105 @@ async fn everything_left_without_a_link_is_listed_with_its_reason(engine: Engine
         (status[0]["linked"].as_u64(), status[0]["unresolved"].as_u64()),
         (Some(links.len() as u64), Some(listed as u64))
     );
+}
+
+async fn the_operators_list_may_name_company_and_period(engine: Engine) {
+    let (site, past) = simulated(engine, 8).await;
+    let rows = predictions(&site).await;
+    // The only prediction of its owner about that company and year, made by a job.
+    let of = |row: &Named| (row.owner, row.symbol.clone(), row.year.clone());
+    let only = |row: &&Named| rows.iter().filter(|other| of(other) == of(row)).count() == 1;
+    let row = rows.iter().filter(only).find(|row| past.truth[&row.id].is_some()).unwrap();
+    let job = past.truth[&row.id].unwrap();
+    let twice = rows.iter().find(|row| !only(row) && past.truth[&row.id].is_some()).unwrap();
+    let list = |lines: &[String]| {
+        let file = past.sources.path().join("periods.csv");
+        let text = format!("company_symbol,reporting_year,reporting_quarter,job_id\n{}\n", lines.join("\n"));
+        std::fs::write(&file, text).unwrap();
+        Settings { manifest: Some(file), ..Settings::default() }
+    };
+    let (symbol, year) = (row.symbol.to_lowercase(), &row.year);
+    let settings = list(&[
+        format!("{symbol},{year},Q4,{job}"),
+        format!("NOBODY,{year},Q4,{job}"),
+        format!("{symbol},{year},,{}", Uuid::now_v7()),
+    ]);
+    run(&site.db, &settings, Pace::default()).await.unwrap();
+    assert_eq!(links(&site).await, [(row.id, (job, "manifest".to_owned()))].into());
+
+    let elsewhere = *jobs(&site).await.iter().find(|(_, owner)| owner.0 == twice.owner).unwrap().0;
+    let settings = list(&[format!("{},{},,{elsewhere}", twice.symbol, twice.year)]);
+    match plan(&site.db, &settings).await {
+        // The time of one of them told.
+        Ok(planned) => assert!(planned.total_linked() <= 1),
+        Err(error) => assert!(
+            error.to_string().contains("line 2: ") && error.to_string().ends_with("name one by its prediction_id"),
+            "{error}"
+        ),
+    }
+}
+
+/// A prediction as an operator would name it.
+struct Named {
+    id: Uuid,
+    owner: Uuid,
+    symbol: String,
+    year: String,
+}
+
+async fn predictions(site: &Site) -> Vec<Named> {
+    let sql = "SELECT p.id, p.created_by, c.symbol, p.reporting_year FROM annual_predictions p \
+               JOIN companies c ON c.id = p.company_id ORDER BY p.id";
+    let rows = site.db.query_all_raw(Statement::from_string(site.db.get_database_backend(), sql)).await.unwrap();
+    let named = |row: &sea_orm::QueryResult| Named {
+        id: row.try_get_by_index(0).unwrap(),
+        owner: row.try_get_by_index(1).unwrap(),
+        symbol: row.try_get_by_index(2).unwrap(),
+        year: row.try_get_by_index(3).unwrap(),
+    };
+    rows.iter().map(named).collect()
+}
+
+async fn files_are_found_by_id_by_name_and_in_the_artifact_store(engine: Engine) {
+    let (site, past) = simulated(engine, 9).await;
+    let by_id = plan(&site.db, &with_sources(past.sources.path())).await.unwrap();
+    assert!(by_id.total_linked() > 500, "{by_id:?}");
+    let (names, store) = (tempfile::TempDir::new().unwrap(), tempfile::TempDir::new().unwrap());
+    for job in jobs(&site).await.keys() {
+        let Ok(file) = std::fs::read(past.sources.path().join(format!("{job}.csv"))) else { continue };
+        let sql = "SELECT original_filename FROM bulk_upload_jobs WHERE id = $1";
+        let statement = Statement::from_sql_and_values(site.db.get_database_backend(), sql, [(*job).into()]);
+        let name: String = site.db.query_one_raw(statement).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+        std::fs::write(names.path().join(name), &file).unwrap();
+        let folder = store.path().join(format!("jobs/{job}/input"));
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(Uuid::now_v7().to_string()), &file).unwrap();
+    }
+    assert_eq!(plan(&site.db, &with_sources(names.path())).await.unwrap(), by_id);
+    let artifacts = Some(store.path().to_str().unwrap().to_owned());
+    let settings = Settings { artifacts, ..Settings::default() };
+    assert_eq!(plan(&site.db, &settings).await.unwrap(), by_id);
+    assert_eq!(run(&site.db, &settings, Pace::default()).await.unwrap().report, by_id);
+}
+
+async fn a_receipt_keeps_the_rows_of_its_job_from_a_neighbour(engine: Engine) {
+    let (site, past) = simulated(engine, 10).await;
+    let settings = Settings { accept_time_window: true, ..Settings::default() };
+    let before = plan(&site.db, &settings).await.unwrap();
+    let gone: Vec<Uuid> =
+        before.decisions.values().filter(|decision| decision.linked > 0).map(|decision| decision.job).take(4).collect();
+    assert_eq!(gone.len(), 4);
+    let world =
+        tests::World::with(engine, tests::Setup { url: Some(site.url.clone()), ..tests::Setup::default() }).await;
+    for job in &gone {
+        let query = format!("mutation {{ deleteJob(id: \"{job}\") {{ deletedJobId userErrors {{ message }} }} }}");
+        let data = world.data(&query, serde_json::json!({})).await;
+        assert_eq!(data["deleteJob"]["deletedJobId"], job.to_string(), "{data}");
+    }
+    run(&site.db, &settings, Pace::default()).await.unwrap();
+    let links = links(&site).await;
+    for (id, (job, _)) in &links {
+        assert!(past.truth[id].is_none_or(|made| !gone.contains(&made)), "a row of a deleted job went to {job}");
+    }
+    assert!(!links.is_empty());
 }

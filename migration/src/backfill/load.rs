@@ -1,0 +1,58 @@
+//! What a run sees of others' trouble, and when it waits for them.
+
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+/// A standby that is less than this behind is no reason to wait, in bytes of the log.
+const LAG_ALLOWED: i64 = 16 * 1024 * 1024;
+
+/// The load of a PostgreSQL server at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// How far the furthest standby is behind, in bytes of the log.
+    pub lag: i64,
+    /// How many sessions wait for locks.
+    pub waiting: i64,
+}
+
+impl Load {
+    /// Looks; `None` where the database does not tell.
+    pub async fn of(db: &impl ConnectionTrait) -> Option<Self> {
+        if db.get_database_backend() == DbBackend::Sqlite {
+            return None;
+        }
+        let sql = "SELECT (SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)), 0)::bigint \
+                   FROM pg_stat_replication), (SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted)";
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.ok()??;
+        Some(Self { lag: row.try_get_by_index(0).ok()?, waiting: row.try_get_by_index(1).ok()? })
+    }
+
+    /// What grows and so is a reason to wait.
+    pub fn growing_since(self, before: Self) -> Option<String> {
+        if self.lag > before.lag && self.lag > LAG_ALLOWED {
+            Some(format!("a standby is {} MB behind", self.lag / 1_000_000))
+        } else if self.waiting > before.waiting {
+            Some(format!("{} sessions wait for locks", self.waiting))
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_grows_is_waited_for_and_what_stays_is_not() {
+        let load = |lag, waiting| Load { lag, waiting };
+        assert_eq!(load(1_000, 0).growing_since(load(0, 0)), None);
+        assert_eq!(
+            load(50_000_000, 0).growing_since(load(20_000_000, 0)),
+            Some("a standby is 50 MB behind".to_owned())
+        );
+        assert_eq!(load(50_000_000, 0).growing_since(load(50_000_000, 0)), None);
+        assert_eq!(load(40_000_000, 0).growing_since(load(50_000_000, 0)), None);
+        assert_eq!(load(0, 3).growing_since(load(0, 1)), Some("3 sessions wait for locks".to_owned()));
+        assert_eq!(load(0, 3).growing_since(load(0, 3)), None);
+    }
+}
