@@ -111,6 +111,10 @@ stored!(
         DeleteJob = "delete_job",
         /// `deletePredictions`
         DeletePredictions = "delete_predictions",
+        /// `migration backfill run`
+        BackfillRun = "backfill_run",
+        /// `migration backfill undo`
+        BackfillUndo = "backfill_undo",
     }
 );
 

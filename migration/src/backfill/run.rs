@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use entity::stored::{Kind, LinkSource};
+use entity::stored::{AuditAction, AuditOutcome, Kind, LinkSource};
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait, Value,
@@ -441,8 +441,16 @@ impl Lease {
         let sql = "UPDATE backfill_runs SET status = 'completed', finished_at = $1, lease_token = NULL, linked = $2, \
                    unresolved = $3 WHERE id = $4 AND lease_token = $5";
         let values = [now().into(), count(linked).into(), count(unresolved).into(), self.run.into(), self.token.into()];
-        let ended = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-        if ended.rows_affected() == 1 { Ok(()) } else { Err(another()) }
+        let transaction = begin(db).await?;
+        let ended =
+            transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        if ended.rows_affected() != 1 {
+            return Err(another());
+        }
+        let detail = format!("linked {linked} predictions, left {unresolved} without a link");
+        audit(&transaction, AuditAction::BackfillRun, self.run, &detail).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     async fn give_back(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
@@ -451,6 +459,21 @@ impl Lease {
         db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
         Ok(())
     }
+}
+
+/// Writes what the operator did into the audit log, in its transaction. Who it was is not known here.
+pub(super) async fn audit(
+    db: &impl ConnectionTrait,
+    action: AuditAction,
+    run: Uuid,
+    detail: &str,
+) -> Result<(), DbErr> {
+    let sql = "INSERT INTO audit_log (id, at, action, target_id, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6)";
+    let outcome = AuditOutcome::Done.as_stored();
+    let values =
+        [Uuid::now_v7().into(), now().into(), action.as_stored().into(), run.into(), outcome.into(), detail.into()];
+    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+    Ok(())
 }
 
 fn another() -> Failure {

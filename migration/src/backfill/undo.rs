@@ -1,6 +1,6 @@
 //! The runs there were, and taking one back.
 
-use entity::stored::Kind;
+use entity::stored::{AuditAction, Kind};
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, FromQueryResult, Statement,
     prelude::{DateTimeUtc, Uuid},
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Failure, refuse_pending,
     rows::table,
-    run::{Running, any, begin, wait_for_silence},
+    run::{Running, any, audit, begin, wait_for_silence},
 };
 
 /// Rows of one transaction.
@@ -83,8 +83,11 @@ pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
     for kind in Kind::ALL {
         undone += undo_kind(db, run, *kind).await?;
     }
+    let transaction = begin(db).await?;
     let sql = "UPDATE backfill_runs SET status = 'undone', lease_token = NULL WHERE id = $1";
-    db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
+    transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
+    audit(&transaction, AuditAction::BackfillUndo, run, &format!("took back {undone} links")).await?;
+    transaction.commit().await?;
     Ok(undone)
 }
 

@@ -10,7 +10,7 @@ use tests::Engine;
 use super::{links, simulated, with_sources};
 use crate::migrations::{
     program::start,
-    site::{Site, until},
+    site::{Site, run as in_session, until},
 };
 
 tests::on_both!(
@@ -167,6 +167,15 @@ async fn undo_takes_back_what_the_run_made_and_nothing_else(engine: Engine) {
     assert_eq!(ended.code, 3, "it asks first: {ended:?}");
     let ended = site.migrated(&["backfill", "undo", &outcome.run.to_string(), "--yes"]).await;
     assert_eq!(ended.out, format!("{} links taken back\n", outcome.report.total_linked()));
+    let log = site.strings("SELECT action || ': ' || detail FROM audit_log").await;
+    let (linked, left) = (outcome.report.total_linked(), outcome.report.total_unresolved());
+    assert_eq!(
+        log,
+        [
+            format!("backfill_run: linked {linked} predictions, left {left} without a link"),
+            format!("backfill_undo: took back {linked} links")
+        ]
+    );
     assert_eq!(site.data_in(&site.columns().await).await, before);
 
     // A job that goes after the run leaves its rows released, and no undo makes them look undecided.
@@ -320,4 +329,34 @@ async fn a_receipt_keeps_the_rows_of_its_job_from_a_neighbour(engine: Engine) {
         assert!(past.truth[id].is_none_or(|made| !gone.contains(&made)), "a row of a deleted job went to {job}");
     }
     assert!(!links.is_empty());
+}
+
+#[tokio::test]
+async fn a_run_waits_while_more_and_more_sessions_wait_for_locks() {
+    let (site, past) = simulated(Engine::Postgres, 11).await;
+    let [holder, waiter] = [site.session().await, site.session().await];
+    let sources = past.sources.path().to_str().unwrap();
+    let mut backfill = start(
+        "migration",
+        &site.url,
+        &["backfill", "run", "--sources", sources, "--batch-size", "5", "--max-rows-per-second", "50"],
+    );
+    until("it is at work", async || {
+        (site.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NOT NULL").await > 0).then_some(())
+    })
+    .await;
+    in_session(&holder, "BEGIN; LOCK TABLE tenants IN ACCESS EXCLUSIVE MODE").await;
+    let waiting = tokio::spawn(async move { in_session(&waiter, "SELECT count(*) FROM tenants").await });
+    until("it waits for others", async || {
+        assert_eq!(backfill.code(), None, "{}", backfill.err());
+        backfill.err().contains("waiting for others: 1 sessions wait for locks").then_some(())
+    })
+    .await;
+    in_session(&holder, "COMMIT").await;
+    waiting.await.unwrap();
+    let linked = site.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NOT NULL").await;
+    until("it goes on", async || {
+        (site.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NOT NULL").await > linked).then_some(())
+    })
+    .await;
 }
