@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use super::{Pace, Report, Settings, Watch, plan, run, runs, undo};
 use crate::{Error, say};
 
-/// One to work and one to show that it lives.
-const CONNECTIONS: u32 = 2;
+/// One to read, two to write, and one to show that it lives.
+const CONNECTIONS: u32 = 4;
 
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]

@@ -5,16 +5,24 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
 use entity::stored::{AuditAction, AuditOutcome, Kind, LinkSource};
+use futures_util::future::try_join_all;
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait, Value,
     prelude::{DateTimeUtc, Uuid},
 };
 use serde_json::json;
+use tokio::sync::{
+    Mutex,
+    mpsc::{self, Receiver, Sender},
+};
+
+use crate::error::is_code;
 
 use super::{
     Failure, Pace, Progress, Report, Settings, all_rows,
@@ -27,10 +35,14 @@ use super::{
     walk::{Evidence, walk},
 };
 
+/// SQLSTATE `lock_not_available`.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How often the holder of the lease shows that it is alive.
 const BEAT: Duration = Duration::from_secs(1);
 /// After how long without a beat its holder counts as dead.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How many transactions write at once.
+const WRITERS: usize = 2;
 /// How often to look at the load of the server.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often a transaction is tried that lost against another one.
@@ -82,26 +94,37 @@ async fn under_lease(
     let mut unresolved = open_unresolved(settings)?;
     let mut report = Report::default();
     let of = all_rows(db, settings).await?;
-    let mut writer = Writer::new(db, lease, pace).await;
     lease.forget_decisions(db).await?;
-    walk(db, settings, evidence, lease.started_at.naive_utc(), Some(lease.run), async |decided| {
-        writer.decisions.extend(report.add(&decided));
-        list_unresolved(&mut unresolved, settings, &decided)?;
-        for (id, verdict) in decided.rows {
-            match verdict {
-                Verdict::Link(job, source) => writer.links.push(Link { kind: decided.kind, id, job, source }),
-                Verdict::Leave(reason, candidates) => {
-                    writer.left.push(Left { kind: decided.kind, id, reason, candidates });
+    let written = AtomicU64::new(0);
+    // Full batches go to whoever writes next: two at once keep a server busy that one after the other would not.
+    let (sender, receiver) = mpsc::channel(WRITERS);
+    let receiver = Mutex::new(receiver);
+    let walking = async {
+        let mut batches = Batches::new(db, pace, sender).await;
+        walk(db, settings, evidence, lease.started_at.naive_utc(), Some(lease.run), async |decided| {
+            batches.next.decisions.extend(report.add(&decided));
+            list_unresolved(&mut unresolved, settings, &decided)?;
+            for (id, verdict) in decided.rows {
+                match verdict {
+                    Verdict::Link(job, source) => {
+                        batches.next.links.push(Link { kind: decided.kind, id, job, source });
+                    }
+                    Verdict::Leave(reason, candidates) => {
+                        batches.next.left.push(Left { kind: decided.kind, id, reason, candidates });
+                    }
+                    Verdict::Alone => {}
                 }
-                Verdict::Alone => {}
             }
-        }
-        writer.write(false).await?;
-        settings.watch.tell(Progress { rows: report.rows, of, linked: writer.written });
+            batches.hand_on(false).await;
+            settings.watch.tell(Progress { rows: report.rows, of, linked: written.load(Ordering::Relaxed) });
+            Ok(())
+        })
+        .await?;
+        batches.hand_on(true).await;
         Ok(())
-    })
-    .await?;
-    writer.write(true).await?;
+    };
+    let writing = try_join_all((0..WRITERS).map(|_| write(db, lease, &receiver, &written)));
+    tokio::try_join!(walking, writing)?;
     finish_unresolved(unresolved, settings)?;
     let standing = lease.standing(db).await?;
     lease.finish(db, standing, report.total_unresolved()).await?;
@@ -124,23 +147,58 @@ struct Left {
     candidates: Vec<Uuid>,
 }
 
-struct Writer<'a> {
-    db: &'a DatabaseConnection,
-    lease: &'a Lease,
-    pace: Pace,
+/// What is written in one transaction.
+#[derive(Default)]
+struct Batch {
     links: Vec<Link>,
     left: Vec<Left>,
     decisions: Vec<Decision>,
-    written: u64,
+}
+
+/// Cuts what was decided into batches, and keeps the pace.
+struct Batches<'a> {
+    db: &'a DatabaseConnection,
+    pace: Pace,
+    sender: Sender<Batch>,
+    /// What is not handed on yet.
+    next: Batch,
     /// The load at the last look; none where the database does not tell.
     load: Option<Load>,
     looked: Instant,
 }
 
-impl<'a> Writer<'a> {
-    async fn new(db: &'a DatabaseConnection, lease: &'a Lease, pace: Pace) -> Self {
-        let (links, left, decisions) = (Vec::new(), Vec::new(), Vec::new());
-        Self { db, lease, pace, links, left, decisions, written: 0, load: Load::of(db).await, looked: Instant::now() }
+impl<'a> Batches<'a> {
+    async fn new(db: &'a DatabaseConnection, pace: Pace, sender: Sender<Batch>) -> Self {
+        Self { db, pace, sender, next: Batch::default(), load: Load::of(db).await, looked: Instant::now() }
+    }
+
+    /// Hands on full batches, or all there is.
+    async fn hand_on(&mut self, all: bool) {
+        let size = self.pace.batch_size.max(1);
+        loop {
+            let Batch { links, left, decisions } = &mut self.next;
+            let full = links.len() >= size || left.len() >= size;
+            let any = !(links.is_empty() && left.is_empty() && decisions.is_empty());
+            if !(full || all && any) {
+                return;
+            }
+            let began = Instant::now();
+            let batch = Batch {
+                links: links.drain(..size.min(links.len())).collect(),
+                left: left.drain(..size.min(left.len())).collect(),
+                decisions: std::mem::take(decisions),
+            };
+            let rows = batch.links.len() as u64;
+            if self.sender.send(batch).await.is_err() {
+                // A writer failed, and says why.
+                return;
+            }
+            if let Some(most) = self.pace.max_rows_per_second {
+                let due = Duration::from_secs(rows) / most.max(1);
+                tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+            }
+            self.make_way().await;
+        }
     }
 
     /// Waits for as long as others' trouble grows.
@@ -159,45 +217,27 @@ impl<'a> Writer<'a> {
             tokio::time::sleep(LOOK).await;
         }
     }
-
-    /// Writes full batches, or all there is.
-    async fn write(&mut self, all: bool) -> Result<(), Failure> {
-        let size = self.pace.batch_size.max(1);
-        loop {
-            let full = self.links.len() >= size || self.left.len() >= size;
-            let any = !(self.links.is_empty() && self.left.is_empty() && self.decisions.is_empty());
-            if !(full || all && any) {
-                return Ok(());
-            }
-            let began = Instant::now();
-            let batch = Batch {
-                links: self.links.drain(..size.min(self.links.len())).collect(),
-                left: self.left.drain(..size.min(self.left.len())).collect(),
-                decisions: std::mem::take(&mut self.decisions),
-            };
-            let mut tried = 1;
-            while let Err(failure) = write_batch(self.db, self.lease, &batch).await {
-                if tried == ATTEMPTS || !is_transient(&failure) {
-                    return Err(failure);
-                }
-                tokio::time::sleep(Duration::from_millis(5 << tried)).await;
-                tried += 1;
-            }
-            self.written += batch.links.len() as u64;
-            if let Some(rows) = self.pace.max_rows_per_second {
-                let due = Duration::from_secs(batch.links.len() as u64) / rows.max(1);
-                tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
-            }
-            self.make_way().await;
-        }
-    }
 }
 
-/// What is written in one transaction.
-struct Batch {
-    links: Vec<Link>,
-    left: Vec<Left>,
-    decisions: Vec<Decision>,
+/// Writes batches until there are no more.
+async fn write(
+    db: &DatabaseConnection,
+    lease: &Lease,
+    batches: &Mutex<Receiver<Batch>>,
+    written: &AtomicU64,
+) -> Result<(), Failure> {
+    loop {
+        let Some(batch) = batches.lock().await.recv().await else { return Ok(()) };
+        let mut tried = 1;
+        while let Err(failure) = write_batch(db, lease, &batch).await {
+            if tried == ATTEMPTS || !is_transient(&failure) {
+                return Err(failure);
+            }
+            tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+            tried += 1;
+        }
+        written.fetch_add(batch.links.len() as u64, Ordering::Relaxed);
+    }
 }
 
 /// Whether a transaction may succeed when it is tried again: it lost against another one, or its job went meanwhile.
@@ -212,7 +252,6 @@ fn is_transient(failure: &Failure) -> bool {
 async fn write_batch(db: &DatabaseConnection, lease: &Lease, batch: &Batch) -> Result<(), Failure> {
     let Batch { links, left, decisions } = batch;
     let transaction = begin(db).await?;
-    // First, so that two runs that both believe to hold the lease wait for each other here.
     lease.confirm(&transaction).await?;
     let jobs: BTreeSet<Uuid> = links.iter().map(|link| link.job).collect();
     let living = living(&transaction, jobs).await?;
@@ -406,12 +445,21 @@ impl Lease {
         Ok(made.rows_affected() == 1)
     }
 
-    /// Fails where the lease was lost; else it stays until the transaction ends.
-    async fn confirm(&self, db: &impl ConnectionTrait) -> Result<(), Failure> {
+    /// Fails where the lease was lost; else it stays until the transaction ends: whoever takes it waits for that.
+    async fn confirm(&self, db: &DatabaseTransaction) -> Result<(), Failure> {
+        let lock = if db.get_database_backend() == DbBackend::Postgres { " FOR SHARE" } else { "" };
+        let sql = format!("SELECT id FROM backfill_runs WHERE id = $1 AND lease_token = $2{lock}");
+        let values = [self.run.into(), self.token.into()];
+        let held = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        if held.is_some() { Ok(()) } else { Err(another()) }
+    }
+
+    /// Shows that its holder is alive.
+    async fn beat(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
         let sql = "UPDATE backfill_runs SET lease_beat = lease_beat + 1 WHERE id = $1 AND lease_token = $2";
         let values = [self.run.into(), self.token.into()];
-        let held = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-        if held.rows_affected() == 1 { Ok(()) } else { Err(another()) }
+        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        Ok(())
     }
 
     /// Decisions are made anew by a run that goes on.
@@ -483,7 +531,7 @@ fn another() -> Failure {
 async fn beat(db: DatabaseConnection, lease: Lease) {
     loop {
         tokio::time::sleep(BEAT).await;
-        if let Err(error) = lease.confirm(&db).await {
+        if let Err(error) = lease.beat(&db).await {
             // The next batch finds out whether the lease is lost.
             tracing::debug!("no beat: {error}");
         }
@@ -521,12 +569,33 @@ impl Running {
 /// Clocks of two machines need not agree: what counts is that nothing changes for a while.
 pub(super) async fn wait_for_silence(db: &DatabaseConnection, running: &Running) -> Result<(), Failure> {
     let began = Instant::now();
-    while began.elapsed() < SILENCE {
+    let mut silent_since = began;
+    while silent_since.elapsed() < SILENCE {
         tokio::time::sleep(BEAT / 4).await;
         match Running::find(db).await? {
             Some(now) if now.run == running.run && now.beat == running.beat => {}
             _ => return Err(another()),
         }
+        if is_writing(db, running.run).await? {
+            // The connection of a run that was killed can end a batch; batches without an end are those of a living run,
+            // whose beat they can keep waiting.
+            silent_since = Instant::now();
+            if began.elapsed() > SILENCE {
+                return Err(another());
+            }
+        }
     }
     Ok(())
+}
+
+/// Whether a batch of the run is being written at this moment.
+async fn is_writing(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> {
+    if db.get_database_backend() == DbBackend::Sqlite {
+        return Ok(false);
+    }
+    let sql = "SELECT id FROM backfill_runs WHERE id = $1 FOR UPDATE NOWAIT";
+    match db.query_one_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [run.into()])).await {
+        Err(error) if is_code(&error, &[LOCK_NOT_AVAILABLE]) => Ok(true),
+        other => other.map(|_| false),
+    }
 }
