@@ -25,9 +25,7 @@ impl Pairs {
 
     /// What each pair says, in order.
     pub fn each(&self, of: impl Fn(&Pair) -> f64) -> Sorted {
-        let mut values: Vec<f64> = self.0.iter().map(of).collect();
-        values.sort_unstable_by(f64::total_cmp);
-        Sorted(values)
+        Sorted::of(self.0.iter().map(of).collect())
     }
 
     /// How many times as long ours took.
@@ -46,8 +44,14 @@ impl Pairs {
 pub struct Sorted(Vec<f64>);
 
 impl Sorted {
+    /// Puts figures in order.
+    pub fn of(mut figures: Vec<f64>) -> Self {
+        figures.sort_unstable_by(f64::total_cmp);
+        Self(figures)
+    }
+
     /// The figure below which a part of them lies.
-    fn quantile(&self, part: f64) -> f64 {
+    pub fn quantile(&self, part: f64) -> f64 {
         #[expect(
             clippy::cast_precision_loss,
             clippy::cast_possible_truncation,
@@ -91,6 +95,11 @@ impl Sorted {
 /// Milliseconds as people read them.
 pub fn ms(milliseconds: f64) -> String {
     format!("{} ms", plain(milliseconds))
+}
+
+/// A time as people read it.
+pub fn seconds(time: std::time::Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 fn plain(milliseconds: f64) -> String {

@@ -1,10 +1,14 @@
-//! Measures deletions and uploads beside the same work in bare SQL, on PostgreSQL, and prints the tables of
+//! Measures deletions, uploads and the backfill beside the same work in bare SQL, on PostgreSQL, and prints the tables of
 //! BENCHMARKS.md. `tests/bench` builds and runs it; it says how.
 
+mod backfill;
 mod delete;
 mod figures;
+mod online;
+mod past;
 mod place;
 mod server;
+mod tool;
 mod upload;
 
 use std::{env, path::PathBuf, process::ExitCode};
@@ -16,12 +20,20 @@ use place::Place;
 /// The server's memory at its peak must stay below this, whatever the number of rows, in bytes.
 const MOST_MEMORY: u64 = 150_000_000;
 
+/// What can be measured, in the order in which it is.
+const MEASUREMENTS: [&str; 5] = ["delete", "upload", "backfill", "online", "sizes"];
+
 #[derive(Default)]
 struct Wanted {
-    delete: bool,
-    upload: bool,
+    measurements: Vec<String>,
     /// Counted pairs of each measurement; each has a number of its own where none is given.
     pairs: Option<usize>,
+}
+
+impl Wanted {
+    fn wants(&self, measurement: &str) -> bool {
+        self.measurements.is_empty() || self.measurements.iter().any(|wanted| wanted == measurement)
+    }
 }
 
 // One thread: what is measured shall have the processors.
@@ -29,15 +41,25 @@ struct Wanted {
 async fn main() -> Result<ExitCode> {
     let wanted = wanted(env::args().skip(1))?;
     let postgres = env::var("JOBLINK_BENCH_POSTGRES").context("run this by tests/bench")?;
-    let program = program()?;
-    let mut place = Place::make(&postgres, &program).await?;
-    println!("Machine: {}\n", place.machine().await?);
+    println!("Machine: {}\n", place::machine(&postgres).await?);
     let mut kept = true;
-    if wanted.delete {
-        kept &= delete::measure(&mut place, wanted.pairs).await?;
+    if wanted.wants("delete") || wanted.wants("upload") {
+        let mut place = Place::make(&postgres, &program()?).await?;
+        if wanted.wants("delete") {
+            kept &= delete::measure(&mut place, wanted.pairs).await?;
+        }
+        if wanted.wants("upload") {
+            kept &= upload::measure(&mut place, wanted.pairs).await?;
+        }
     }
-    if wanted.upload {
-        kept &= upload::measure(&mut place, wanted.pairs).await?;
+    if wanted.wants("backfill") {
+        kept &= backfill::measure(&postgres, wanted.pairs).await?;
+    }
+    if wanted.wants("online") {
+        kept &= online::measure(&postgres).await?;
+    }
+    if wanted.wants("sizes") {
+        kept &= backfill::measure_sizes(&postgres).await?;
     }
     if !kept {
         eprintln!("not every limit is shown to be kept: see the marks in the tables");
@@ -49,17 +71,13 @@ fn wanted(mut arguments: impl Iterator<Item = String>) -> Result<Wanted> {
     let mut wanted = Wanted::default();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "delete" => wanted.delete = true,
-            "upload" => wanted.upload = true,
             "--pairs" => {
                 let pairs = arguments.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
                 wanted.pairs = Some(pairs.context("--pairs takes a number from 1")?);
             }
-            _ => bail!("usage: tests/bench [delete] [upload] [--pairs N]"),
+            name if MEASUREMENTS.contains(&name) => wanted.measurements.push(argument),
+            _ => bail!("usage: tests/bench [{}] [--pairs N]", MEASUREMENTS.join("] [")),
         }
-    }
-    if !wanted.delete && !wanted.upload {
-        (wanted.delete, wanted.upload) = (true, true);
     }
     Ok(wanted)
 }

@@ -19,7 +19,10 @@ use sea_orm::{
 };
 use tempfile::TempDir;
 
-use crate::server::{SECRET, Server};
+use crate::{
+    past::run,
+    server::{SECRET, Server},
+};
 
 /// How long the server may take for what is waited for; it takes seconds.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -93,23 +96,6 @@ impl Place {
     /// A fresh server on it.
     pub fn server(&self) -> Result<Server> {
         Server::start(&self.program, &self.url, self.folder.path(), &self.token)
-    }
-
-    /// What the figures depend on, in one line.
-    pub async fn machine(&mut self) -> Result<String> {
-        let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut self.keeper).await?;
-        let version = version.split(' ').next().unwrap_or_default();
-        let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut self.keeper).await?;
-        let cores = std::thread::available_parallelism()?;
-        // Steady use by others does not spread the times, so it has to be said.
-        let (idle, all) = processor_time()?;
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        let (idle_now, all_now) = processor_time()?;
-        let busy = 100 - 100 * (idle_now - idle) / (all_now - all).max(1);
-        Ok(format!(
-            "{cores} cores, of which other programs used {busy} % beforehand; PostgreSQL {version} on the same machine, \
-             fsync {fsync}"
-        ))
     }
 
     /// Runs SQL around what is measured.
@@ -217,9 +203,22 @@ impl Place {
     }
 }
 
-async fn run(connection: &mut PgConnection, sql: &str) -> Result<()> {
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.with_context(|| sql.to_owned())?;
-    Ok(())
+/// What the figures depend on, in one line.
+pub async fn machine(postgres: &str) -> Result<String> {
+    let mut keeper = PgConnection::connect(postgres).await?;
+    let version: String = sqlx::query_scalar("SHOW server_version").fetch_one(&mut keeper).await?;
+    let version = version.split(' ').next().unwrap_or_default();
+    let fsync: String = sqlx::query_scalar("SHOW fsync").fetch_one(&mut keeper).await?;
+    let cores = std::thread::available_parallelism()?;
+    // Steady use by others does not spread the times, so it has to be said.
+    let (idle, all) = processor_time()?;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (idle_now, all_now) = processor_time()?;
+    let busy = 100 - 100 * (idle_now - idle) / (all_now - all).max(1);
+    Ok(format!(
+        "{cores} cores, of which other programs used {busy} % beforehand; PostgreSQL {version} on the same machine, \
+         fsync {fsync}"
+    ))
 }
 
 /// Idle and all time of the processors so far: the first line of /proc/stat, man page proc(5).
