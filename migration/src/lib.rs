@@ -153,6 +153,9 @@ pub async fn connect_with(
     if let Some(schema) = schema {
         options.set_schema_search_path(schema);
     }
+    // Tells the sessions of this process from all others.
+    let name = format!("joblink migration {}", std::process::id());
+    options.map_sqlx_postgres_opts(move |postgres| postgres.application_name(&name));
     options
         .map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(true).busy_timeout(std::time::Duration::from_secs(30)));
     let db = Database::connect(options).await.map_err(|error| error::unreachable(url, &error))?;

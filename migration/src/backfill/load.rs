@@ -10,7 +10,7 @@ const LAG_ALLOWED: i64 = 16 * 1024 * 1024;
 pub struct Load {
     /// How far the furthest standby is behind, in bytes of the log.
     pub lag: i64,
-    /// How many sessions of the database wait for locks.
+    /// How many sessions of the database wait for locks, without those of this program.
     pub waiting: i64,
 }
 
@@ -22,7 +22,8 @@ impl Load {
         }
         let sql = "SELECT (SELECT coalesce(max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)), 0)::bigint \
                    FROM pg_stat_replication), (SELECT count(DISTINCT l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
-                   WHERE NOT l.granted AND a.datname = current_database())";
+                   WHERE NOT l.granted AND a.datname = current_database() \
+                   AND a.application_name IS DISTINCT FROM current_setting('application_name'))";
         let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await.ok()??;
         Some(Self { lag: row.try_get_by_index(0).ok()?, waiting: row.try_get_by_index(1).ok()? })
     }
