@@ -2,6 +2,7 @@
 
 pub mod execute;
 pub mod linked;
+mod look_alikes;
 pub mod predictions;
 pub mod preview;
 pub mod purge;

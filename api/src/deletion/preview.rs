@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelec
 use super::{
     execute::{self, Refused},
     linked::Counts,
-    receipt,
+    look_alikes, receipt,
 };
 use crate::{
     app::App,
@@ -29,6 +29,8 @@ pub struct Deletable {
     pub linked: Counts,
     /// Its linked predictions by how the link is known.
     pub by_link_source: Vec<(LinkSource, u64)>,
+    /// Predictions without a link that look as if it had made them.
+    pub look_alikes: u64,
     /// Its registered files.
     pub artifacts: u64,
     /// Their bytes.
@@ -56,6 +58,7 @@ pub async fn preview(app: &App, caller: &Caller, ids: &[Uuid], force: bool) -> R
     let mut receipts: HashMap<Uuid, _> = receipts.into_iter().map(|receipt| (receipt.row.job_id, receipt)).collect();
     let present: Vec<Uuid> = jobs.keys().copied().collect();
     let mut linked = links(db, &jobs).await?;
+    let look_alikes = look_alikes::counts(db, &jobs).await?;
     let mut files = files(db, &present).await?;
 
     let mut preview = Preview::default();
@@ -70,7 +73,8 @@ pub async fn preview(app: &App, caller: &Caller, ids: &[Uuid], force: bool) -> R
         }
         let (counts, by_link_source) = linked.remove(id).unwrap_or_default();
         let (artifacts, bytes) = files.remove(id).unwrap_or_default();
-        preview.deletable.push(Deletable { job, linked: counts, by_link_source, artifacts, bytes });
+        let look_alikes = look_alikes.get(id).copied().unwrap_or_default();
+        preview.deletable.push(Deletable { job, linked: counts, by_link_source, look_alikes, artifacts, bytes });
     }
     Ok(preview)
 }

@@ -15,7 +15,7 @@ tests::on_both!(
 );
 
 const PREVIEW: &str = "query($ids: [ID!]!, $force: Boolean) { deletionPreview(ids: $ids, force: $force) {
-    deletable { job { id } annualPredictions quarterlyPredictions byLinkSource { linkSource count } artifacts bytes }
+    deletable { job { id } annualPredictions quarterlyPredictions byLinkSource { linkSource count } unlinkedLookAlikes artifacts bytes }
     refused { jobId error { code message } job { id } receipt { jobId } } } }";
 
 const DELETE_JOBS: &str = "mutation($ids: [ID!]!, $cascade: Boolean, $expected: [JobExpectation!]) {
@@ -72,9 +72,9 @@ async fn the_preview_says_exactly_what_the_deletion_does(engine: Engine) {
     assert_eq!(
         preview["deletable"],
         json!([
-            { "job": { "id": adopted }, "annualPredictions": 6, "quarterlyPredictions": 0, "artifacts": 0, "bytes": 0,
+            { "job": { "id": adopted }, "annualPredictions": 6, "quarterlyPredictions": 0, "unlinkedLookAlikes": 0, "artifacts": 0, "bytes": 0,
               "byLinkSource": [{ "linkSource": "MANIFEST", "count": 2 }, { "linkSource": "SOURCE_FILE", "count": 4 }] },
-            { "job": { "id": uploaded }, "annualPredictions": 12, "quarterlyPredictions": 0, "artifacts": 1, "bytes": file(12).len(),
+            { "job": { "id": uploaded }, "annualPredictions": 12, "quarterlyPredictions": 0, "unlinkedLookAlikes": 0, "artifacts": 1, "bytes": file(12).len(),
               "byLinkSource": [{ "linkSource": "UPLOAD", "count": 12 }] },
         ])
     );

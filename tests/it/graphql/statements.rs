@@ -2,7 +2,7 @@
 
 use entity::{annual_prediction, artifact, company, job, quarterly_prediction, row_error};
 use sea_orm::prelude::Uuid;
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{Engine, Setup, World, people};
 
 use super::{new_annual, new_company, new_job, new_quarterly, store};
@@ -12,6 +12,7 @@ tests::on_both!(
     a_page_of_jobs_costs_the_same_whatever_its_size,
     a_page_of_predictions_costs_the_same_whatever_its_size,
     a_page_of_receipts_costs_the_same_whatever_its_size,
+    a_preview_costs_the_same_whatever_its_size,
     nodes_cost_the_same_whatever_their_number,
     what_is_not_asked_costs_nothing,
 );
@@ -75,11 +76,21 @@ async fn jobs_with_everything(world: &World, count: usize, rows: usize) -> Vec<U
     ids
 }
 
-/// The statements of a query. The server's own background work may add one now and then, so the least of a few counts.
+/// The statements of a query for `$n` rows.
 async fn cost(world: &World, query: &str, size: usize) -> usize {
+    least_cost(world, query, json!({ "n": size })).await
+}
+
+/// The statements of a query for `$ids`.
+async fn cost_of_ids(world: &World, query: &str, ids: &[Uuid]) -> usize {
+    least_cost(world, query, json!({ "ids": ids })).await
+}
+
+/// The server's own background work may add a statement now and then, so the least of a few counts.
+async fn least_cost(world: &World, query: &str, variables: Value) -> usize {
     let mut least = usize::MAX;
     for _ in 0..5 {
-        let (statements, _) = world.statements_of(world.data(query, json!({ "n": size }))).await;
+        let (statements, _) = world.statements_of(world.data(query, variables.clone())).await;
         least = least.min(statements);
     }
     least
@@ -139,17 +150,19 @@ async fn nodes_cost_the_same_whatever_their_number(engine: Engine) {
     let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
     let ids = jobs_with_everything(&world, 20, 1).await;
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Job { createdBy { name } predictions { nodes { company { name } } } } } }";
-    let mut costs = Vec::new();
-    for count in [4, 20] {
-        let mut least = usize::MAX;
-        for _ in 0..5 {
-            let (statements, _) = world.statements_of(world.data(query, json!({ "ids": ids[..count] }))).await;
-            least = least.min(statements);
-        }
-        costs.push(least);
-    }
-    assert_eq!(costs[0], costs[1]);
-    assert!(costs[1] <= 13, "{costs:?} statements");
+    let (few, many) = (cost_of_ids(&world, query, &ids[..4]).await, cost_of_ids(&world, query, &ids).await);
+    assert_eq!(few, many);
+    assert!(many <= 13, "{many} statements");
+}
+
+async fn a_preview_costs_the_same_whatever_its_size(engine: Engine) {
+    let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
+    let ids = jobs_with_everything(&world, 20, 1).await;
+    let query = "query($ids: [ID!]!) { deletionPreview(ids: $ids) { deletable { job { id createdBy { name } } annualPredictions
+        quarterlyPredictions byLinkSource { count } unlinkedLookAlikes artifacts bytes } refused { jobId receipt { id } } } }";
+    let (few, many) = (cost_of_ids(&world, query, &ids[..4]).await, cost_of_ids(&world, query, &ids).await);
+    // Jobs, links and look-alikes of both kinds, files, receipts, users.
+    assert_eq!((few, many), (8, 8));
 }
 
 async fn what_is_not_asked_costs_nothing(engine: Engine) {

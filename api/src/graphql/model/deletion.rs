@@ -171,6 +171,9 @@ pub struct JobDeletionPreview {
     quarterly_predictions: i32,
     /// The linked predictions by how the link is known.
     by_link_source: Vec<LinkSourceCount>,
+    /// Predictions without a link that look as if the job had made them: same user and organization, its kind, computed
+    /// while it was at work. They stay; a backfill may still find out whose they are.
+    unlinked_look_alikes: i32,
     /// Files that would be purged.
     artifacts: i32,
     /// Their bytes.
@@ -235,6 +238,7 @@ impl DeletionPreview {
                 .into_iter()
                 .map(|(source, count)| LinkSourceCount { link_source: source.into(), count: int(count) })
                 .collect(),
+            unlinked_look_alikes: int(deletable.look_alikes),
             artifacts: int(deletable.artifacts),
             bytes: ByteCount(deletable.bytes),
         });
