@@ -103,6 +103,34 @@ stored!(
 );
 
 stored!(
+    /// How a run of the backfill stands.
+    BackfillStatus {
+        /// At work, or interrupted and to be continued.
+        Running = "running",
+        /// It came to its end.
+        Completed = "completed",
+        /// Its links were taken back.
+        Undone = "undone",
+    }
+);
+
+stored!(
+    /// Why the backfill left a prediction without a link.
+    UnresolvedReason {
+        /// Two jobs or more could have made it, or its job or a hand.
+        Ambiguous = "ambiguous",
+        /// Counts, transactions or files disagree.
+        Contradicted = "contradicted",
+        /// A row alone that no job explains.
+        ByHand = "by_hand",
+        /// A job that is gone made it.
+        JobDeleted = "job_deleted",
+        /// Nothing names a job.
+        NoCandidate = "no_candidate",
+    }
+);
+
+stored!(
     /// What a caller did or tried.
     AuditAction {
         /// `createJob`

@@ -28,6 +28,7 @@ pub const MIGRATION: Migration = Migration {
             options text NOT NULL,
             lease_token uuid,
             lease_beat bigint NOT NULL,
+            beat_at timestamptz NOT NULL,
             linked bigint NOT NULL,
             unresolved bigint NOT NULL,
             undone bigint NOT NULL

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use chrono::TimeDelta;
 use entity::stored::LinkSource;
+pub use entity::stored::UnresolvedReason as Reason;
 use sea_orm_migration::sea_orm::prelude::{DateTime, Uuid};
 
 /// The most rows of one transaction.
@@ -129,34 +130,6 @@ pub struct Row {
     pub began: Option<DateTime>,
     /// How it stands.
     pub standing: Standing,
-}
-
-/// Why a row stays without a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// Two jobs or more could have made it, or its job or a hand.
-    Ambiguous,
-    /// Counts, transactions or files disagree.
-    Contradicted,
-    /// A row alone that no job explains.
-    ByHand,
-    /// A job that is gone made it.
-    JobDeleted,
-    /// Nothing names a job.
-    NoCandidate,
-}
-
-impl Reason {
-    /// The word for it in reports.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ambiguous => "ambiguous",
-            Self::Contradicted => "contradicted",
-            Self::ByHand => "by_hand",
-            Self::JobDeleted => "job_deleted",
-            Self::NoCandidate => "no_candidate",
-        }
-    }
 }
 
 /// What is to be done with a row.

@@ -29,7 +29,7 @@ use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, prelude::DateTimeUtc
 
 pub use progress::{Progress, Watch};
 pub use report::{Decision, Report};
-pub use run::{Outcome, run};
+pub use run::{Outcome, at_work, run};
 pub use undo::{Run, runs, undo};
 
 use evidence::Sources;

@@ -84,7 +84,7 @@ impl Report {
                     decision.evidence = decision.evidence.max(Some(*source));
                 }
                 Verdict::Leave(reason, candidates) => {
-                    *self.unresolved.entry(reason.as_str()).or_default() += 1;
+                    *self.unresolved.entry(reason.as_stored()).or_default() += 1;
                     for candidate in candidates {
                         if let Some(decision) = jobs.get_mut(candidate) {
                             decision.unresolved += 1;
@@ -208,7 +208,7 @@ impl Unresolved {
         for (id, verdict) in rows {
             if let Verdict::Leave(reason, candidates) = verdict {
                 let candidates: Vec<String> = candidates.iter().map(ToString::to_string).collect();
-                writeln!(self.file, "{},{id},{},{}", kind.as_stored(), reason.as_str(), candidates.join(" "))?;
+                writeln!(self.file, "{},{id},{},{}", kind.as_stored(), reason.as_stored(), candidates.join(" "))?;
             }
         }
         Ok(())

@@ -22,8 +22,6 @@ use tokio::sync::{
     mpsc::{self, Receiver, Sender},
 };
 
-use crate::error::is_code;
-
 use super::{
     Failure, Pace, Progress, Report, Settings, all_rows,
     facts::{Reason, Verdict},
@@ -35,8 +33,6 @@ use super::{
     walk::{Evidence, walk},
 };
 
-/// SQLSTATE `lock_not_available`.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// How often the holder of the lease shows that it is alive.
 const BEAT: Duration = Duration::from_secs(1);
 /// After how long without a beat its holder counts as dead.
@@ -45,6 +41,8 @@ const SILENCE: Duration = Duration::from_secs(5);
 const WRITERS: usize = 2;
 /// How often to look at the load of the server.
 const LOOK: Duration = Duration::from_secs(1);
+/// After how long without a beat a run is shown as interrupted. A batch that waits for locks cannot beat.
+const QUIET: Duration = Duration::from_secs(30);
 /// How often a transaction is tried that lost against another one.
 const ATTEMPTS: u32 = 8;
 /// The most ids of one statement on SQLite, whose statements take at most 32,766 values.
@@ -344,7 +342,7 @@ async fn write_left(db: &DatabaseTransaction, run: Uuid, left: &[Left]) -> Resul
             run.into(),
             Value::from(left.iter().map(|row| row.id).collect::<Vec<Uuid>>()),
             strings(&|row| row.kind.as_stored().to_owned()),
-            strings(&|row| row.reason.as_str().to_owned()),
+            strings(&|row| row.reason.as_stored().to_owned()),
             strings(&candidates),
         ];
         db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
@@ -361,7 +359,7 @@ async fn write_left(db: &DatabaseTransaction, run: Uuid, left: &[Left]) -> Resul
             places.collect::<Vec<_>>().join(", ")
         );
         let values = rows.iter().flat_map(|row| {
-            [row.id.into(), row.kind.as_stored().into(), row.reason.as_str().into(), candidates(row).into()]
+            [row.id.into(), row.kind.as_stored().into(), row.reason.as_stored().into(), candidates(row).into()]
         });
         let values = std::iter::once(Value::from(run)).chain(values);
         db.execute_raw(Statement::from_sql_and_values(DbBackend::Sqlite, sql, values)).await?;
@@ -426,28 +424,33 @@ impl Lease {
                 running.run, running.options, running.run
             )));
         }
-        let sql = "UPDATE backfill_runs SET lease_token = $1, lease_beat = lease_beat + 1 \
+        let sql = "UPDATE backfill_runs SET lease_token = $1, lease_beat = lease_beat + 1, beat_at = CURRENT_TIMESTAMP \
                    WHERE id = $2 AND status = 'running' AND lease_beat = $3";
         let values = [token.into(), running.run.into(), running.beat.into()];
-        let claimed = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
-        if claimed.rows_affected() == 0 {
+        let transaction = begin(db).await?;
+        hold_off(&transaction, running.run).await?;
+        let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, values);
+        if transaction.execute_raw(statement).await?.rows_affected() == 0 {
             return Err(another());
         }
+        transaction.commit().await?;
         Ok(Self { run: running.run, token, started_at: running.started_at, resumed: true })
     }
 
     /// Answers whether it was the first.
     async fn insert(&self, db: &DatabaseConnection, options: &str) -> Result<bool, DbErr> {
-        let sql = "INSERT INTO backfill_runs (id, started_at, status, options, lease_token, lease_beat, linked, unresolved, \
-                   undone) VALUES ($1, $2, 'running', $3, $4, 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+        let sql = "INSERT INTO backfill_runs (id, started_at, status, options, lease_token, lease_beat, beat_at, linked, \
+                   unresolved, undone) VALUES ($1, $2, 'running', $3, $4, 0, CURRENT_TIMESTAMP, 0, 0, 0) \
+                   ON CONFLICT DO NOTHING";
         let values = [self.run.into(), self.started_at.into(), options.into(), self.token.into()];
         let made = db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
         Ok(made.rows_affected() == 1)
     }
 
-    /// Fails where the lease was lost; else it stays until the transaction ends: whoever takes it waits for that.
+    /// Fails where the lease was lost; else it stays until the transaction ends: whoever takes it waits for that, the
+    /// beat does not.
     async fn confirm(&self, db: &DatabaseTransaction) -> Result<(), Failure> {
-        let lock = if db.get_database_backend() == DbBackend::Postgres { " FOR SHARE" } else { "" };
+        let lock = if db.get_database_backend() == DbBackend::Postgres { " FOR KEY SHARE" } else { "" };
         let sql = format!("SELECT id FROM backfill_runs WHERE id = $1 AND lease_token = $2{lock}");
         let values = [self.run.into(), self.token.into()];
         let held = db.query_one_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
@@ -456,7 +459,8 @@ impl Lease {
 
     /// Shows that its holder is alive.
     async fn beat(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        let sql = "UPDATE backfill_runs SET lease_beat = lease_beat + 1 WHERE id = $1 AND lease_token = $2";
+        let sql = "UPDATE backfill_runs SET lease_beat = lease_beat + 1, beat_at = CURRENT_TIMESTAMP \
+                   WHERE id = $1 AND lease_token = $2";
         let values = [self.run.into(), self.token.into()];
         db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
         Ok(())
@@ -538,6 +542,22 @@ async fn beat(db: DatabaseConnection, lease: Lease) {
     }
 }
 
+/// The run that is at work, if there is one: by the clock of the database alone, with which its holder beats too.
+///
+/// Only for those who look on: a run whose lease is wanted is given [`SILENCE`] again.
+pub async fn at_work(db: &impl ConnectionTrait) -> Result<Option<Uuid>, DbErr> {
+    let seconds = QUIET.as_secs();
+    let alive = match db.get_database_backend() {
+        DbBackend::Postgres => format!("CURRENT_TIMESTAMP - INTERVAL '{seconds} seconds'"),
+        _ => format!("datetime('now', '-{seconds} seconds')"),
+    };
+    let sql = format!(
+        "SELECT id FROM backfill_runs WHERE status = 'running' AND lease_token IS NOT NULL AND beat_at >= {alive}"
+    );
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    row.map(|row| row.try_get_by_index(0)).transpose()
+}
+
 /// The run that is not over.
 pub(super) struct Running {
     pub run: Uuid,
@@ -569,33 +589,21 @@ impl Running {
 /// Clocks of two machines need not agree: what counts is that nothing changes for a while.
 pub(super) async fn wait_for_silence(db: &DatabaseConnection, running: &Running) -> Result<(), Failure> {
     let began = Instant::now();
-    let mut silent_since = began;
-    while silent_since.elapsed() < SILENCE {
+    while began.elapsed() < SILENCE {
         tokio::time::sleep(BEAT / 4).await;
         match Running::find(db).await? {
             Some(now) if now.run == running.run && now.beat == running.beat => {}
             _ => return Err(another()),
         }
-        if is_writing(db, running.run).await? {
-            // The connection of a run that was killed can end a batch; batches without an end are those of a living run,
-            // whose beat they can keep waiting.
-            silent_since = Instant::now();
-            if began.elapsed() > SILENCE {
-                return Err(another());
-            }
-        }
     }
     Ok(())
 }
 
-/// Whether a batch of the run is being written at this moment.
-async fn is_writing(db: &DatabaseConnection, run: Uuid) -> Result<bool, DbErr> {
-    if db.get_database_backend() == DbBackend::Sqlite {
-        return Ok(false);
+/// Waits for the batches of a run that are being written, and keeps others from being begun until the transaction ends.
+pub(super) async fn hold_off(db: &DatabaseTransaction, run: Uuid) -> Result<(), DbErr> {
+    if db.get_database_backend() == DbBackend::Postgres {
+        let sql = "SELECT id FROM backfill_runs WHERE id = $1 FOR UPDATE";
+        db.query_one_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [run.into()])).await?;
     }
-    let sql = "SELECT id FROM backfill_runs WHERE id = $1 FOR UPDATE NOWAIT";
-    match db.query_one_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, [run.into()])).await {
-        Err(error) if is_code(&error, &[LOCK_NOT_AVAILABLE]) => Ok(true),
-        other => other.map(|_| false),
-    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! The runs there were, and taking one back.
 
-use entity::stored::{AuditAction, Kind};
+use entity::stored::{AuditAction, BackfillStatus, Kind};
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, FromQueryResult, Statement,
     prelude::{DateTimeUtc, Uuid},
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Failure, refuse_pending,
     rows::table,
-    run::{Running, any, audit, begin, wait_for_silence},
+    run::{Running, any, at_work, audit, begin, hold_off, wait_for_silence},
 };
 
 /// Rows of one transaction.
@@ -25,7 +25,7 @@ pub struct Run {
     pub started_at: DateTimeUtc,
     /// When it ended.
     pub finished_at: Option<DateTimeUtc>,
-    /// `running` (also one that was interrupted), `completed` or `undone`.
+    /// `running`, `interrupted`, `completed` or `undone`.
     pub status: String,
     /// Its options, as JSON.
     pub options: String,
@@ -58,34 +58,40 @@ pub async fn runs(db: &DatabaseConnection) -> Result<Vec<Run>, Failure> {
     refuse_pending(db).await?;
     let sql = "SELECT id, started_at, finished_at, status, options, linked, unresolved, undone FROM backfill_runs \
                ORDER BY started_at DESC, id DESC";
-    Ok(Run::find_by_statement(Statement::from_string(db.get_database_backend(), sql)).all(db).await?)
+    let mut runs = Run::find_by_statement(Statement::from_string(db.get_database_backend(), sql)).all(db).await?;
+    let at_work = at_work(db).await?;
+    for run in runs.iter_mut().filter(|run| run.status == BackfillStatus::Running.as_stored()) {
+        if Some(run.id) != at_work {
+            "interrupted".clone_into(&mut run.status);
+        }
+    }
+    Ok(runs)
 }
 
 /// Takes back the links that a run made and that still stand, and answers how many. Doing it twice is safe.
 ///
 /// A link of a job that was deleted since was released; it stays released.
 pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
-    let known = runs(db).await?;
-    let Some(known) = known.iter().find(|known| known.id == run) else {
+    if !runs(db).await?.iter().any(|known| known.id == run) {
         return Err(Failure::File(format!("there is no run {run}; see `migration backfill status`")));
-    };
-    if known.status == "running"
-        && let Some(running) = Running::find(db).await?
-    {
-        if running.token.is_some() {
-            wait_for_silence(db, &running).await?;
-        }
-        // Whoever held it cannot write another batch.
-        let sql = "UPDATE backfill_runs SET lease_token = NULL, lease_beat = lease_beat + 1 WHERE id = $1";
-        db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
     }
+    if let Some(running) = Running::find(db).await?
+        && running.run == run
+        && running.token.is_some()
+    {
+        wait_for_silence(db, &running).await?;
+    }
+    // From here on nobody writes for this run or goes on with it, also where this is cut off; then it is done again.
+    let transaction = begin(db).await?;
+    hold_off(&transaction, run).await?;
+    let sql = "UPDATE backfill_runs SET status = 'undone', lease_token = NULL, lease_beat = lease_beat + 1 WHERE id = $1";
+    transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
+    transaction.commit().await?;
     let mut undone = 0;
     for kind in Kind::ALL {
         undone += undo_kind(db, run, *kind).await?;
     }
     let transaction = begin(db).await?;
-    let sql = "UPDATE backfill_runs SET status = 'undone', lease_token = NULL WHERE id = $1";
-    transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
     audit(&transaction, AuditAction::BackfillUndo, run, &format!("took back {undone} links")).await?;
     transaction.commit().await?;
     Ok(undone)
