@@ -3,6 +3,7 @@
 pub mod app;
 pub mod audit;
 pub mod auth;
+pub mod backfill;
 pub mod checkpoint;
 pub mod cli;
 pub mod companies;

@@ -11,6 +11,8 @@ use sea_orm::{
     sea_query::{Asterisk, ExprTrait, NullOrdering, Order, Query, SelectStatement, UnionType},
 };
 
+use crate::database::with_ids;
+
 /// Rows of a page without `first` and `last`.
 pub const DEFAULT_SIZE: u64 = 20;
 /// The most rows of a page.
@@ -139,7 +141,12 @@ impl<T> Slice<T> {
 
     /// The same part of a list of something else.
     pub fn map<U>(self, change: impl Fn(T) -> U) -> Slice<U> {
-        let rows = self.rows.into_iter().map(|(cursor, row)| (cursor, change(row))).collect();
+        self.filter_map(|row| Some(change(row)))
+    }
+
+    /// The same part of a list of something else, without the rows of which nothing comes.
+    pub fn filter_map<U>(self, change: impl Fn(T) -> Option<U>) -> Slice<U> {
+        let rows = self.rows.into_iter().filter_map(|(cursor, row)| Some((cursor, change(row)?))).collect();
         Slice { rows, has_next: self.has_next, has_previous: self.has_previous }
     }
 }
@@ -281,6 +288,24 @@ where
         (*parent, order.slice(page, rows, |row| (children.cursor)(row).0, |row| (children.cursor)(row).1))
     });
     Ok(Ok(slices.collect()))
+}
+
+/// How many children each of these parents has, in one statement. Parents without any are left out.
+pub async fn counts_of_children<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    children: Select<E>,
+    parent: E::Column,
+    parents: &[Uuid],
+) -> Result<HashMap<Uuid, u64>, DbErr> {
+    let found: Vec<(Uuid, i64)> = with_ids(children, parent, parents, db.get_database_backend())
+        .select_only()
+        .column(parent)
+        .column_as(parent.count(), "children")
+        .group_by(parent)
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(found.into_iter().map(|(parent, count)| (parent, u64::try_from(count).unwrap_or_default())).collect())
 }
 
 /// A time as a cursor holds it.

@@ -90,6 +90,11 @@ impl Viewer {
         self.role >= Role::OrgAdmin || owner == Some(self.user_id)
     }
 
+    /// Whether the caller sees the runs of the backfill, which are about everybody's predictions.
+    pub fn sees_backfill_runs(&self) -> bool {
+        self.role == Role::Operator
+    }
+
     /// The jobs that the caller sees.
     pub fn sees_job(&self) -> Condition {
         self.sees(job::Column::OrganizationId, job::Column::UserId)

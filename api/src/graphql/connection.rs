@@ -1,12 +1,16 @@
 //! Lists by the cursor connections specification.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, hash::Hash};
 
-use async_graphql::{Context, Object, OutputType, Result, TypeName};
+use async_graphql::{Context, Object, OutputType, Result, TypeName, dataloader::Loader};
 use futures_util::future::BoxFuture;
 
-use super::failure::placed;
-use crate::paging::Slice;
+use super::{
+    failure::placed,
+    loaders::{Loaders, Reader, Shared},
+    scalars::int,
+};
+use crate::paging::{BadPage, Slice};
 
 /// Counts the whole list; asked only when `totalCount` is selected.
 type Total = Box<dyn Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync>;
@@ -40,6 +44,27 @@ impl<T> Connection<T> {
             total: Box::new(total),
         }
     }
+}
+
+/// A part of what belongs to one parent, read together with those of other parents.
+pub async fn of_parent<K, C, Row, T>(
+    ctx: &Context<'_>,
+    page: K,
+    count: C,
+    show: impl Fn(Row) -> T,
+) -> Result<Connection<T>>
+where
+    K: Send + Sync + Hash + Eq + Clone + 'static,
+    C: Send + Sync + Hash + Eq + Clone + 'static,
+    Row: Send + Sync + Clone + 'static,
+    Reader: Loader<K, Value = Result<Slice<Row>, BadPage>, Error = Shared> + Loader<C, Value = u64, Error = Shared>,
+{
+    let loaders = ctx.data::<Loaders>()?.clone();
+    let slice = loaders.load_one(page).await?.unwrap_or_else(|| Ok(Slice::empty()))?;
+    Ok(Connection::new(slice, show, move || {
+        let (loaders, count) = (loaders.clone(), count.clone());
+        Box::pin(async move { Ok(loaders.load_one(count).await?.unwrap_or_default()) })
+    }))
 }
 
 impl<T: OutputType> TypeName for Connection<T> {
@@ -92,8 +117,7 @@ impl<T: OutputType> Connection<T> {
 
     /// How many items the whole list has. Counted only when asked for.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = (self.total)().await.map_err(placed(ctx))?;
-        Ok(i32::try_from(count).unwrap_or(i32::MAX))
+        Ok(int((self.total)().await.map_err(placed(ctx))?))
     }
 }
 

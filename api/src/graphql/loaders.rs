@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_graphql::dataloader::{DataLoader, Loader};
-use entity::{artifact, company, job, organization, row_error, stored::Kind, user};
+use entity::{artifact, backfill_decision, company, job, organization, row_error, stored::Kind, user};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, prelude::Uuid};
 use tokio::sync::mpsc;
@@ -21,6 +21,7 @@ use tokio::sync::mpsc;
 use crate::{
     app::App,
     auth::Viewer,
+    backfill,
     database::{any_of, with_ids},
     error::Error,
     jobs::row_errors,
@@ -108,7 +109,7 @@ impl Wake for Woken {
 }
 
 /// Errors are shared by all who waited for the same statement.
-type Shared = Arc<Error>;
+pub type Shared = Arc<Error>;
 
 /// Rows of a table by id.
 macro_rules! by_id {
@@ -190,41 +191,91 @@ impl Loader<JobPredictionCount> for Reader {
     }
 }
 
-/// A page of the row errors of a job.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct JobRowErrors {
-    /// The job.
-    pub job: Uuid,
-    /// The page.
-    pub page: Page,
-}
-
-impl Loader<JobRowErrors> for Reader {
-    type Value = Result<Slice<row_error::Model>, BadPage>;
-    type Error = Shared;
-
-    async fn load(&self, keys: &[JobRowErrors]) -> Result<HashMap<JobRowErrors, Self::Value>, Shared> {
-        let mut loaded = HashMap::new();
-        for (page, jobs) in grouped(keys, |key| (key.page.clone(), key.job)) {
-            let found = row_errors::of_jobs(self.app.db.reader(), &jobs, &page).await.map_err(shared)?;
-            spread(&mut loaded, jobs, found, |job| JobRowErrors { job, page: page.clone() });
+/// A page of what belongs to a parent, and how much there is in all.
+macro_rules! of_parent {
+    ($page:ident, $count:ident, $parent:ident, $row:ty, $pages:path, $counts:path, $page_doc:literal, $count_doc:literal) => {
+        #[doc = $page_doc]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $page {
+            /// The parent.
+            pub $parent: Uuid,
+            /// The page.
+            pub page: Page,
         }
-        Ok(loaded)
-    }
+
+        impl Loader<$page> for Reader {
+            type Value = Result<Slice<$row>, BadPage>;
+            type Error = Shared;
+
+            async fn load(&self, keys: &[$page]) -> Result<HashMap<$page, Self::Value>, Shared> {
+                let mut loaded = HashMap::new();
+                for (page, parents) in grouped(keys, |key| (key.page.clone(), key.$parent)) {
+                    let found = $pages(self.app.db.reader(), &parents, &page).await.map_err(shared)?;
+                    spread(&mut loaded, parents, found, |$parent| $page { $parent, page: page.clone() });
+                }
+                Ok(loaded)
+            }
+        }
+
+        #[doc = $count_doc]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct $count(pub Uuid);
+
+        impl Loader<$count> for Reader {
+            type Value = u64;
+            type Error = Shared;
+
+            async fn load(&self, keys: &[$count]) -> Result<HashMap<$count, u64>, Shared> {
+                let parents: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+                let counts = $counts(self.app.db.reader(), &parents).await.map_err(shared)?;
+                Ok(counts.into_iter().map(|(parent, count)| ($count(parent), count)).collect())
+            }
+        }
+    };
 }
 
-/// How many row errors a job has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct JobRowErrorCount(pub Uuid);
+of_parent!(
+    JobRowErrors,
+    JobRowErrorCount,
+    job,
+    row_error::Model,
+    row_errors::of_jobs,
+    row_errors::counts_of_jobs,
+    "A page of the row errors of a job.",
+    "How many row errors a job has."
+);
+of_parent!(
+    RunDecisions,
+    RunDecisionCount,
+    run,
+    backfill_decision::Model,
+    backfill::decisions,
+    backfill::decision_counts,
+    "A page of the decisions of a run of the backfill.",
+    "How many jobs a run of the backfill decided about."
+);
+of_parent!(
+    RunUnresolved,
+    RunUnresolvedCount,
+    run,
+    backfill::Unresolved,
+    backfill::unresolved,
+    backfill::unresolved_counts,
+    "A page of what a run of the backfill left without a link.",
+    "How much a run of the backfill left that still has no link."
+);
 
-impl Loader<JobRowErrorCount> for Reader {
-    type Value = u64;
+/// Whether a run of the backfill is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BackfillAtWork(pub Uuid);
+
+impl Loader<BackfillAtWork> for Reader {
+    type Value = ();
     type Error = Shared;
 
-    async fn load(&self, keys: &[JobRowErrorCount]) -> Result<HashMap<JobRowErrorCount, u64>, Shared> {
-        let jobs: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-        let counts = row_errors::counts_of_jobs(self.app.db.reader(), &jobs).await.map_err(shared)?;
-        Ok(counts.into_iter().map(|(job, count)| (JobRowErrorCount(job), count)).collect())
+    async fn load(&self, _: &[BackfillAtWork]) -> Result<HashMap<BackfillAtWork, ()>, Shared> {
+        let run = migration::backfill::at_work(self.app.db.reader()).await.map_err(shared)?;
+        Ok(run.map(|run| (BackfillAtWork(run), ())).into_iter().collect())
     }
 }
 
@@ -252,24 +303,24 @@ impl Loader<JobArtifacts> for Reader {
     }
 }
 
-/// Keys that one statement can serve, with their jobs.
+/// Keys that one statement can serve, with their parents.
 fn grouped<K, G: std::hash::Hash + Eq>(keys: &[K], split: impl Fn(&K) -> (G, Uuid)) -> HashMap<G, Vec<Uuid>> {
     let mut groups: HashMap<G, Vec<Uuid>> = HashMap::new();
-    for (group, job) in keys.iter().map(split) {
-        groups.entry(group).or_default().push(job);
+    for (group, parent) in keys.iter().map(split) {
+        groups.entry(group).or_default().push(parent);
     }
     groups
 }
 
-/// Gives each job of a group its page, or the group's refusal.
+/// Gives each parent of a group its page, or the group's refusal.
 fn spread<K: std::hash::Hash + Eq, T>(
     loaded: &mut HashMap<K, Result<Slice<T>, BadPage>>,
-    jobs: Vec<Uuid>,
+    parents: Vec<Uuid>,
     found: Result<HashMap<Uuid, Slice<T>>, BadPage>,
     key: impl Fn(Uuid) -> K,
 ) {
     match found {
-        Ok(slices) => loaded.extend(slices.into_iter().map(|(job, slice)| (key(job), Ok(slice)))),
-        Err(bad) => loaded.extend(jobs.into_iter().map(|job| (key(job), Err(bad.clone())))),
+        Ok(slices) => loaded.extend(slices.into_iter().map(|(parent, slice)| (key(parent), Ok(slice)))),
+        Err(bad) => loaded.extend(parents.into_iter().map(|parent| (key(parent), Err(bad.clone())))),
     }
 }

@@ -5,17 +5,18 @@ use sea_orm::{DbErr, prelude::Uuid};
 
 use super::{
     connection::Connection,
-    failure::bad_input,
+    failure::{bad_input, coded},
     model::{
-        AnnualPrediction, Company, DeletionPreview, DeletionReceipt, DeletionTrigger, Job, JobOrderField, JobOrigin,
-        JobStatus, LinkSource, Node, OrderDirection, PredictionKind, QuarterlyPrediction, RiskLevel, Viewer, node,
+        AnnualPrediction, BackfillRun, Company, DeletionPreview, DeletionReceipt, DeletionTrigger, Job, JobOrderField,
+        JobOrigin, JobStatus, LinkSource, Node, OrderDirection, PredictionKind, QuarterlyPrediction, RiskLevel, Viewer,
+        node,
     },
     scalars::DateTime,
 };
 use crate::{
     app::App,
     audit::Caller,
-    auth, companies,
+    auth, backfill, companies,
     deletion::{preview, receipt},
     graphql::loaders::{JobId, Loaders},
     jobs,
@@ -342,6 +343,31 @@ impl Query {
                 receipt::Filter::from(filter.unwrap_or_default()))
             .await,
         )
+    }
+
+    /// Runs of the backfill, the newest first. For operators alone.
+    async fn backfill_runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<BackfillRun>>> {
+        let look = async || -> Result<Connection<BackfillRun>> {
+            let (app, viewer) = reader(ctx)?;
+            if !viewer.sees_backfill_runs() {
+                return Err(coded("FORBIDDEN", "Only operators see the runs of the backfill."));
+            }
+            let order = backfill::newest_first().name;
+            let page = Page::new(first, after.as_deref(), last, before.as_deref(), &order)?;
+            let slice = backfill::page(app.db.reader(), &page).await??;
+            Ok(Connection::new(slice, BackfillRun, move || {
+                let app = app.clone();
+                Box::pin(async move { Ok(backfill::count(app.db.reader()).await?) })
+            }))
+        };
+        Some(look().await)
     }
 }
 

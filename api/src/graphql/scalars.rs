@@ -58,6 +58,11 @@ impl ScalarType for ByteCount {
     }
 }
 
+/// A count as the contract's `Int`.
+pub fn int(count: impl TryInto<i32>) -> i32 {
+    count.try_into().unwrap_or(i32::MAX)
+}
+
 /// A decimal number as a string, so that no digit is lost: exact on PostgreSQL, 15 significant digits on SQLite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decimal(pub rust_decimal::Decimal);

@@ -3,12 +3,9 @@
 use std::collections::HashMap;
 
 use entity::row_error;
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, prelude::Uuid};
 
-use crate::{
-    database::any_of,
-    paging::{BadPage, Children, KeyKind, Ordering, Page, PagesByParent, pages_of_children},
-};
+use crate::paging::{BadPage, Children, KeyKind, Ordering, Page, PagesByParent, counts_of_children, pages_of_children};
 
 /// The name of the order in cursors.
 pub const ORDER: &str = "line";
@@ -38,14 +35,5 @@ pub async fn of_jobs(
 
 /// How many row errors each of these jobs has, in one statement.
 pub async fn counts_of_jobs(db: &impl ConnectionTrait, jobs: &[Uuid]) -> Result<HashMap<Uuid, u64>, DbErr> {
-    let found: Vec<(Uuid, i64)> = row_error::Entity::find()
-        .filter(any_of(row_error::Column::JobId, jobs.to_vec(), db.get_database_backend()))
-        .select_only()
-        .column(row_error::Column::JobId)
-        .column_as(row_error::Column::Line.count(), "errors")
-        .group_by(row_error::Column::JobId)
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(found.into_iter().map(|(job, count)| (job, u64::try_from(count).unwrap_or_default())).collect())
+    counts_of_children(db, row_error::Entity::find(), row_error::Column::JobId, jobs).await
 }

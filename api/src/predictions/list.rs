@@ -7,14 +7,12 @@ use entity::{
     stored::{Kind, LinkSource, RiskLevel},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
-    prelude::Uuid,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, prelude::Uuid,
 };
 
 use crate::{
     auth::Viewer,
-    database::any_of,
-    paging::{BadPage, Children, Ordering, Page, Slice, pages_of_children},
+    paging::{BadPage, Children, Ordering, Page, Slice, counts_of_children, pages_of_children},
 };
 
 /// A prediction of either kind.
@@ -173,20 +171,11 @@ pub async fn of_jobs(
 pub async fn counts_of_jobs(db: &impl ConnectionTrait, kind: Kind, jobs: &[Uuid]) -> Result<HashMap<Uuid, u64>, DbErr> {
     macro_rules! counts {
         ($table:ident) => {
-            $table::Entity::find()
-                .filter(any_of($table::Column::JobId, jobs.to_vec(), db.get_database_backend()))
-                .select_only()
-                .column($table::Column::JobId)
-                .column_as($table::Column::Id.count(), "linked")
-                .group_by($table::Column::JobId)
-                .into_tuple()
-                .all(db)
-                .await?
+            counts_of_children(db, $table::Entity::find(), $table::Column::JobId, jobs).await
         };
     }
-    let found: Vec<(Uuid, i64)> = match kind {
+    match kind {
         Kind::Annual => counts!(annual_prediction),
         Kind::Quarterly => counts!(quarterly_prediction),
-    };
-    Ok(found.into_iter().map(|(job, count)| (job, u64::try_from(count).unwrap_or_default())).collect())
+    }
 }

@@ -98,6 +98,7 @@ async fn only_what_the_job_could_have_made_is_counted(engine: Engine) {
     assert_eq!(look_alikes(&world, Some(&people.carla.token), &ids).await, expected);
     let personal = [personal_id];
     assert_eq!(look_alikes(&world, Some(&emil.token), &personal).await, HashMap::from([(personal_id, 1)]));
+    world.check_invariants().await;
 }
 
 async fn a_backfill_leaves_as_look_alikes_what_it_does_not_link(engine: Engine) {
@@ -127,4 +128,5 @@ async fn a_backfill_leaves_as_look_alikes_what_it_does_not_link(engine: Engine) 
     }
     let links = site.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NOT NULL").await.unsigned_abs();
     assert!(links > 0 && totals[0] >= totals[1] + links, "{totals:?} after {links} links");
+    world.check_invariants().await;
 }

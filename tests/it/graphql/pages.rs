@@ -15,7 +15,8 @@ tests::on_both!(
     row_errors_come_in_the_order_of_the_file,
 );
 
-const LISTS: [&str; 5] = ["jobs", "annualPredictions", "quarterlyPredictions", "companies", "deletionReceipts"];
+const LISTS: [&str; 6] =
+    ["jobs", "annualPredictions", "quarterlyPredictions", "companies", "deletionReceipts", "backfillRuns"];
 
 async fn what_is_no_page_is_refused_at_its_place(engine: Engine) {
     let world = World::new(engine).await;
@@ -75,7 +76,7 @@ async fn a_cursor_serves_its_own_list_alone(engine: Engine) {
                 assert_eq!(code(&answer), "BAD_USER_INPUT", "{o} with a cursor of {of}");
             }
         }
-        for list in ["annualPredictions", "companies", "deletionReceipts"] {
+        for list in ["annualPredictions", "companies", "deletionReceipts", "backfillRuns"] {
             let query = format!("query($after: String) {{ {list}(after: $after) {{ totalCount }} }}");
             assert_eq!(code(&world.answer(&query, json!({ "after": cursors[0].1 })).await), "BAD_USER_INPUT", "{list}");
         }

@@ -1,17 +1,24 @@
 //! The number of SQL statements of a query depends on what it asks, not on how many rows there are.
 
-use entity::{annual_prediction, artifact, company, job, quarterly_prediction, row_error};
+use entity::{
+    annual_prediction, artifact, backfill_decision, backfill_run, backfill_unresolved, company, job,
+    quarterly_prediction, row_error,
+};
 use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 use tests::{Engine, Setup, World, people};
 
-use super::{new_annual, new_company, new_job, new_quarterly, store};
+use super::{
+    backfill_runs::{new_decision, new_run, new_unresolved},
+    ids, new_annual, new_company, new_job, new_quarterly, store,
+};
 use crate::deletion::delete;
 
 tests::on_both!(
     a_page_of_jobs_costs_the_same_whatever_its_size,
     a_page_of_predictions_costs_the_same_whatever_its_size,
     a_page_of_receipts_costs_the_same_whatever_its_size,
+    a_page_of_backfill_runs_costs_the_same_whatever_its_size,
     a_preview_costs_the_same_whatever_its_size,
     nodes_cost_the_same_whatever_their_number,
     what_is_not_asked_costs_nothing,
@@ -146,6 +153,43 @@ async fn a_page_of_receipts_costs_the_same_whatever_its_size(engine: Engine) {
     world.check_invariants().await;
 }
 
+async fn a_page_of_backfill_runs_costs_the_same_whatever_its_size(engine: Engine) {
+    let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
+    let jobs = jobs_with_everything(&world, 20, 20).await;
+    world.run("UPDATE annual_predictions SET job_id = NULL, job_link = NULL").await;
+    world.run("UPDATE quarterly_predictions SET job_id = NULL, job_link = NULL").await;
+    let mut left: Vec<(Uuid, &str)> = Vec::new();
+    for (list, kind) in [("annualPredictions", "annual"), ("quarterlyPredictions", "quarterly")] {
+        let data = world.data(&format!("{{ {list} {{ nodes {{ id }} }} }}"), json!({})).await;
+        left.extend(ids(&data[list]).into_iter().map(|id| (id, kind)));
+    }
+    let mut runs: Vec<_> = (0..20).map(|_| new_run()).collect();
+    runs[19].status = "running".to_owned();
+    let (mut decisions, mut unresolved) = (Vec::new(), Vec::new());
+    for run in &runs {
+        decisions.extend(jobs.iter().map(|job| new_decision(run.id, *job)));
+        unresolved.extend(left.iter().map(|(id, kind)| new_unresolved(run.id, *id, kind, &jobs[..3])));
+    }
+    store::<backfill_run::Entity>(&world, runs).await;
+    store::<backfill_decision::Entity>(&world, decisions).await;
+    store::<backfill_unresolved::Entity>(&world, unresolved).await;
+    let runs = |fields: &str| format!("query($n: Int) {{ backfillRuns(first: $n) {{ nodes {{ id {fields} }} }} }}");
+    // Runs, which one is at work, decisions and their count, and jobs.
+    let decided = runs("status decisions(first: 20) { totalCount nodes { job { id status } } }");
+    // Runs; what is left, its count, and its predictions of both kinds; their companies and users, and candidates.
+    let left = runs(&format!(
+        "unresolvedPredictions(first: 40) {{ totalCount nodes {{ prediction {{ {PREDICTION} }} candidates {{ id }} }} }}"
+    ));
+    for run in world.data(&left, json!({ "n": 20 })).await["backfillRuns"]["nodes"].as_array().unwrap() {
+        assert_eq!(run["unresolvedPredictions"]["totalCount"], 40);
+        assert_eq!(run["unresolvedPredictions"]["nodes"][39]["candidates"].as_array().unwrap().len(), 3);
+    }
+    for (query, expected) in [(&decided, 5), (&left, 8)] {
+        let (few, many) = (cost(&world, query, 5).await, cost(&world, query, 20).await);
+        assert_eq!((few, many), (expected, expected), "{query}");
+    }
+}
+
 async fn nodes_cost_the_same_whatever_their_number(engine: Engine) {
     let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
     let ids = jobs_with_everything(&world, 20, 1).await;
@@ -178,6 +222,8 @@ async fn what_is_not_asked_costs_nothing(engine: Engine) {
         ("{ jobs(filter: {kind: ANNUAL}) { nodes { predictions { nodes { id linkSource } } } } }", 2),
         ("{ jobs(filter: {kind: ANNUAL}) { nodes { predictions { totalCount nodes { id } } } } }", 3),
         ("{ companies { nodes { name } } }", 1),
+        ("{ backfillRuns { nodes { id linked } } }", 1),
+        ("{ backfillRuns { totalCount nodes { id status } } }", 2),
         (
             "{ annualPredictions { nodes { probability } } quarterlyPredictions { totalCount nodes { probability } } }",
             3,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     deletion::{execute, preview, receipt},
-    graphql::scalars::{ByteCount, DateTime},
+    graphql::scalars::{ByteCount, DateTime, int},
     jobs::status,
 };
 
@@ -129,11 +129,6 @@ impl DeletionReceipt {
             completed_at: self.0.purge.completed_at.map(Into::into),
         }
     }
-}
-
-/// A count as the contract's `Int`.
-fn int(count: impl TryInto<i32>) -> i32 {
-    count.try_into().unwrap_or(i32::MAX)
 }
 
 /// How far the removal of a deleted job's files is.

@@ -145,6 +145,35 @@ pub enum DeletionTrigger {
     Retention,
 }
 
+/// How a run of the backfill stands.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+pub enum BackfillStatus {
+    /// At work.
+    Running,
+    /// It came to its end.
+    Completed,
+    /// It stopped before its end, or has shown no sign of life for 30 seconds; run again, it goes on.
+    Interrupted,
+    /// Its links were taken back.
+    Undone,
+}
+
+/// Why the backfill left a prediction without a link.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::UnresolvedReason")]
+pub enum UnresolvedReason {
+    /// Two jobs or more could have made it, or its job or a hand.
+    Ambiguous,
+    /// Counts, transactions or files disagree.
+    Contradicted,
+    /// A row alone that no job explains.
+    ByHand,
+    /// A job that is gone made it.
+    JobDeleted,
+    /// Nothing names a job.
+    NoCandidate,
+}
+
 /// Why something expected was refused.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "error::ErrorCode")]

@@ -13,7 +13,7 @@ use crate::{
     audit::Caller,
     deletion::execute,
     graphql::{
-        connection::Connection,
+        connection::{Connection, of_parent},
         failure::placed,
         loaders::{
             JobArtifacts, JobPredictionCount, JobPredictions, JobRowErrorCount, JobRowErrors, Loaders, OrganizationId,
@@ -88,15 +88,7 @@ impl Job {
         let look = async || {
             let page = Page::new(first, after.as_deref(), last, before.as_deref(), row_errors::ORDER)?;
             let job = self.0.id;
-            let loaders = ctx.data::<Loaders>()?.clone();
-            let slice = loaders
-                .load_one(JobRowErrors { job, page })
-                .await?
-                .unwrap_or_else(|| Ok(crate::paging::Slice::empty()))?;
-            Ok(Connection::new(slice, RowError::from, move || {
-                let loaders = loaders.clone();
-                Box::pin(async move { Ok(loaders.load_one(JobRowErrorCount(job)).await?.unwrap_or_default()) })
-            }))
+            of_parent(ctx, JobRowErrors { job, page }, JobRowErrorCount(job), RowError::from).await
         };
         look().await.map_err(placed(ctx))
     }
@@ -113,17 +105,8 @@ impl Job {
         let look = async || {
             let page = Page::new(first, after.as_deref(), last, before.as_deref(), "id")?;
             let (job, kind) = (self.0.id, status::kind(&self.0));
-            let loaders = ctx.data::<Loaders>()?.clone();
-            let slice = loaders
-                .load_one(JobPredictions { job, kind, page })
-                .await?
-                .unwrap_or_else(|| Ok(crate::paging::Slice::empty()))?;
-            Ok(Connection::new(slice, Prediction::from, move || {
-                let loaders = loaders.clone();
-                Box::pin(
-                    async move { Ok(loaders.load_one(JobPredictionCount { job, kind }).await?.unwrap_or_default()) },
-                )
-            }))
+            let count = JobPredictionCount { job, kind };
+            of_parent(ctx, JobPredictions { job, kind, page }, count, Prediction::from).await
         };
         look().await.map_err(placed(ctx))
     }

@@ -1,5 +1,6 @@
 //! The types of the contract, one file a subject. Doc comments are the contract's descriptions.
 
+mod backfill;
 mod company;
 mod deletion;
 mod enums;
@@ -9,6 +10,7 @@ mod prediction;
 mod refusal;
 mod viewer;
 
+pub use backfill::BackfillRun;
 pub use company::Company;
 pub use deletion::{DeletionPreview, DeletionReceipt, JobRefusal, Refused};
 pub use enums::{

@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 
 use async_graphql::{ID, Interface, Result};
-use entity::{annual_prediction, artifact, company, deletion_receipt, job, organization, quarterly_prediction, user};
+use entity::{
+    annual_prediction, artifact, backfill_run, company, deletion_receipt, job, organization, quarterly_prediction, user,
+};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, prelude::Uuid};
 
 use super::{
+    backfill::BackfillRun,
     company::Company,
     deletion::DeletionReceipt,
     job::{Artifact, Job},
@@ -36,6 +39,8 @@ pub enum Node {
     DeletionReceipt(DeletionReceipt),
     /// A file.
     Artifact(Artifact),
+    /// A run of the backfill; for operators alone.
+    BackfillRun(BackfillRun),
     /// A user.
     User(User),
     /// An organization.
@@ -63,6 +68,9 @@ pub async fn find(app: &App, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uu
     add!(quarterly_prediction, owned!(quarterly_prediction), |row| Node::QuarterlyPrediction(QuarterlyPrediction(row)));
     add!(company, owned!(company), |row| Node::Company(Company(row)));
     add!(artifact, artifacts_of_visible_jobs(viewer), |row| Node::Artifact(Artifact(row)));
+    if viewer.sees_backfill_runs() {
+        add!(backfill_run, Condition::all(), |row| Node::BackfillRun(BackfillRun(row)));
+    }
     add!(user, viewer.sees_user(), |row: user::Model| Node::User(row.into()));
     add!(organization, sees_organization(viewer), |row| Node::Organization(Organization(row)));
     let receipts = receipt::find_many(db, viewer, deletion_receipt::Column::Id, ids).await?;
