@@ -84,7 +84,8 @@ pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
     // From here on nobody writes for this run or goes on with it, also where this is cut off; then it is done again.
     let transaction = begin(db).await?;
     hold_off(&transaction, run).await?;
-    let sql = "UPDATE backfill_runs SET status = 'undone', lease_token = NULL, lease_beat = lease_beat + 1 WHERE id = $1";
+    let sql =
+        "UPDATE backfill_runs SET status = 'undone', lease_token = NULL, lease_beat = lease_beat + 1 WHERE id = $1";
     transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
     transaction.commit().await?;
     let mut undone = 0;
