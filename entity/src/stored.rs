@@ -109,6 +109,8 @@ stored!(
         Running = "running",
         /// It came to its end.
         Completed = "completed",
+        /// Its links are being taken back, or that was cut off.
+        Undoing = "undoing",
         /// Its links were taken back.
         Undone = "undone",
     }

@@ -160,6 +160,11 @@ pub async fn connect_with(
         .map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(true).busy_timeout(std::time::Duration::from_secs(30)));
     let db = Database::connect(options).await.map_err(|error| error::unreachable(url, &error))?;
     if db.get_database_backend() == DbBackend::Postgres {
+        if let Some(schema) = schema
+            && catalogue::count(&db, "SELECT count(current_schema())").await? == 0
+        {
+            return Err(Error::Failed(format!("the database has no schema {schema}; create it, or name another one")));
+        }
         let version = catalogue::count(&db, "SELECT current_setting('server_version_num')::bigint").await?;
         if version < OLDEST_POSTGRES {
             return Err(Error::Refused(format!(

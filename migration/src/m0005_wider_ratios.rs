@@ -33,6 +33,7 @@ pub const MIGRATION: Migration = Migration {
 fn widen(table: &'static str, columns: &'static [&'static str]) -> Step {
     change(table, columns, 20)
         .locking(Level::AccessExclusive, Work::Catalogue, &[table])
+        .unless(of_another_type(table, columns))
         .unless(read_by_views(table, columns))
 }
 
@@ -51,6 +52,22 @@ fn change(table: &'static str, columns: &'static [&'static str], precision: i32)
         Done::Present(Object::Precision(table, columns[0], precision)),
     )
     .on_postgres_only()
+}
+
+/// Another type would be rewritten, and its values rounded for good.
+fn of_another_type(table: &str, columns: &[&str]) -> Guard {
+    Guard {
+        query: format!(
+            "SELECT attname || ' ' || format_type(atttypid, atttypmod) FROM pg_attribute
+             WHERE attrelid = to_regclass('{table}') AND attname IN ('{}')
+               AND format_type(atttypid, atttypmod) NOT IN ('numeric(10,4)', 'numeric(20,4)')",
+            columns.join("', '")
+        ),
+        message: format!(
+            "ratios of {table} are not numeric(10,4) ({{}}), and to change them would round them and rewrite the table; \
+             change their type yourself to numeric(20,4), then run this again"
+        ),
+    }
 }
 
 /// PostgreSQL changes the type of no column that a view reads.

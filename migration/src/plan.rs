@@ -95,6 +95,7 @@ pub async fn plan(db: &DatabaseConnection, direction: Direction, num: Option<u32
         };
         if direction == Direction::Up {
             if migration.name == m0001_adopt_tables::NAME {
+                plan.refusals.extend(tables_elsewhere(db, &facts).await?);
                 plan.refusals.extend(adopted_strangers(db, &facts).await?);
             }
             plan.refusals.extend(own_strangers(db, &steps).await?);
@@ -160,6 +161,30 @@ async fn sizes(db: &impl ConnectionTrait) -> Result<BTreeMap<String, (i64, i64)>
     rows.into_iter()
         .map(|row| Ok((row.try_get_by_index(0)?, (row.try_get_by_index(1)?, row.try_get_by_index(2)?))))
         .collect()
+}
+
+/// Tables of an existing installation that are found, but not in the schema in which missing ones would be made: a new
+/// table in front of each would hide it from the older program. PostgreSQL alone.
+async fn tables_elsewhere(db: &impl ConnectionTrait, facts: &Facts) -> Result<Option<String>, DbErr> {
+    let missing: Vec<_> =
+        adopted::TABLES.iter().map(|table| table.name).filter(|name| !facts.existing.contains(*name)).collect();
+    if db.get_database_backend() == DbBackend::Sqlite || missing.is_empty() {
+        return Ok(None);
+    }
+    let sql = format!(
+        "SELECT DISTINCT c.relnamespace::regnamespace::text FROM unnest(ARRAY['{}']) AS name
+         JOIN pg_class c ON c.oid = to_regclass(name)",
+        missing.join("', '")
+    );
+    let elsewhere: Vec<_> = strings(db, &sql).await?.into_iter().collect();
+    let here = strings(db, "SELECT coalesce(current_schema()::text, '')").await?.into_iter().collect::<String>();
+    Ok((!elsewhere.is_empty()).then(|| {
+        format!(
+            "tables of an existing installation are in the schema {}, but new ones would be made in the schema {here}; \
+             name the right one with --database-schema",
+            elsewhere.join(", ")
+        )
+    }))
 }
 
 /// Tables that bear the name of an adopted one but lack a column of it.

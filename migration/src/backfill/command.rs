@@ -153,7 +153,7 @@ impl Command {
 
     /// Does it, on the database at `url`.
     pub async fn execute(&self, url: &str, schema: Option<&str>) -> Result<(), Error> {
-        let db = crate::connect_with(url, schema, crate::Access::Write, CONNECTIONS).await?;
+        let db = crate::connect_with(url, schema, crate::Access::Read, CONNECTIONS).await?;
         match self {
             Self::Plan(options) => {
                 let report = plan(&db, &options.settings()).await?;

@@ -28,6 +28,9 @@ const LEAST_TENTHS: usize = 9;
 /// By time alone a job is given rows only where at most one row in so many failed.
 const MOST_FAILED: u64 = 4;
 
+/// So many jobs are named for a row that is left: more are of no help.
+const MOST_CANDIDATES: usize = 10;
+
 /// Decides about the rows of one user and kind, in the order of `predicted_at`, among all windows that could hold them.
 pub fn decide(windows: &[Window], rows: &[Row], accept_time_window: bool) -> Vec<Verdict> {
     let mut transactions = transactions(rows);
@@ -135,7 +138,9 @@ fn by_time(transactions: &[Transaction], window: usize, job: &Window) -> Vec<usi
 }
 
 fn leave(transaction: &Transaction, windows: &[Window], accept_time_window: bool) -> Verdict {
-    let jobs = |indexes: &mut dyn Iterator<Item = usize>| indexes.map(|index| windows[index].job).collect::<Vec<_>>();
+    let jobs = |indexes: &mut dyn Iterator<Item = usize>| {
+        indexes.map(|index| windows[index].job).take(MOST_CANDIDATES).collect::<Vec<_>>()
+    };
     let candidates = match &transaction.candidates[..] {
         [] => jobs(&mut transaction.windows.iter().copied()),
         some => jobs(&mut some.iter().map(|(index, _)| *index)),

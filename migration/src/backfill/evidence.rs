@@ -52,7 +52,7 @@ pub fn quarter(text: &str) -> Option<Box<str>> {
 
 /// A stored ratio in units of the fourth decimal.
 pub fn units(ratio: Decimal) -> Option<i64> {
-    (ratio * Decimal::from(10_000)).round().to_i64()
+    ratio.checked_mul(Decimal::from(10_000))?.round().to_i64()
 }
 
 /// Why a file or a list cannot be read; one sentence.

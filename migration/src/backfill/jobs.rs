@@ -80,10 +80,12 @@ fn living(job: &Stored, start: DateTime, stale_after: TimeDelta) -> Option<Job> 
     let (state, to) = match (job.status.as_deref(), job.completed_at) {
         (Some("completed" | "failed"), Some(end)) if end < start => (State::Completed, end),
         (Some("cancelled"), Some(end)) if end < start => (State::Broken, end),
-        (Some("processing" | "cancelled" | "failed"), None) => match job.updated_at {
-            Some(progress) if progress < start - stale_after => (State::Broken, progress),
-            _ => (State::AtWork, start),
-        },
+        (Some("pending" | "queued" | "processing" | "cancelled" | "failed"), None) => {
+            match job.updated_at.or(Some(from)) {
+                Some(progress) if progress < start - stale_after => (State::Broken, progress),
+                _ => (State::AtWork, start),
+            }
+        }
         _ => (State::AtWork, start),
     };
     let counts = counts(job.processed_rows, job.successful_rows, job.failed_rows);

@@ -54,6 +54,7 @@ impl Manifest {
         })?;
         let mut manifest = Self::default();
         let mut owners = Owners { db, known: HashMap::new() };
+        let mut idle = 0;
         while let Some(record) = file.next().await.map_err(failed)? {
             let line = record.line;
             let wrong = |why: String| unreadable(path, format!("line {line}{why}"));
@@ -72,11 +73,19 @@ impl Manifest {
                     None => None,
                 },
             };
-            if let Some(prediction) = prediction
-                && manifest.jobs.insert(prediction, job).is_some_and(|other| other != job)
-            {
+            let Some(prediction) = prediction else {
+                idle += 1;
+                continue;
+            };
+            if manifest.jobs.insert(prediction, job).is_some_and(|other| other != job) {
                 return Err(wrong(format!(" names a second job for {prediction}")).into());
             }
+        }
+        if idle > 0 {
+            tracing::warn!(
+                "{}: {idle} lines name no prediction that was made while their job was at work; they are ignored",
+                path.display()
+            );
         }
         Ok(manifest)
     }
@@ -127,6 +136,7 @@ struct Owner {
     user_id: Uuid,
     organization_id: Option<Uuid>,
     job_type: String,
+    status: Option<String>,
     started_at: Option<DateTime>,
     completed_at: Option<DateTime>,
     updated_at: Option<DateTime>,
@@ -145,7 +155,7 @@ impl Owners<'_> {
         if let Some(known) = self.known.get(&job) {
             return Ok(known.clone());
         }
-        let sql = "SELECT user_id, organization_id, job_type, started_at, completed_at, updated_at FROM bulk_upload_jobs \
+        let sql = "SELECT user_id, organization_id, job_type, status, started_at, completed_at, updated_at FROM bulk_upload_jobs \
                    WHERE id = $1";
         let statement = Statement::from_sql_and_values(self.db.get_database_backend(), sql, [job.into()]);
         let owner = Owner::find_by_statement(statement).one(self.db).await?;
@@ -180,20 +190,17 @@ impl Owner {
                 && wanted_quarter
                     .is_none_or(|wanted| row.reporting_quarter.as_deref().and_then(quarter).as_deref() == Some(wanted))
         });
-        if found.len() > 1 {
-            // Its time tells them apart, where only one was made while the job was at work.
-            found.retain(|row| self.was_at_work(row.predicted_at));
-            if found.len() != 1 {
-                return Ok(Err(found.len().max(2)));
-            }
-        }
-        Ok(Ok(found.first().map(|row| row.id)))
+        // A job skips what is there already, so a file also lists what somebody else made at another time.
+        found.retain(|row| self.was_at_work(row.predicted_at));
+        Ok(if found.len() > 1 { Err(found.len()) } else { Ok(found.first().map(|row| row.id)) })
     }
 
     fn was_at_work(&self, at: Option<DateTime>) -> bool {
         let (Some(at), Some(from)) = (at, self.started_at) else { return false };
-        let end = self.completed_at.or(self.updated_at);
-        from <= at && end.is_none_or(|end| at <= end + LONGEST_TRANSACTION)
+        let Some(end) = self.completed_at.or(self.updated_at) else { return false };
+        // What broke off may have stored one transaction more.
+        let ended_well = self.completed_at.is_some() && self.status.as_deref() == Some("completed");
+        from <= at && at <= if ended_well { end } else { end + LONGEST_TRANSACTION }
     }
 }
 

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use entity::stored::{Kind, LinkSource};
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbErr, FromQueryResult, Statement,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult, Statement,
     prelude::{DateTime, Decimal, Uuid},
 };
 
@@ -87,6 +87,10 @@ impl<'a> Rows<'a> {
         end: DateTime,
     ) -> Self {
         let names = (0..MAX_RATIOS).map(|index| match ratios(kind).get(index) {
+            // NaN is no number that the driver reads, and no file gives it.
+            Some(name) if db.get_database_backend() == DbBackend::Postgres => {
+                format!("NULLIF(p.{name}, 'NaN') AS ratio_{index}")
+            }
             Some(name) => format!("p.{name} AS ratio_{index}"),
             None => format!("NULL AS ratio_{index}"),
         });

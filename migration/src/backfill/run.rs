@@ -4,23 +4,30 @@
 //! it decides once more what it decided before, and finds that a part is done.
 
 use std::{
-    collections::{BTreeSet, HashSet},
-    sync::atomic::{AtomicU64, Ordering},
+    collections::{BTreeSet, HashSet, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use entity::stored::{AuditAction, AuditOutcome, Kind, LinkSource};
-use futures_util::future::try_join_all;
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait, Value,
     prelude::{DateTimeUtc, Uuid},
 };
 use serde_json::json;
-use tokio::sync::{
-    Mutex,
-    mpsc::{self, Receiver, Sender},
+use tokio::{
+    sync::{
+        Mutex,
+        mpsc::{self, Receiver, Sender},
+    },
+    task::JoinSet,
 };
+
+use crate::error::is_code;
 
 use super::{
     Failure, Pace, Progress, Report, Settings, all_rows,
@@ -33,6 +40,8 @@ use super::{
     walk::{Evidence, walk},
 };
 
+/// SQLSTATEs `serialization_failure`, `deadlock_detected` and `foreign_key_violation`, and SQLite's busy and foreign key.
+const TRANSIENT: &[&str] = &["40001", "40P01", "23503", "5", "517", "787"];
 /// How often the holder of the lease shows that it is alive.
 const BEAT: Duration = Duration::from_secs(1);
 /// After how long without a beat its holder counts as dead.
@@ -93,10 +102,16 @@ async fn under_lease(
     let mut report = Report::default();
     let of = all_rows(db, settings).await?;
     lease.forget_decisions(db).await?;
-    let written = AtomicU64::new(0);
-    // Full batches go to whoever writes next: two at once keep a server busy that one after the other would not.
+    let written = Arc::<AtomicU64>::default();
+    // Full batches go to whoever writes next: two at once keep a server busy that one after the other would not. They are
+    // tasks of their own, so that no transaction stands open while much is decided.
     let (sender, receiver) = mpsc::channel(WRITERS);
-    let receiver = Mutex::new(receiver);
+    let receiver = Arc::new(Mutex::new(receiver));
+    let mut writers = JoinSet::new();
+    for _ in 0..WRITERS {
+        writers.spawn(write(db.clone(), lease.clone(), receiver.clone(), written.clone()));
+    }
+    drop(receiver);
     let walking = async {
         let mut batches = Batches::new(db, pace, sender).await;
         walk(db, settings, evidence, lease.started_at.naive_utc(), Some(lease.run), async |decided| {
@@ -105,10 +120,10 @@ async fn under_lease(
             for (id, verdict) in decided.rows {
                 match verdict {
                     Verdict::Link(job, source) => {
-                        batches.next.links.push(Link { kind: decided.kind, id, job, source });
+                        batches.next.links.push_back(Link { kind: decided.kind, id, job, source });
                     }
                     Verdict::Leave(reason, candidates) => {
-                        batches.next.left.push(Left { kind: decided.kind, id, reason, candidates });
+                        batches.next.left.push_back(Left { kind: decided.kind, id, reason, candidates });
                     }
                     Verdict::Alone => {}
                 }
@@ -119,9 +134,14 @@ async fn under_lease(
         })
         .await?;
         batches.hand_on(true).await;
-        Ok(())
+        Ok::<_, Failure>(())
     };
-    let writing = try_join_all((0..WRITERS).map(|_| write(db, lease, &receiver, &written)));
+    let writing = async {
+        while let Some(ended) = writers.join_next().await {
+            ended.map_err(|error| DbErr::Custom(format!("a writer ended: {error}")))??;
+        }
+        Ok::<_, Failure>(())
+    };
     tokio::try_join!(walking, writing)?;
     finish_unresolved(unresolved, settings)?;
     let standing = lease.standing(db).await?;
@@ -148,8 +168,8 @@ struct Left {
 /// What is written in one transaction.
 #[derive(Default)]
 struct Batch {
-    links: Vec<Link>,
-    left: Vec<Left>,
+    links: VecDeque<Link>,
+    left: VecDeque<Left>,
     decisions: Vec<Decision>,
 }
 
@@ -219,32 +239,34 @@ impl<'a> Batches<'a> {
 
 /// Writes batches until there are no more.
 async fn write(
-    db: &DatabaseConnection,
-    lease: &Lease,
-    batches: &Mutex<Receiver<Batch>>,
-    written: &AtomicU64,
+    db: DatabaseConnection,
+    lease: Lease,
+    batches: Arc<Mutex<Receiver<Batch>>>,
+    written: Arc<AtomicU64>,
 ) -> Result<(), Failure> {
     loop {
         let Some(batch) = batches.lock().await.recv().await else { return Ok(()) };
         let mut tried = 1;
-        while let Err(failure) = write_batch(db, lease, &batch).await {
-            if tried == ATTEMPTS || !is_transient(&failure) {
-                return Err(failure);
-            }
-            tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+        while let Err(failure) = write_batch(&db, &lease, &batch).await {
+            try_again(failure, tried).await?;
             tried += 1;
         }
         written.fetch_add(batch.links.len() as u64, Ordering::Relaxed);
     }
 }
 
+/// Pauses before a transaction is tried again that lost against another one; fails where that is of no use.
+pub(super) async fn try_again(failure: Failure, tried: u32) -> Result<(), Failure> {
+    if tried == ATTEMPTS || !is_transient(&failure) {
+        return Err(failure);
+    }
+    tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+    Ok(())
+}
+
 /// Whether a transaction may succeed when it is tried again: it lost against another one, or its job went meanwhile.
 fn is_transient(failure: &Failure) -> bool {
-    let Failure::Database(error) = failure else { return false };
-    let text = error.to_string();
-    ["deadlock detected", "could not serialize", "foreign key constraint", "database is locked"]
-        .iter()
-        .any(|sign| text.contains(sign))
+    matches!(failure, Failure::Database(error) if is_code(error, TRANSIENT))
 }
 
 async fn write_batch(db: &DatabaseConnection, lease: &Lease, batch: &Batch) -> Result<(), Failure> {
@@ -260,7 +282,10 @@ async fn write_batch(db: &DatabaseConnection, lease: &Lease, batch: &Batch) -> R
             .filter(|link| link.kind == kind && link.source == source && living.contains(&link.job))
             .map(|link| (link.id, link.job))
             .collect();
-        write_links(&transaction, lease.run, kind, source, &group).await?;
+        write_links(&transaction, lease, kind, source, &group).await?;
+    }
+    if lease.resumed {
+        unlink(&transaction, lease.run, left).await?;
     }
     write_left(&transaction, lease.run, left).await?;
     for decision in decisions {
@@ -299,14 +324,25 @@ pub(super) fn any(db: &impl ConnectionTrait, first: usize, ids: &[Uuid]) -> (Str
 
 async fn write_links(
     db: &DatabaseTransaction,
-    run: Uuid,
+    lease: &Lease,
     kind: Kind,
     source: LinkSource,
     links: &[(Uuid, Uuid)],
 ) -> Result<(), DbErr> {
-    let table = table(kind);
-    // Whatever was linked or released since the row was read is left alone.
-    let undecided = "p.job_id IS NULL AND p.job_link IS NULL";
+    let (run, table) = (lease.run, table(kind));
+    // Whatever was linked or released since the row was read is left alone. What this run itself wrote before it was
+    // interrupted is written anew where it decides otherwise now, as with another file.
+    let undecided = match (db.get_database_backend(), lease.resumed) {
+        (_, false) => "p.job_id IS NULL AND p.job_link IS NULL",
+        (DbBackend::Postgres, true) => {
+            "((p.job_id IS NULL AND p.job_link IS NULL) OR (p.backfill_run_id = $4 AND p.job_id IS NOT NULL \
+             AND (p.job_id <> l.job OR p.job_link <> $3)))"
+        }
+        (_, true) => {
+            "((p.job_id IS NULL AND p.job_link IS NULL) OR (p.backfill_run_id = $3 AND p.job_id IS NOT NULL \
+             AND (p.job_id <> $1 OR p.job_link <> $2)))"
+        }
+    };
     if db.get_database_backend() == DbBackend::Postgres {
         let (ids, jobs): (Vec<Uuid>, Vec<Uuid>) = links.iter().copied().unzip();
         let sql = format!(
@@ -332,7 +368,25 @@ async fn write_links(
     Ok(())
 }
 
-async fn write_left(db: &DatabaseTransaction, run: Uuid, left: &[Left]) -> Result<(), DbErr> {
+/// Takes back links that this run wrote before it was interrupted, of rows that it leaves without one now.
+async fn unlink(db: &DatabaseTransaction, run: Uuid, left: &VecDeque<Left>) -> Result<(), DbErr> {
+    for kind in Kind::ALL {
+        let ids: Vec<Uuid> = left.iter().filter(|row| row.kind == *kind).map(|row| row.id).collect();
+        for ids in ids.chunks(SQLITE_IDS) {
+            let (any, ids) = any(db, 2, ids);
+            let sql = format!(
+                "UPDATE {} SET job_id = NULL, job_link = NULL, backfill_run_id = NULL \
+                 WHERE backfill_run_id = $1 AND job_id IS NOT NULL AND id {any}",
+                table(*kind)
+            );
+            let values = std::iter::once(Value::from(run)).chain(ids);
+            db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write_left(db: &DatabaseTransaction, run: Uuid, left: &VecDeque<Left>) -> Result<(), DbErr> {
     let candidates = |row: &Left| row.candidates.iter().map(Uuid::to_string).collect::<Vec<_>>().join(" ");
     if db.get_database_backend() == DbBackend::Postgres {
         let sql = "INSERT INTO backfill_unresolved (run_id, prediction_id, kind, reason, candidates) \
@@ -348,6 +402,7 @@ async fn write_left(db: &DatabaseTransaction, run: Uuid, left: &[Left]) -> Resul
         db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
         return Ok(());
     }
+    let left: Vec<&Left> = left.iter().collect();
     for rows in left.chunks(SQLITE_IDS / 4) {
         let places = (0..rows.len()).map(|row| {
             let [id, kind, reason, candidates] = [2, 3, 4, 5].map(|place| format!("${}", 4 * row + place));
@@ -370,7 +425,9 @@ async fn write_left(db: &DatabaseTransaction, run: Uuid, left: &[Left]) -> Resul
 async fn write_decision(db: &DatabaseTransaction, run: Uuid, decision: &Decision) -> Result<(), DbErr> {
     let sql = "INSERT INTO backfill_decisions (run_id, job_id, evidence, linked, unresolved, note) \
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (run_id, job_id) DO UPDATE SET \
-               evidence = COALESCE(excluded.evidence, backfill_decisions.evidence), \
+               evidence = CASE WHEN 'time_window' IN (excluded.evidence, backfill_decisions.evidence) THEN 'time_window' \
+               WHEN 'source_file' IN (excluded.evidence, backfill_decisions.evidence) THEN 'source_file' \
+               ELSE COALESCE(excluded.evidence, backfill_decisions.evidence) END, \
                linked = backfill_decisions.linked + excluded.linked, \
                unresolved = backfill_decisions.unresolved + excluded.unresolved, \
                note = COALESCE(backfill_decisions.note, excluded.note)";
@@ -409,6 +466,14 @@ impl Lease {
             "staleAfterSeconds": settings.stale_after.num_seconds(),
         })
         .to_string();
+        let sql = "SELECT id FROM backfill_runs WHERE status = 'undoing'";
+        let undoing = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+        if let Some(undoing) = undoing {
+            let run: Uuid = undoing.try_get_by_index(0)?;
+            return Err(Failure::Refused(format!(
+                "run {run} is being taken back, or that was cut off: end it with `migration backfill undo {run}`"
+            )));
+        }
         let token = Uuid::now_v7();
         let Some(running) = Running::find(db).await? else {
             let lease = Self { run: Uuid::now_v7(), token, started_at: now(), resumed: false };

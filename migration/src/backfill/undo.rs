@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Failure, refuse_pending,
     rows::table,
-    run::{Running, any, at_work, audit, begin, hold_off, wait_for_silence},
+    run::{Running, any, at_work, audit, begin, hold_off, try_again, wait_for_silence},
 };
 
 /// Rows of one transaction.
@@ -81,11 +81,12 @@ pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
     {
         wait_for_silence(db, &running).await?;
     }
-    // From here on nobody writes for this run or goes on with it, also where this is cut off; then it is done again.
+    // From here on nobody writes for this run or goes on with it. Where this is cut off, no other run begins before it is
+    // done again.
     let transaction = begin(db).await?;
     hold_off(&transaction, run).await?;
     let sql =
-        "UPDATE backfill_runs SET status = 'undone', lease_token = NULL, lease_beat = lease_beat + 1 WHERE id = $1";
+        "UPDATE backfill_runs SET status = 'undoing', lease_token = NULL, lease_beat = lease_beat + 1 WHERE id = $1";
     transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
     transaction.commit().await?;
     let mut undone = 0;
@@ -93,6 +94,8 @@ pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
         undone += undo_kind(db, run, *kind).await?;
     }
     let transaction = begin(db).await?;
+    let sql = "UPDATE backfill_runs SET status = 'undone' WHERE id = $1";
+    transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
     audit(&transaction, AuditAction::BackfillUndo, run, &format!("took back {undone} links")).await?;
     transaction.commit().await?;
     Ok(undone)
@@ -111,17 +114,30 @@ async fn undo_kind(db: &DatabaseConnection, run: Uuid, kind: Kind) -> Result<u64
         let ids: Vec<Uuid> = found.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
         let Some(last) = ids.last() else { return Ok(undone) };
         after = *last;
-        let transaction = begin(db).await?;
-        let (any, ids) = any(&transaction, 2, &ids);
+        let (any, ids) = any(db, 2, &ids);
         let sql = format!(
             "UPDATE {table} SET job_id = NULL, job_link = NULL, backfill_run_id = NULL WHERE {stands} AND id {any}"
         );
-        let values = std::iter::once(run.into()).chain(ids);
-        let rows = transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?.rows_affected();
-        let sql = "UPDATE backfill_runs SET undone = undone + $2 WHERE id = $1";
-        let values = [run.into(), i64::try_from(rows).unwrap_or(i64::MAX).into()];
-        transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
-        transaction.commit().await?;
-        undone += rows;
+        let statement =
+            Statement::from_sql_and_values(backend, sql, std::iter::once(run.into()).chain(ids).collect::<Vec<_>>());
+        let mut tried = 1;
+        undone += loop {
+            match undo_batch(db, run, statement.clone()).await {
+                Ok(rows) => break rows,
+                Err(failure) => try_again(failure, tried).await?,
+            }
+            tried += 1;
+        };
     }
+}
+
+async fn undo_batch(db: &DatabaseConnection, run: Uuid, unlink: Statement) -> Result<u64, Failure> {
+    let backend = db.get_database_backend();
+    let transaction = begin(db).await?;
+    let rows = transaction.execute_raw(unlink).await?.rows_affected();
+    let sql = "UPDATE backfill_runs SET undone = undone + $2 WHERE id = $1";
+    let values = [run.into(), i64::try_from(rows).unwrap_or(i64::MAX).into()];
+    transaction.execute_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    transaction.commit().await?;
+    Ok(rows)
 }

@@ -1,6 +1,6 @@
 //! Goes through all predictions once, cluster of jobs by cluster of jobs, and decides. `plan` and `run` both walk here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use chrono::TimeDelta;
 use entity::stored::Kind;
@@ -90,8 +90,8 @@ struct UserWalk<'a> {
     evidence: &'a Evidence,
     kind: Kind,
     rows: Rows<'a>,
-    /// A row that was read and belongs to what comes next.
-    ahead: Option<Row>,
+    /// Rows that were read and belong to what comes next.
+    ahead: VecDeque<Row>,
     clusters: std::vec::IntoIter<Vec<Job>>,
     next_cluster: Option<Vec<Job>>,
     claimable: HashMap<Uuid, Claimable>,
@@ -120,7 +120,7 @@ impl<'a> UserWalk<'a> {
         let mut clusters = jobs::clusters(jobs).into_iter();
         let next_cluster = clusters.next();
         let mut rows = Rows::of_user(db, &evidence.manifest, kind, user, run, start);
-        let ahead = rows.next().await?;
+        let ahead = rows.next().await?.into_iter().collect();
         Ok(Self {
             settings,
             evidence,
@@ -137,7 +137,7 @@ impl<'a> UserWalk<'a> {
 
     /// The rows before the next cluster, or of it.
     async fn next(&mut self) -> Result<Option<Decided>, Failure> {
-        let Some(at) = self.ahead.as_ref().map(|row| row.predicted_at) else {
+        let Some(at) = self.ahead.front().map(|row| row.predicted_at) else {
             return Ok(self.next_cluster.take().map(|jobs| self.without_rows(jobs)));
         };
         let begins = self.next_cluster.as_ref().and_then(|jobs| jobs.first()).map(|job| job.window.from);
@@ -158,7 +158,7 @@ impl<'a> UserWalk<'a> {
 
     /// Jobs that left nothing behind; their files are of no interest.
     fn without_rows(&mut self, jobs: Vec<Job>) -> Decided {
-        if self.ahead.is_none() {
+        if self.ahead.is_empty() {
             self.next_cluster = self.clusters.next();
         }
         let quiet = self.quiet_until(jobs.first().map(|job| job.window.from));
@@ -199,8 +199,18 @@ impl<'a> UserWalk<'a> {
     async fn take(&mut self, end: Option<DateTime>, mut jobs: Vec<Window>) -> Result<Decided, Failure> {
         let mut rows = Vec::new();
         let mut refused = Vec::new();
-        while let Some(mut row) = self.ahead.take_if(|row| end.is_none_or(|end| row.predicted_at < end)) {
-            self.ahead = self.rows.next().await?;
+        let mut stragglers = self.stragglers(end, &jobs).await?;
+        loop {
+            let next = match self.ahead.pop_front_if(|row| end.is_none_or(|end| row.predicted_at < end)) {
+                Some(row) => {
+                    if self.ahead.is_empty() {
+                        self.ahead.extend(self.rows.next().await?);
+                    }
+                    Some(row)
+                }
+                None => stragglers.pop_front(),
+            };
+            let Some(mut row) = next else { break };
             if let Standing::Claimed(job) = row.standing {
                 let fits = |known: &Claimable| known.ended && known.organization == row.organization;
                 if !self.claimable.get(&job).is_some_and(fits) {
@@ -232,6 +242,21 @@ impl<'a> UserWalk<'a> {
         };
         let rows = rows.iter().map(|row| row.id).zip(verdicts).collect();
         Ok(Decided { kind: self.kind, jobs, rows, quiet })
+    }
+
+    /// Rows after the end of a cluster whose transactions began in it: a transaction is judged as a whole.
+    async fn stragglers(&mut self, end: Option<DateTime>, jobs: &[Window]) -> Result<VecDeque<Row>, Failure> {
+        let Some(end) = end.filter(|_| !jobs.is_empty()) else { return Ok(VecDeque::new()) };
+        while self.ahead.back().is_none_or(|last| last.predicted_at <= end + LONGEST_TRANSACTION) {
+            let Some(row) = self.rows.next().await? else { break };
+            self.ahead.push_back(row);
+        }
+        let key = |row: &Row| row.created_at.map(|at| (row.organization, at));
+        let within: HashSet<_> = self.ahead.iter().filter(|row| row.predicted_at < end).filter_map(key).collect();
+        let is_late = |row: &Row| row.predicted_at >= end && key(row).is_some_and(|key| within.contains(&key));
+        let (stragglers, ahead) = std::mem::take(&mut self.ahead).into_iter().partition(is_late);
+        self.ahead = ahead;
+        Ok(stragglers)
     }
 
     fn remember(&mut self, rows: &[Row]) {

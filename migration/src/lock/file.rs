@@ -10,8 +10,18 @@ use sea_orm_migration::sea_orm::DatabaseConnection;
 use super::Waiting;
 use crate::{Error, catalogue::strings};
 
-/// Takes it; it is held for as long as the file is open. `None`: a database in memory, which nobody else can reach.
-pub async fn take(db: &DatabaseConnection, holder: &str, waiting: &mut Waiting) -> Result<Option<File>, Error> {
+/// The lock, for as long as its file is open. The file says who holds it.
+pub struct FileLock(File);
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // So that nobody is told of a holder that has gone. What a killed one leaves is overwritten by the next.
+        _ = self.0.set_len(0);
+    }
+}
+
+/// Takes it. `None`: a database in memory, which nobody else can reach.
+pub async fn take(db: &DatabaseConnection, holder: &str, waiting: &mut Waiting) -> Result<Option<FileLock>, Error> {
     let files = strings(db, "SELECT file FROM pragma_database_list WHERE name = 'main'").await?;
     let Some(database) = files.into_iter().find(|file| !file.is_empty()) else { return Ok(None) };
     // Beside the database and never removed: who waits has it open, and who comes must find the same.
@@ -34,5 +44,5 @@ pub async fn take(db: &DatabaseConnection, holder: &str, waiting: &mut Waiting) 
         .and_then(|()| file.rewind())
         .and_then(|()| writeln!(file, "{holder}, since {}", chrono::Utc::now().format("%Y-%m-%d %H:%M:%S UTC")))
         .map_err(failed)?;
-    Ok(Some(file))
+    Ok(Some(FileLock(file)))
 }

@@ -128,11 +128,12 @@ impl<'a> Lease<'a> {
             tokio::time::sleep(BEAT).await;
             let asked = Instant::now();
             let query = sqlx::query(AssertSqlSafe(sql.as_str())).bind(self.token);
-            match query.execute(&mut self.connection).await {
-                Ok(done) if done.rows_affected() == 0 => break,
-                Ok(_) => renewed = asked,
-                Err(_) => {
-                    if let Ok(connection) = self.options.connect().await {
+            // A connection that hangs must not keep this from noticing that the time is over.
+            match tokio::time::timeout(BEAT, query.execute(&mut self.connection)).await {
+                Ok(Ok(done)) if done.rows_affected() == 0 => break,
+                Ok(Ok(_)) => renewed = asked,
+                Ok(Err(_)) | Err(_) => {
+                    if let Ok(Ok(connection)) = tokio::time::timeout(BEAT, self.options.connect()).await {
                         self.connection = connection;
                     }
                 }

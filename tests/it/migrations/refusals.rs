@@ -153,3 +153,34 @@ async fn something_of_the_name_of_a_table_of_joblinks_own_is_named() {
         );
     }
 }
+
+#[tokio::test]
+async fn ratios_of_another_type_are_not_rounded() {
+    let site = Site::adopted(Engine::Postgres).await;
+    site.run("ALTER TABLE quarterly_predictions ALTER COLUMN sga_margin TYPE numeric(15,6)").await;
+    assert_eq!(
+        site.refused(&["up"]).await,
+        "ratios of quarterly_predictions are not numeric(10,4) (sga_margin numeric(15,6)), and to change them would \
+         round them and rewrite the table; change their type yourself to numeric(20,4), then run this again"
+    );
+    site.run("ALTER TABLE quarterly_predictions ALTER COLUMN sga_margin TYPE numeric(20,4)").await;
+    site.migrated(&["up"]).await;
+}
+
+#[tokio::test]
+async fn no_table_is_made_in_front_of_one_that_is_there() {
+    let site = Site::adopted(Engine::Postgres).await;
+    let name = site.url.rsplit_once('/').unwrap().1;
+    site.run(&format!("CREATE SCHEMA joe; ALTER DATABASE {name} SET search_path = joe, public")).await;
+    assert_eq!(
+        site.refused(&["up"]).await,
+        "tables of an existing installation are in the schema public, but new ones would be made in the schema joe; \
+         name the right one with --database-schema"
+    );
+    site.migrated(&["up", "--database-schema", "public"]).await;
+    let ended = site.migration(&["up", "--database-schema", "nowhere"]).await;
+    assert_eq!(
+        (ended.code, ended.err.as_str()),
+        (1, "migration: the database has no schema nowhere; create it, or name another one\n")
+    );
+}

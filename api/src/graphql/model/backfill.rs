@@ -52,6 +52,7 @@ impl BackfillRun {
                         None => BackfillStatus::Interrupted,
                     }
                 }
+                Some(stored::BackfillStatus::Undoing) => BackfillStatus::Interrupted,
                 Some(stored::BackfillStatus::Undone) => BackfillStatus::Undone,
                 Some(stored::BackfillStatus::Completed) | None => BackfillStatus::Completed,
             })
