@@ -1,12 +1,17 @@
 //! The connection to the database, and the one way to write to it.
 
-use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    ops::Deref,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use migration::catalogue;
 use sea_orm::{
     AccessMode, ActiveModelTrait, ColumnTrait, ColumnType, ConnectOptions, ConnectionTrait, DatabaseConnection,
     DatabaseTransaction, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter,
-    QuerySelect, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    QuerySelect, RuntimeErr, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::LockType,
     sqlx::{self, Connection},
 };
@@ -16,6 +21,8 @@ use crate::error::Error;
 
 /// How often a transaction is tried that lost against another one.
 const ATTEMPTS: u32 = 8;
+/// How long a SQLite file may be locked when it is opened.
+const BUSY_FOR: Duration = Duration::from_secs(10);
 /// How long a pooled connection may be idle without being asked whether it lives.
 const UNASKED: Duration = Duration::from_secs(1);
 /// The most rows of one INSERT on SQLite, whose statements take at most 32,766 values.
@@ -81,7 +88,7 @@ impl Database {
                 })
             })
         });
-        let mut pool = sea_orm::Database::connect(options).await?;
+        let mut pool = open(options).await?;
         let turn = match pool.get_database_backend() {
             DbBackend::Sqlite => {
                 check_sqlite(&pool).await?;
@@ -128,6 +135,26 @@ impl Database {
     pub async fn close(self) -> Result<(), DbErr> {
         self.pool.close().await
     }
+}
+
+/// Opens a pool. Where two connections bring a new SQLite file into WAL mode at the same moment, one is told that the file
+/// is locked, without the pause that it grants to statements.
+async fn open(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    let began = Instant::now();
+    loop {
+        match sea_orm::Database::connect(options.clone()).await {
+            Err(error) if is_busy(&error) && began.elapsed() < BUSY_FOR => {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Whether it is SQLite's `SQLITE_BUSY`.
+fn is_busy(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return false };
+    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("5"))
 }
 
 async fn check_sqlite(pool: &DatabaseConnection) -> Result<(), DbErr> {

@@ -184,15 +184,12 @@ impl Command {
                     say("no run yet\n");
                 }
                 for run in runs.iter().filter(|_| !json) {
-                    say(&format!(
-                        "{} {} since {}: {} linked, {} left, {} taken back\n",
-                        run.id,
-                        run.status,
-                        run.started_at.format("%F %T"),
-                        run.linked,
-                        run.unresolved,
-                        run.undone
-                    ));
+                    let began = run.started_at.format("%F %T");
+                    // What it comes to is counted at its end.
+                    let counts = run.finished_at.map(|_| {
+                        format!(": {} linked, {} left, {} taken back", run.linked, run.unresolved, run.undone)
+                    });
+                    say(&format!("{} {}, began {began} UTC{}\n", run.id, run.status, counts.unwrap_or_default()));
                 }
                 Ok(())
             }

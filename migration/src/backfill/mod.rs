@@ -3,6 +3,7 @@
 //! A wrong link means that somebody later deletes a prediction that was not theirs to delete. So whatever the evidence
 //! cannot decide stays without a link, and is listed with the reason.
 
+mod batches;
 mod clocks;
 pub mod command;
 mod crossing;
@@ -11,6 +12,7 @@ mod estimate;
 mod evidence;
 mod facts;
 mod jobs;
+mod lease;
 mod load;
 mod manifest;
 mod progress;
@@ -20,6 +22,7 @@ mod run;
 mod transaction;
 mod undo;
 mod walk;
+mod write;
 
 use std::path::PathBuf;
 
@@ -27,9 +30,10 @@ use chrono::{TimeDelta, Utc};
 use entity::stored::Kind;
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, prelude::DateTimeUtc};
 
+pub use lease::at_work;
 pub use progress::{Progress, Watch};
 pub use report::{Decision, Report};
-pub use run::{Outcome, at_work, run};
+pub use run::{Outcome, run};
 pub use undo::{Run, runs, undo};
 
 use evidence::Sources;

@@ -8,9 +8,11 @@ use sea_orm_migration::sea_orm::{
 use serde_json::{Value, json};
 
 use super::{
-    Failure, refuse_pending,
+    Failure,
+    lease::{Running, at_work, audit, hold_off, wait_for_silence},
+    refuse_pending,
     rows::table,
-    run::{Running, any, at_work, audit, begin, hold_off, try_again, wait_for_silence},
+    write::{any, begin, try_again},
 };
 
 /// Rows of one transaction.

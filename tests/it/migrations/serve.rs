@@ -76,3 +76,18 @@ async fn serve_says_in_one_line_why_it_cannot_use_a_database() {
     assert!(ended.err.starts_with("joblink: cannot use the database: the database server "), "{ended:?}");
     assert!(ended.err.ends_with(" does not exist\n"), "{ended:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_sqlite_file_can_be_opened_by_many_at_once() {
+    for _ in 0..10 {
+        let site = Site::made(Engine::Sqlite).await;
+        let mut openers = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let url = site.url.clone();
+            openers.spawn(async move { api::database::Database::connect(&url, 4).await });
+        }
+        while let Some(opened) = openers.join_next().await {
+            opened.unwrap().expect("it opens").close().await.unwrap();
+        }
+    }
+}
