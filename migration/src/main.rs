@@ -84,7 +84,8 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let level = if arguments.verbose { "info" } else { "warn,migration=info" };
+    // What goes wrong in a library is told once, at the end.
+    let level = if arguments.verbose { "info" } else { "off,migration=info" };
     tracing_subscriber::fmt()
         .with_env_filter(level)
         .with_writer(std::io::stderr)

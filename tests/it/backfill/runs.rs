@@ -26,6 +26,7 @@ tests::on_both!(
     a_receipt_keeps_the_rows_of_its_job_from_a_neighbour,
     a_run_that_goes_on_with_other_files_takes_back_what_they_do_not_show,
     while_a_run_is_being_taken_back_no_other_begins,
+    what_an_older_program_writes_meanwhile_is_left_to_a_later_run,
 );
 
 async fn execute(site: &Site, sql: &str, values: Vec<Value>) -> u64 {
@@ -413,4 +414,38 @@ async fn a_ratio_that_is_no_number_is_left_and_stops_nothing() {
     site.run("UPDATE annual_predictions SET net_income_margin = 'NaN' WHERE net_income_margin IS NOT NULL").await;
     let planned = plan(&site.db, &settings).await.unwrap();
     assert!(planned.total_linked() < linked);
+}
+
+async fn what_an_older_program_writes_meanwhile_is_left_to_a_later_run(engine: Engine) {
+    let (site, past) = simulated(engine, 15).await;
+    let planned = plan(&site.db, &with_sources(past.sources.path())).await.unwrap();
+    let sources = past.sources.path().to_str().unwrap();
+    let arguments = ["backfill", "run", "--sources", sources, "--batch-size", "20", "--max-rows-per-second", "200"];
+    let mut backfill = start("migration", &site.url, &arguments);
+    until("some rows are linked", async || {
+        (site.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NOT NULL").await > 100).then_some(())
+    })
+    .await;
+    // A worker stores the rows of a new job; its file is the copy of one that is known.
+    let (job, copied) = (Uuid::now_v7(), past.truth.values().flatten().next().unwrap());
+    std::fs::copy(past.sources.path().join(format!("{copied}.csv")), past.sources.path().join(format!("{job}.csv")))
+        .ok();
+    let now = chrono::Utc::now().naive_utc();
+    let sql = "INSERT INTO bulk_upload_jobs (id, organization_id, user_id, job_type, status, original_filename, started_at) \
+               SELECT $1, organization_id, user_id, job_type, 'processing', 'new.csv', $2 FROM bulk_upload_jobs WHERE id = $3";
+    assert_eq!(execute(&site, sql, vec![job.into(), now.into(), (*copied).into()]).await, 1);
+    let row = Uuid::now_v7();
+    let sql = "INSERT INTO annual_predictions (id, company_id, organization_id, access_level, reporting_year, probability, \
+               risk_level, confidence, predicted_at, created_by, created_at) \
+               SELECT $1, company_id, organization_id, access_level, reporting_year, probability, risk_level, confidence, \
+               $2, created_by, $2 FROM annual_predictions LIMIT 1";
+    assert_eq!(execute(&site, sql, vec![row.into(), now.into()]).await, 1);
+    assert_eq!(backfill.ended().await, 0, "{}", backfill.err());
+    let links = links(&site).await;
+    assert!(!links.contains_key(&row) && links.len() as u64 == planned.total_linked());
+    assert_eq!(site.count("SELECT count(*) FROM backfill_unresolved").await.unsigned_abs(), planned.total_unresolved());
+    // The later run lists it.
+    let later = run(&site.db, &with_sources(past.sources.path()), Pace::default()).await.unwrap();
+    assert_eq!(later.report.left_alone, planned.total_linked());
+    assert_eq!(later.report.total_unresolved(), planned.total_unresolved() + 1);
 }
