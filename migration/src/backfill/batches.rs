@@ -71,7 +71,7 @@ impl<'a> Batches<'a> {
                 left: left.drain(..size.min(left.len())).collect(),
                 decisions: std::mem::take(decisions),
             };
-            let rows = batch.links.len() as u64;
+            let rows = (batch.links.len() + batch.left.len()) as u64;
             if self.sender.send(batch).await.is_err() {
                 // A writer failed, and says why.
                 return;

@@ -153,6 +153,13 @@ impl Command {
 
     /// Does it, on the database at `url`.
     pub async fn execute(&self, url: &str, schema: Option<&str>) -> Result<(), Error> {
+        if let Self::Plan(options) | Self::Run(Run { plan: options, .. }) = self
+            && let Some(path) = &options.report
+        {
+            // Before the work: it can take hours, and its report must not be lost then.
+            let opened = std::fs::OpenOptions::new().append(true).create(true).open(path);
+            opened.map_err(|error| Error::Failed(format!("cannot write {}: {}", path.display(), error.kind())))?;
+        }
         let db = crate::connect_with(url, schema, crate::Access::Read, CONNECTIONS).await?;
         match self {
             Self::Plan(options) => {

@@ -113,12 +113,16 @@ impl Lease {
     }
 
     /// Decisions are made anew by a run that goes on.
-    pub async fn forget_decisions(&self, db: &DatabaseConnection) -> Result<(), DbErr> {
-        for sql in
-            ["DELETE FROM backfill_decisions WHERE run_id = $1", "DELETE FROM backfill_unresolved WHERE run_id = $1"]
-        {
-            db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [self.run.into()])).await?;
+    pub async fn forget_decisions(&self, db: &DatabaseConnection) -> Result<(), Failure> {
+        let transaction = begin(db).await?;
+        // Else a holder that was taken for dead would delete what its successor wrote.
+        self.confirm(&transaction).await?;
+        for table in ["backfill_decisions", "backfill_unresolved"] {
+            let sql = format!("DELETE FROM {table} WHERE run_id = $1");
+            let statement = Statement::from_sql_and_values(db.get_database_backend(), sql, [self.run.into()]);
+            transaction.execute_raw(statement).await?;
         }
+        transaction.commit().await?;
         Ok(())
     }
 

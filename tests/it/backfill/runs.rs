@@ -212,6 +212,9 @@ async fn everything_left_without_a_link_is_listed_with_its_reason(engine: Engine
             "--json",
         ])
         .await;
+    let unwritable = past.sources.path().join("missing/report.json");
+    let refused = site.migration(&["backfill", "plan", "--report", unwritable.to_str().unwrap()]).await;
+    assert_eq!(refused.err, format!("migration: cannot write {}: entity not found\n", unwritable.display()));
     let told: Json = serde_json::from_str(&ended.out).unwrap();
     assert_eq!(std::fs::read_to_string(report).unwrap().trim(), ended.out.trim());
     let links = links(&site).await;
@@ -237,12 +240,19 @@ async fn everything_left_without_a_link_is_listed_with_its_reason(engine: Engine
 async fn the_operators_list_may_name_company_and_period(engine: Engine) {
     let (site, past) = simulated(engine, 8).await;
     let rows = predictions(&site).await;
-    // The only prediction of its owner about that company and year, made by a job.
+    // The only prediction of its owner about that company and year, made by a job after which the owner began another.
     let of = |row: &Named| (row.owner, row.symbol.clone(), row.year.clone());
-    let only = |row: &&Named| rows.iter().filter(|other| of(other) == of(row)).count() == 1;
-    let row = rows.iter().filter(only).find(|row| past.truth[&row.id].is_some()).unwrap();
+    let mut found = None;
+    for row in rows.iter().filter(|row| past.truth[&row.id].is_some()) {
+        if rows.iter().filter(|other| of(other) == of(row)).count() == 1
+            && let Some(later) = job_begun_after(&site, row).await
+        {
+            found = Some((row, later));
+            break;
+        }
+    }
+    let (row, later) = found.unwrap();
     let job = past.truth[&row.id].unwrap();
-    let twice = rows.iter().find(|row| !only(row) && past.truth[&row.id].is_some()).unwrap();
     let list = |lines: &[String]| {
         let file = past.sources.path().join("periods.csv");
         let text = format!("company_symbol,reporting_year,reporting_quarter,job_id\n{}\n", lines.join("\n"));
@@ -250,26 +260,33 @@ async fn the_operators_list_may_name_company_and_period(engine: Engine) {
         Settings { manifest: Some(file), ..Settings::default() }
     };
     let (symbol, year) = (row.symbol.to_lowercase(), &row.year);
-    let settings = list(&[
-        format!("{symbol},{year},Q4,{job}"),
-        format!("NOBODY,{year},Q4,{job}"),
-        format!("{symbol},{year},,{}", Uuid::now_v7()),
-    ]);
+    // Whoever only lists it did not make it; nor did a job that nobody knows, or one for a company that nobody has.
+    let nobody = Uuid::now_v7();
+    let idle =
+        [format!("{symbol},{year},Q4,{later}"), format!("NONE,{year},Q4,{job}"), format!("{symbol},{year},,{nobody}")];
+    assert_eq!(plan(&site.db, &list(&idle)).await.unwrap().total_linked(), 0);
+
+    let settings = list(&[&idle[..], &[format!("{symbol},{year},Q4,{job}")]].concat());
     run(&site.db, &settings, Pace::default()).await.unwrap();
     assert_eq!(links(&site).await, [(row.id, (job, "manifest".to_owned()))].into());
 
-    // Made by a hand at another time, or by another job: the job that only lists it gets nothing.
-    let elsewhere = jobs(&site).await.into_iter().find(|(other, owner)| {
-        owner.0 == twice.owner && {
-            let rows: Vec<_> = rows.iter().filter(|row| of(row) == of(twice)).map(|row| past.truth[&row.id]).collect();
-            !rows.contains(&Some(*other)) && !rows.contains(&None)
-        }
-    });
-    if let Some((elsewhere, _)) = elsewhere {
-        let settings = list(&[format!("{},{},,{elsewhere}", twice.symbol, twice.year)]);
-        let planned = plan(&site.db, &settings).await.unwrap();
-        assert_eq!(planned.total_linked(), 1, "the run before is still there");
-    }
+    let sql = "INSERT INTO annual_predictions (id, company_id, organization_id, access_level, reporting_year, \
+               reporting_quarter, probability, risk_level, confidence, predicted_at, created_by, created_at) \
+               SELECT $1, company_id, organization_id, access_level, reporting_year, reporting_quarter, probability, \
+               risk_level, confidence, predicted_at, created_by, created_at FROM annual_predictions WHERE id = $2";
+    assert_eq!(execute(&site, sql, vec![Uuid::now_v7().into(), row.id.into()]).await, 1);
+    let error = plan(&site.db, &settings).await.unwrap_err().to_string();
+    assert!(error.contains("line 5: 2 predictions of "), "{error}");
+    assert!(error.ends_with(" can be meant; name one by its prediction_id"), "{error}");
+}
+
+/// A job of the same owner that began after a prediction was made.
+async fn job_begun_after(site: &Site, row: &Named) -> Option<Uuid> {
+    let sql = "SELECT id FROM bulk_upload_jobs WHERE user_id = $1 \
+               AND started_at > (SELECT predicted_at FROM annual_predictions WHERE id = $2) LIMIT 1";
+    let values = [row.owner.into(), row.id.into()];
+    let statement = Statement::from_sql_and_values(site.db.get_database_backend(), sql, values);
+    site.db.query_one_raw(statement).await.unwrap().map(|found| found.try_get_by_index(0).unwrap())
 }
 
 /// A prediction as an operator would name it.
