@@ -1,14 +1,18 @@
 //! The backfill links what the evidence decides and nothing else: checked against pasts that are known.
 
 mod estimate;
+mod evidence;
 mod legacy;
 mod past;
 mod runs;
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use migration::backfill::Settings;
-use sea_orm::{ConnectionTrait, Statement, prelude::Uuid};
+use sea_orm::{ConnectionTrait, Statement, Value, prelude::Uuid};
 
 use crate::migrations::site::Site;
 use past::Past;
@@ -52,4 +56,20 @@ pub async fn simulated(engine: tests::Engine, seed: u64) -> (Site, Past) {
     let site = Site::made(engine).await;
     let past = past::make(&site, seed).await;
     (site, past)
+}
+
+/// Runs SQL with values, and answers how many rows it touched.
+pub async fn execute(site: &Site, sql: &str, values: Vec<Value>) -> u64 {
+    let statement = Statement::from_sql_and_values(site.db.get_database_backend(), sql, values);
+    site.db.execute_raw(statement).await.unwrap().rows_affected()
+}
+
+/// Each job's owner.
+pub async fn jobs(site: &Site) -> BTreeMap<Uuid, (Uuid, Option<Uuid>)> {
+    let sql = "SELECT id, user_id, organization_id FROM bulk_upload_jobs";
+    let rows = site.db.query_all_raw(Statement::from_string(site.db.get_database_backend(), sql)).await.unwrap();
+    let get = |row: &sea_orm::QueryResult| {
+        (row.try_get_by_index(0).unwrap(), (row.try_get_by_index(1).unwrap(), row.try_get_by_index(2).unwrap()))
+    };
+    rows.iter().map(get).collect()
 }
