@@ -47,9 +47,9 @@ async fn is_present(db: &impl ConnectionTrait, object: &Object) -> Result<bool, 
         Object::Column(table, column) if sqlite => {
             format!("SELECT count(*) FROM pragma_table_info('{table}') WHERE name = '{column}'")
         }
-        Object::Column(table, column) => format!(
-            "SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = '{table}' AND column_name = '{column}'"
-        ),
+        Object::Column(table, column) => {
+            format!("SELECT count(*) FROM pg_attribute WHERE {} AND attname = '{column}'", of_table(table))
+        }
         Object::Index(table, index) if sqlite => return index_exists(db, table, index).await,
         Object::Index(table, index) => format!(
             "SELECT count(*) FROM pg_index WHERE indexrelid = to_regclass('{index}') AND indrelid = to_regclass('{table}') AND indisvalid"
@@ -60,8 +60,11 @@ async fn is_present(db: &impl ConnectionTrait, object: &Object) -> Result<bool, 
         Object::ValidConstraint(table, name) => format!(
             "SELECT count(*) FROM pg_constraint WHERE conrelid = to_regclass('{table}') AND conname = '{name}' AND convalidated"
         ),
+        // How a type modifier holds the precision: numeric_typmod_precision in PostgreSQL's numeric.c.
         Object::Precision(table, column, precision) => format!(
-            "SELECT count(*) FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = '{table}' AND column_name = '{column}' AND numeric_precision = {precision}"
+            "SELECT count(*) FROM pg_attribute WHERE {} AND attname = '{column}' AND atttypid = 'numeric'::regtype \
+             AND ((atttypmod - 4) >> 16) & 65535 = {precision}",
+            of_table(table)
         ),
     };
     Ok(count(db, &sql).await? > 0)
@@ -98,9 +101,12 @@ pub async fn facts(db: &impl ConnectionTrait) -> Result<Facts, DbErr> {
 pub async fn columns(db: &impl ConnectionTrait, table: &str) -> Result<BTreeSet<String>, DbErr> {
     let sql = match db.get_database_backend() {
         DbBackend::Sqlite => format!("SELECT name FROM pragma_table_info('{table}')"),
-        _ => format!(
-            "SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = '{table}'"
-        ),
+        _ => format!("SELECT attname::text FROM pg_attribute WHERE {}", of_table(table)),
     };
     strings(db, &sql).await
+}
+
+/// The columns of a table in `pg_attribute`. The views of the information schema hide a table on which the role has no right.
+fn of_table(table: &str) -> String {
+    format!("attrelid = to_regclass(quote_ident(current_schema()) || '.{table}') AND attnum > 0 AND NOT attisdropped")
 }

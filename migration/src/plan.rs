@@ -1,6 +1,9 @@
 //! What `up` or `down` would do: the very steps that they take, with what each locks and does. Changes nothing.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use serde::Serialize;
@@ -110,6 +113,7 @@ pub async fn plan(db: &DatabaseConnection, direction: Direction, num: Option<u32
         }
         plan.migrations.push(PlannedMigration { name: migration.name, steps: planned });
     }
+    plan.refusals.extend(of_others(db, &plan.migrations).await?);
     Ok(plan)
 }
 
@@ -220,6 +224,26 @@ async fn own_strangers(db: &impl ConnectionTrait, steps: &[Step]) -> Result<Vec<
         }
     }
     Ok(refusals)
+}
+
+/// Tables that are to be changed and belong to somebody else. PostgreSQL alone, where only an owner may do that.
+async fn of_others(db: &impl ConnectionTrait, migrations: &[PlannedMigration]) -> Result<Option<String>, DbErr> {
+    let steps = migrations.iter().flat_map(|migration| &migration.steps);
+    let changed: BTreeSet<_> = steps.flat_map(|step| step.locks.iter().map(|lock| lock.table)).collect();
+    if db.get_database_backend() == DbBackend::Sqlite || changed.is_empty() {
+        return Ok(None);
+    }
+    let of_others = format!(
+        "FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname IN ('{}') \
+         AND NOT pg_has_role(relowner, 'USAGE')",
+        changed.into_iter().collect::<Vec<_>>().join("', '")
+    );
+    let tables = strings(db, &format!("SELECT relname::text {of_others}")).await?;
+    let owners = strings(db, &format!("SELECT pg_get_userbyid(relowner)::text {of_others}")).await?;
+    let list = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
+    Ok((!tables.is_empty()).then(|| {
+        format!("this database user may not change {}; connect as their owner ({})", list(tables), list(owners))
+    }))
 }
 
 async fn guarded(db: &impl ConnectionTrait, step: &Step) -> Result<Vec<String>, DbErr> {

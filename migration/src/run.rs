@@ -21,10 +21,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 /// SQLSTATE `deadlock_detected`.
 const DEADLOCK_DETECTED: &str = "40P01";
+/// SQLSTATE `serialization_failure`, where transactions are serializable by default.
+const SERIALIZATION_FAILURE: &str = "40001";
 /// SQLSTATE `duplicate_table`, of an index too.
 const DUPLICATE_TABLE: &str = "42P07";
 /// What passes when others have ended their transactions.
-const LOCK_TROUBLE: &[&str] = &[LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED];
+const LOCK_TROUBLE: &[&str] = &[LOCK_NOT_AVAILABLE, DEADLOCK_DETECTED, SERIALIZATION_FAILURE];
 
 /// Takes the steps that are not done yet.
 pub async fn run(db: &SchemaManagerConnection<'_>, migration: &str, steps: &[Step]) -> Result<(), DbErr> {

@@ -204,13 +204,23 @@ async fn a_user_who_may_only_read_is_told_so() {
     let (_, place) = site.url.split_once('@').unwrap();
     let url = format!("postgres://{reader}@{place}");
     let before = site.everything().await;
-    assert_eq!(
-        sentence(&run("migration", &url, &["up"]).await),
-        "this database user may not do that (permission denied for schema public); use the user that owns the tables"
+    let refused = run("migration", &url, &["up"]).await;
+    assert_eq!((refused.code, refused.out.as_str()), (3, ""), "{refused:?}");
+    assert!(
+        refused.err.starts_with("migration: this database user may not change annual_predictions, "),
+        "{refused:?}"
     );
-    for command in ["status", "plan"] {
-        assert_eq!(run("migration", &url, &[command]).await.code, 0);
-    }
+    assert!(refused.err.ends_with("; connect as their owner (postgres)\n"), "{refused:?}");
+    assert_eq!(run("migration", &url, &["status"]).await.code, 0);
+    let plan = run("migration", &url, &["plan"]).await;
+    assert!(plan.out.contains("CREATE TABLE"), "the plan is shown: {plan:?}");
+    assert_eq!((plan.code, &plan.err), (3, &refused.err));
+    // With the right to make tables, but not on those that are there.
+    site.run(&format!(
+        "GRANT CREATE ON SCHEMA public TO {reader}; REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM {reader}"
+    ))
+    .await;
+    assert_eq!(run("migration", &url, &["up"]).await.err, refused.err);
     let name = place.rsplit_once('/').unwrap().1;
     site.run(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
     assert_eq!(
