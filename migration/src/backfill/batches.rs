@@ -1,4 +1,7 @@
 //! What was decided, cut into batches, at the pace that was asked for and that others bear.
+//!
+//! Where nobody else uses the database, several batches are written at once while the next ones are decided. Where
+//! somebody does, or where that cannot be seen, one small batch is written at a time, with a pause after it.
 
 use std::{
     collections::VecDeque,
@@ -6,13 +9,16 @@ use std::{
 };
 
 use entity::stored::{Kind, LinkSource};
-use sea_orm_migration::sea_orm::{DatabaseConnection, prelude::Uuid};
+use sea_orm_migration::sea_orm::prelude::Uuid;
 use tokio::sync::mpsc::Sender;
 
-use super::{Pace, facts::Reason, load::Load, report::Decision};
-
-/// How often to look at the load of the server.
-const LOOK: Duration = Duration::from_secs(1);
+use super::{
+    Failure,
+    facts::{Reason, Verdict},
+    pace::{Courtesy, Pace},
+    report::Decision,
+    write::Writer,
+};
 
 /// A link to be written.
 pub struct Link {
@@ -40,64 +46,64 @@ pub struct Batch {
 
 /// Cuts what was decided into batches, and keeps the pace.
 pub struct Batches<'a> {
-    db: &'a DatabaseConnection,
     pace: Pace,
+    courtesy: &'a Courtesy<'a>,
+    writer: Writer,
+    /// To those who write while more is decided.
     sender: Sender<Batch>,
-    /// What is not handed on yet.
-    pub next: Batch,
-    /// The load at the last look; none where the database does not tell.
-    load: Option<Load>,
-    looked: Instant,
+    next: Batch,
 }
 
 impl<'a> Batches<'a> {
-    pub async fn new(db: &'a DatabaseConnection, pace: Pace, sender: Sender<Batch>) -> Self {
-        Self { db, pace, sender, next: Batch::default(), load: Load::of(db).await, looked: Instant::now() }
+    pub fn new(pace: Pace, courtesy: &'a Courtesy<'a>, writer: Writer, sender: Sender<Batch>) -> Self {
+        Self { pace, courtesy, writer, sender, next: Batch::default() }
+    }
+
+    /// Adds what was decided about jobs.
+    pub fn add_decisions(&mut self, decisions: Vec<Decision>) {
+        self.next.decisions.extend(decisions);
+    }
+
+    /// Adds what was decided about rows.
+    pub fn add_rows(&mut self, kind: Kind, rows: Vec<(Uuid, Verdict)>) {
+        for (id, verdict) in rows {
+            match verdict {
+                Verdict::Link(job, source) => self.next.links.push_back(Link { kind, id, job, source }),
+                Verdict::Leave(reason, candidates) => {
+                    self.next.left.push_back(Left { kind, id, reason, candidates });
+                }
+                Verdict::Alone => {}
+            }
+        }
     }
 
     /// Hands on full batches, or all there is.
-    pub async fn hand_on(&mut self, all: bool) {
-        let size = self.pace.batch_size.max(1);
+    pub async fn hand_on(&mut self, all: bool) -> Result<(), Failure> {
         loop {
+            let size = self.courtesy.rows_written(self.pace.batch_size.max(1)).await;
             let Batch { links, left, decisions } = &mut self.next;
-            let full = links.len() >= size || left.len() >= size;
-            let any = !(links.is_empty() && left.is_empty() && decisions.is_empty());
-            if !(full || all && any) {
-                return;
+            let most = links.len().max(left.len()).max(decisions.len());
+            if most < size && !(all && most > 0) {
+                return Ok(());
             }
             let began = Instant::now();
             let batch = Batch {
                 links: links.drain(..size.min(links.len())).collect(),
                 left: left.drain(..size.min(left.len())).collect(),
-                decisions: std::mem::take(decisions),
+                decisions: decisions.drain(..size.min(decisions.len())).collect(),
             };
             let rows = (batch.links.len() + batch.left.len()) as u64;
-            if self.sender.send(batch).await.is_err() {
+            if self.courtesy.is_due().await {
+                self.writer.write(&batch).await?;
+            } else if self.sender.send(batch).await.is_err() {
                 // A writer failed, and says why.
-                return;
+                return Ok(());
             }
+            self.courtesy.pause(began).await;
             if let Some(most) = self.pace.max_rows_per_second {
                 let due = Duration::from_secs(rows) / most.max(1);
                 tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
             }
-            self.make_way().await;
-        }
-    }
-
-    /// Waits for as long as others' trouble grows.
-    async fn make_way(&mut self) {
-        let mut said = false;
-        while let Some(before) = self.load
-            && self.looked.elapsed() >= LOOK
-        {
-            self.looked = Instant::now();
-            self.load = Load::of(self.db).await;
-            let Some(why) = self.load.and_then(|load| load.growing_since(before)) else { return };
-            if !said {
-                tracing::info!("waiting for others: {why}");
-                said = true;
-            }
-            tokio::time::sleep(LOOK).await;
         }
     }
 }

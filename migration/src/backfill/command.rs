@@ -68,6 +68,9 @@ pub struct Plan {
     /// Write the predictions that stay without a link, each with the reason
     #[arg(long, value_name = "FILE.csv")]
     unresolved: Option<PathBuf>,
+    /// Do not slow down while others use the database
+    #[arg(long)]
+    full_speed: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -78,7 +81,7 @@ pub struct Plan {
 pub struct Run {
     #[command(flatten)]
     plan: Plan,
-    /// Rows of one transaction
+    /// The most rows of one transaction
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     batch_size: u32,
     /// The most rows a second; as fast as the database takes them by default
@@ -114,6 +117,7 @@ impl Plan {
             manifest: whole(&self.manifest),
             accept_time_window: self.accept.contains(&Accept::TimeWindow),
             stale_after: self.stale_after,
+            full_speed: self.full_speed,
             unresolved: self.unresolved.clone(),
             watch: Watch::person(),
         }

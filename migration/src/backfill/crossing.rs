@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sea_orm_migration::sea_orm::prelude::DateTime;
 
-use super::transaction::{Place, Transaction};
+use super::transaction::{Place, Transaction, Transactions};
 
 /// The transactions of one job in the order of time, to find those that cannot both be its own.
 struct Course {
@@ -52,26 +52,27 @@ impl Course {
 /// Transactions of several rows with one candidate come first: what crosses one of them is not of that job. Where two
 /// of them cross, one is not of that job although its file lists it, so the file does not tell the job's rows from
 /// those of another one that is gone, as when a file was uploaded twice: nothing is left to that job.
-pub fn drop_what_crosses(transactions: &mut [Transaction], windows: usize) {
-    let sure: Vec<bool> = transactions.iter().map(|one| !one.is_alone() && one.only_candidate().is_some()).collect();
+pub fn drop_what_crosses(transactions: &mut Transactions, windows: usize) {
+    let sure: Vec<bool> =
+        transactions.all.iter().map(|one| !one.is_alone() && one.only_candidate().is_some()).collect();
     for only_sure in [true, false] {
-        let mut crossing = HashSet::new();
+        let mut crossing = Vec::new();
         let mut confused = HashSet::new();
         for window in 0..windows {
             let places: Vec<(usize, Place)> =
-                transactions.iter().enumerate().filter_map(|(index, one)| Some((index, one.place(window)?))).collect();
-            let members: Vec<(usize, Place)> = places
-                .iter()
-                .filter(|(index, _)| if only_sure { sure[*index] } else { transactions[*index].candidates.len() == 1 })
-                .copied()
-                .collect();
-            let course = Course::new(transactions, &members);
+                transactions.listed_by(window).map(|(index, _, place)| (index, place)).collect();
+            let is_member = |index: usize| {
+                if only_sure { sure[index] } else { transactions.all[index].candidates.len() == 1 }
+            };
+            let members: Vec<(usize, Place)> = places.iter().filter(|(index, _)| is_member(*index)).copied().collect();
+            let course = Course::new(&transactions.all, &members);
             let mut own = 0;
             for (index, place) in places {
                 let member = members.get(own).is_some_and(|(member, _)| *member == index);
                 // What is not sure speaks against its own kind alone.
-                if (only_sure || member) && course.crosses(&transactions[index], place, member.then_some(own)) {
-                    crossing.insert((index, window));
+                let is_judged = only_sure || member;
+                if is_judged && course.crosses(&transactions.all[index], place, member.then_some(own)) {
+                    crossing.push((index, window));
                     if sure[index] {
                         confused.insert(window);
                     }
@@ -80,10 +81,10 @@ pub fn drop_what_crosses(transactions: &mut [Transaction], windows: usize) {
             }
         }
         for (index, window) in crossing {
-            transactions[index].candidates.retain(|(candidate, _)| *candidate != window);
+            transactions.all[index].candidates.retain(|(candidate, _)| *candidate != window);
         }
-        for transaction in transactions.iter_mut() {
-            transaction.candidates.retain(|(candidate, _)| !confused.contains(candidate));
+        for one in &mut transactions.all {
+            one.candidates.retain(|(candidate, _)| !confused.contains(candidate));
         }
     }
 }

@@ -15,12 +15,13 @@
 //! | a row alone counts only where nothing else is possible | people write rows one by one, also during their job |
 
 use entity::stored::LinkSource;
+use sea_orm_migration::sea_orm::prelude::Uuid;
 
 use super::{
     clocks::{drop_late, mark_contested},
     crossing::drop_what_crosses,
-    facts::{Reason, Row, Standing, State, TRANSACTION_ROWS, Verdict, Window},
-    transaction::{Place, Taken, Transaction, find_candidates, transactions},
+    facts::{Reason, State, TRANSACTION_ROWS, Verdict, Window},
+    transaction::{Place, Taken, Transaction, Transactions},
 };
 
 /// By time alone a job is given rows only where they are so many tenths of what it counted.
@@ -31,16 +32,17 @@ const MOST_FAILED: u64 = 4;
 /// So many jobs are named for a row that is left: more are of no help.
 const MOST_CANDIDATES: usize = 10;
 
-/// Decides about the rows of one user and kind, in the order of `predicted_at`, among all windows that could hold them.
-pub fn decide(windows: &[Window], rows: &[Row], accept_time_window: bool) -> Vec<Verdict> {
-    let mut transactions = transactions(rows);
-    for transaction in &mut transactions {
-        find_candidates(transaction, windows, rows);
-    }
-    drop_late(&mut transactions, windows);
+/// Decides about what the cluster as a whole decides, and answers the verdict on each row.
+pub fn decide(
+    transactions: Vec<Transaction>,
+    windows: Vec<Window>,
+    accept_time_window: bool,
+) -> impl Iterator<Item = (Uuid, Verdict)> {
+    let mut transactions = Transactions::new(transactions, windows.len());
+    drop_late(&mut transactions, &windows);
     drop_what_crosses(&mut transactions, windows.len());
-    mark_contested(&mut transactions, windows);
-    let mut chosen: Vec<Option<(usize, LinkSource)>> = vec![None; transactions.len()];
+    mark_contested(&mut transactions, &windows);
+    let mut chosen: Vec<Option<(usize, LinkSource)>> = vec![None; transactions.all.len()];
     for (window, job) in windows.iter().enumerate() {
         for index in by_file(&transactions, window, job) {
             chosen[index] = Some((window, LinkSource::SourceFile));
@@ -51,53 +53,42 @@ pub fn decide(windows: &[Window], rows: &[Row], accept_time_window: bool) -> Vec
             }
         }
     }
-    let mut verdicts = vec![Verdict::Alone; rows.len()];
-    for (transaction, chosen) in transactions.iter().zip(chosen) {
-        for &row in &transaction.rows {
-            verdicts[row] = match (rows[row].standing, chosen) {
-                (Standing::Linked(_) | Standing::Released, _) => Verdict::Alone,
-                (Standing::Claimed(job), _) => Verdict::Link(job, LinkSource::Manifest),
-                (Standing::Undecided, Some((window, source))) => Verdict::Link(windows[window].job, source),
-                (Standing::Undecided, None) => leave(transaction, windows, accept_time_window),
-            };
-        }
-    }
-    verdicts
+    transactions.all.into_iter().zip(chosen).flat_map(move |(one, chosen)| {
+        let verdict = match chosen {
+            Some((window, source)) => Verdict::Link(windows[window].job, source),
+            None => leave(&one, &windows, accept_time_window),
+        };
+        one.undecided.into_iter().map(move |id| (id, verdict.clone()))
+    })
 }
 
 /// The transactions that a job's file and counts give to it.
-fn by_file(transactions: &[Transaction], window: usize, job: &Window) -> Vec<usize> {
+fn by_file(transactions: &Transactions, window: usize, job: &Window) -> Vec<usize> {
     if !matches!(job.state, State::Completed | State::Broken) {
         return Vec::new();
     }
     let own = |alone: bool| {
         transactions
-            .iter()
-            .enumerate()
-            .filter(move |(_, one)| one.is_alone() == alone && one.only_candidate() == Some(window))
+            .listed_by(window)
+            .filter(move |(_, one, _)| one.is_alone() == alone && one.only_candidate() == Some(window))
     };
-    let mut given: Vec<usize> = own(false).map(|(index, _)| index).collect();
-    let counted: u32 =
-        given.iter().filter_map(|index| transactions[*index].place(window)).map(|place| place.counted).sum();
+    let counted: u32 = own(false).map(|(_, _, place)| place.counted).sum();
     if counted > job.counts.successful {
         return Vec::new();
     }
     // Progress is counted with each transaction or row, so at most one transaction is missing from the counts: the one
     // that was under way.
-    let uncounted = |index: &usize| {
-        let one = &transactions[*index];
-        one.place(window).filter(|place| (place.counted as usize) < one.rows.len())
-    };
-    let missing: Vec<Place> = given.iter().filter_map(uncounted).collect();
+    let is_counted = |one: &Transaction, place: Place| place.counted as usize >= one.size;
+    let missing: Vec<Place> =
+        own(false).filter(|(_, one, place)| !is_counted(one, *place)).map(|(_, _, place)| place).collect();
     let under_way = match missing[..] {
         [place] => job.state == State::Broken && place.earliest_last < job.counts.processed + TRANSACTION_ROWS,
         _ => false,
     };
-    if !under_way {
-        given.retain(|index| uncounted(index).is_none());
-    }
-    let rows: usize = given.iter().map(|index| transactions[*index].rows.len()).sum();
-    let alone: Vec<usize> = own(true).map(|(index, _)| index).collect();
+    let mut given: Vec<usize> =
+        own(false).filter(|(_, one, place)| under_way || is_counted(one, *place)).map(|(index, _, _)| index).collect();
+    let rows: usize = given.iter().map(|index| transactions.all[*index].size).sum();
+    let alone: Vec<usize> = own(true).map(|(index, _, _)| index).collect();
     // Nothing failed, so no row was left out because somebody had made it by hand before; and nothing that the job
     // stored is missing, so each row is one that it stored.
     let complete =
@@ -105,7 +96,7 @@ fn by_file(transactions: &[Transaction], window: usize, job: &Window) -> Vec<usi
     if complete {
         given.extend(alone);
     }
-    given.retain(|index| !transactions[*index].contested);
+    given.retain(|index| !transactions.all[*index].contested);
     given
 }
 
@@ -114,30 +105,31 @@ fn by_file(transactions: &[Transaction], window: usize, job: &Window) -> Vec<usi
 ///
 /// A job of whose rows many are missing has room for those of another one, and a job of whose rows many failed may have
 /// read a file whose rows another one had stored before: both are given nothing.
-fn by_time(transactions: &[Transaction], window: usize, job: &Window) -> Vec<usize> {
+fn by_time(transactions: &Transactions, window: usize, job: &Window) -> Vec<usize> {
     let mostly_failed = u64::from(job.counts.failed) * MOST_FAILED > u64::from(job.counts.processed);
-    if job.state != State::Completed || job.listing.is_some() || mostly_failed {
+    if job.state != State::Completed || job.listed.is_some() || mostly_failed {
         return Vec::new();
     }
     let own: Vec<usize> = transactions
-        .iter()
-        .enumerate()
+        .near(window)
         .filter(|(_, one)| {
             one.windows == [window]
                 && !one.is_alone()
-                && one.rows.len() <= TRANSACTION_ROWS as usize
-                && (one.taken == Taken::No || one.taken == Taken::By(job.job))
+                && one.size <= TRANSACTION_ROWS as usize
+                && one.taken.allows(job.job)
         })
         .map(|(index, _)| index)
         .collect();
-    let rows: usize = own.iter().map(|index| transactions[*index].rows.len()).sum();
-    let sequential = own.windows(2).all(|pair| transactions[pair[0]].last < transactions[pair[1]].first);
+    let one = |index: &usize| &transactions.all[*index];
+    let rows: usize = own.iter().map(|index| one(index).size).sum();
+    let sequential = own.windows(2).all(|pair| one(&pair[0]).last < one(&pair[1]).first);
     let successful = job.counts.successful as usize;
     let nearly_all = rows <= successful && rows * 10 >= successful * LEAST_TENTHS;
     if sequential && nearly_all { own } else { Vec::new() }
 }
 
-fn leave(transaction: &Transaction, windows: &[Window], accept_time_window: bool) -> Verdict {
+/// The verdict on a transaction that no job is given.
+pub fn leave(transaction: &Transaction, windows: &[Window], accept_time_window: bool) -> Verdict {
     let jobs = |indexes: &mut dyn Iterator<Item = usize>| {
         indexes.map(|index| windows[index].job).take(MOST_CANDIDATES).collect::<Vec<_>>()
     };
@@ -161,7 +153,7 @@ fn leave(transaction: &Transaction, windows: &[Window], accept_time_window: bool
         Reason::Contradicted
     } else if holders().all(|window| window.state == State::Deleted) {
         Reason::JobDeleted
-    } else if holders().all(|window| window.listing.is_some()) {
+    } else if holders().all(|window| window.listed.is_some()) {
         if transaction.is_alone() { Reason::ByHand } else { Reason::Contradicted }
     } else if transaction.windows.len() > 1 {
         Reason::Ambiguous

@@ -5,7 +5,10 @@
 //! is gone for certain. They are taken to be as frequent inside. Only a job that counted more rows than were found can
 //! have been given a stranger's rows, for more rows than it counted are given to none.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::TimeDelta;
+use sea_orm_migration::sea_orm::prelude::Uuid;
 
 use super::facts::Window;
 
@@ -16,23 +19,29 @@ pub struct Estimate {
     pub strangers: u64,
     /// The time outside all windows, in seconds.
     quiet: f64,
-    /// For each job with links by time and room for more: its time in seconds, and the room in rows.
-    windows: Vec<(f64, f64)>,
+    /// Of each job its time in seconds, and how many rows more it counted than were given to it by time alone.
+    windows: BTreeMap<Uuid, (f64, u64)>,
+    /// Jobs to which rows were given by time alone.
+    given: BTreeSet<Uuid>,
 }
 
 impl Estimate {
-    /// Adds time outside all windows, and the rows there that jobs wrote which are gone.
-    pub fn add_quiet(&mut self, time: TimeDelta, strangers: u64) {
+    /// Adds time outside all windows.
+    pub fn add_quiet(&mut self, time: TimeDelta) {
         self.quiet += seconds(time);
-        self.strangers += strangers;
     }
 
-    /// Adds a job to which rows were given by time alone.
-    pub fn add_window(&mut self, window: &Window, given: u64) {
-        let room = u64::from(window.counts.successful).saturating_sub(given);
-        if room > 0 {
-            #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-            self.windows.push((seconds(window.to - window.from), room as f64));
+    /// Adds a job.
+    pub fn add_window(&mut self, window: &Window) {
+        let room = u64::from(window.counts.successful);
+        self.windows.insert(window.job, (seconds(window.to - window.from), room));
+    }
+
+    /// Adds a row that was given to a job by time alone.
+    pub fn add_link(&mut self, job: Uuid) {
+        self.given.insert(job);
+        if let Some((_, room)) = self.windows.get_mut(&job) {
+            *room = room.saturating_sub(1);
         }
     }
 
@@ -40,7 +49,13 @@ impl Estimate {
     pub fn wrong(&self) -> u64 {
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let rate = if self.quiet > 0.0 { self.strangers as f64 / self.quiet } else { 0.0 };
-        let wrong: f64 = self.windows.iter().map(|(time, room)| (rate * time).min(*room)).sum();
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let wrong: f64 = self
+            .given
+            .iter()
+            .filter_map(|job| self.windows.get(job))
+            .map(|(time, room)| (rate * time).min(*room as f64))
+            .sum();
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative, far below 2^64")]
         let wrong = wrong.round() as u64;
         wrong

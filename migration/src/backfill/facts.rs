@@ -88,7 +88,9 @@ pub struct Window {
     pub counts: Counts,
     /// Data rows of its file by its own count, where it counted.
     pub rows: Option<u32>,
-    /// What its file lists, where it is known.
+    /// Data rows of its file as it is, where that is used.
+    pub listed: Option<u32>,
+    /// What its file lists, as long as that is of use.
     pub listing: Option<Listing>,
     /// Why its file is not used, or another remark for the report.
     pub note: Option<String>,
@@ -101,6 +103,8 @@ pub enum Standing {
     Undecided,
     /// The operator's list names its job.
     Claimed(Uuid),
+    /// The operator's list names a job that cannot have made it.
+    Refused(Uuid),
     /// Linked already; left alone.
     Linked(Uuid),
     /// Its job was deleted; left alone.
@@ -126,8 +130,6 @@ pub struct Row {
     pub predicted_at: DateTime,
     /// The beginning of its transaction by the clock of the database.
     pub created_at: Option<DateTime>,
-    /// When its transaction's first row was written, where that was before the rows at hand.
-    pub began: Option<DateTime>,
     /// How it stands.
     pub standing: Standing,
 }

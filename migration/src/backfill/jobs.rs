@@ -98,6 +98,7 @@ fn living(job: &Stored, start: DateTime, stale_after: TimeDelta) -> Option<Job> 
         state,
         counts,
         rows: count(job.total_rows).filter(|rows| *rows > 0),
+        listed: None,
         listing: None,
         note: None,
     };
@@ -129,23 +130,35 @@ fn deleted(receipt: &Receipt) -> Option<Job> {
         state: State::Deleted,
         counts: counts(receipt.job_processed_rows, receipt.job_successful_rows, receipt.job_failed_rows),
         rows: count(receipt.job_total_rows).filter(|rows| *rows > 0),
+        listed: None,
         listing: None,
         note: None,
     };
     Some(Job { window, reach: to, file_name: String::new() })
 }
 
-/// Jobs whose windows overlap, one after the other: what holds a row of one may hold it of all.
-pub fn clusters(jobs: Vec<Job>) -> Vec<Vec<Job>> {
-    let mut clusters: Vec<Vec<Job>> = Vec::new();
-    let mut reach: Option<DateTime> = None;
+/// Overlapping whose windows overlap, one after the other: what holds a row of one may hold it of all.
+pub struct Overlapping {
+    /// In the order of their beginning.
+    pub jobs: Vec<Job>,
+    /// When the first of them began.
+    pub from: DateTime,
+    /// Until when rows of theirs may have been written.
+    pub reach: DateTime,
+}
+
+/// Puts jobs together, which are in the order of their beginning.
+pub fn clusters(jobs: Vec<Job>) -> Vec<Overlapping> {
+    let mut clusters: Vec<Overlapping> = Vec::new();
     for job in jobs {
-        let end = job.reach;
-        match clusters.last_mut().filter(|_| reach.is_some_and(|reach| job.window.from <= reach)) {
-            Some(cluster) => cluster.push(job),
-            None => clusters.push(vec![job]),
+        let (from, reach) = (job.window.from, job.reach);
+        match clusters.last_mut().filter(|cluster| from <= cluster.reach) {
+            Some(cluster) => {
+                cluster.reach = cluster.reach.max(reach);
+                cluster.jobs.push(job);
+            }
+            None => clusters.push(Overlapping { jobs: vec![job], from, reach }),
         }
-        reach = reach.max(Some(end));
     }
     clusters
 }

@@ -5,6 +5,7 @@
 
 mod batches;
 mod clocks;
+mod cluster;
 pub mod command;
 mod crossing;
 mod decide;
@@ -15,6 +16,7 @@ mod jobs;
 mod lease;
 mod load;
 mod manifest;
+mod pace;
 mod progress;
 mod report;
 mod rows;
@@ -31,6 +33,7 @@ use entity::stored::Kind;
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, prelude::DateTimeUtc};
 
 pub use lease::at_work;
+pub use pace::Pace;
 pub use progress::{Progress, Watch};
 pub use report::{Decision, Report};
 pub use run::{Outcome, run};
@@ -38,8 +41,9 @@ pub use undo::{Run, runs, undo};
 
 use evidence::Sources;
 use manifest::Manifest;
+use pace::Courtesy;
 use report::Unresolved;
-use walk::Evidence;
+use walk::{Decided, Evidence, Walk};
 
 /// What a plan or a run rests on.
 #[derive(Clone, Debug)]
@@ -55,6 +59,8 @@ pub struct Settings {
     pub accept_time_window: bool,
     /// After how long without progress a job counts as crashed.
     pub stale_after: TimeDelta,
+    /// Whether others who use the database meanwhile do not count.
+    pub full_speed: bool,
     /// Where to write the rows that stay without a link.
     pub unresolved: Option<PathBuf>,
     /// Who is told how far it is.
@@ -69,24 +75,10 @@ impl Default for Settings {
             manifest: None,
             accept_time_window: false,
             stale_after: TimeDelta::hours(24),
+            full_speed: false,
             unresolved: None,
             watch: Watch::default(),
         }
-    }
-}
-
-/// How a run goes about it.
-#[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// Rows of one transaction.
-    pub batch_size: usize,
-    /// The most rows a second; none = as fast as the database takes them.
-    pub max_rows_per_second: Option<u32>,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { batch_size: 1_000, max_rows_per_second: None }
     }
 }
 
@@ -121,7 +113,9 @@ pub async fn plan(db: &DatabaseConnection, settings: &Settings) -> Result<Report
     let mut unresolved = open_unresolved(settings)?;
     let mut report = Report::default();
     let of = all_rows(db, settings).await?;
-    walk::walk(db, settings, &evidence, now().naive_utc(), None, async |decided| {
+    let courtesy = Courtesy::new(db, settings.full_speed).await;
+    let walk = Walk { db, settings, evidence: &evidence, courtesy: &courtesy, start: now().naive_utc(), run: None };
+    walk.go(async |decided| {
         report.add(&decided);
         settings.watch.tell(Progress { rows: report.rows, of, linked: report.total_linked() });
         list_unresolved(&mut unresolved, settings, &decided)
@@ -167,10 +161,12 @@ fn open_unresolved(settings: &Settings) -> Result<Option<Unresolved>, Failure> {
     settings.unresolved.as_deref().map(Unresolved::create).transpose().map_err(|error| unwritable(settings, &error))
 }
 
-fn list_unresolved(file: &mut Option<Unresolved>, settings: &Settings, decided: &walk::Decided) -> Result<(), Failure> {
-    match file {
-        Some(file) => file.add(decided.kind, &decided.rows).map_err(|error| unwritable(settings, &error)),
-        None => Ok(()),
+fn list_unresolved(file: &mut Option<Unresolved>, settings: &Settings, decided: &Decided) -> Result<(), Failure> {
+    match (file, decided) {
+        (Some(file), Decided::Rows { kind, rows, .. }) => {
+            file.add(*kind, rows).map_err(|error| unwritable(settings, &error))
+        }
+        _ => Ok(()),
     }
 }
 

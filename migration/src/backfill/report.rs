@@ -34,6 +34,10 @@ pub struct Decision {
 }
 
 impl Decision {
+    const fn about(job: Uuid) -> Self {
+        Self { job, evidence: None, linked: 0, unresolved: 0, note: None }
+    }
+
     fn merge(&mut self, other: &Self) {
         self.evidence = self.evidence.max(other.evidence);
         self.linked += other.linked;
@@ -60,69 +64,57 @@ pub struct Report {
 }
 
 impl Report {
-    /// Counts what was decided, and answers the decisions about its jobs.
+    /// Counts what was decided, and answers what that adds to the decisions about jobs.
     pub fn add(&mut self, decided: &Decided) -> Vec<Decision> {
-        let mut jobs: BTreeMap<Uuid, Decision> = BTreeMap::new();
-        for job in decided.jobs.iter().filter(|job| job.state != State::Deleted) {
-            let decision = Decision { job: job.job, evidence: None, linked: 0, unresolved: 0, note: job.note.clone() };
-            jobs.insert(job.job, decision);
-        }
-        for (_, verdict) in &decided.rows {
-            self.rows += 1;
-            match verdict {
-                Verdict::Alone => self.left_alone += 1,
-                Verdict::Link(job, source) => {
-                    *self.linked.entry(*source).or_default() += 1;
-                    let decision = jobs.entry(*job).or_insert(Decision {
-                        job: *job,
-                        evidence: None,
-                        linked: 0,
-                        unresolved: 0,
-                        note: None,
-                    });
-                    decision.linked += 1;
-                    decision.evidence = decision.evidence.max(Some(*source));
-                }
-                Verdict::Leave(reason, candidates) => {
-                    *self.unresolved.entry(reason.as_stored()).or_default() += 1;
-                    for candidate in candidates {
-                        if let Some(decision) = jobs.get_mut(candidate) {
-                            decision.unresolved += 1;
-                        }
-                    }
-                }
+        let added = match decided {
+            Decided::Quiet(time) => {
+                self.estimate.add_quiet(*time);
+                Vec::new()
             }
-        }
-        self.add_to_estimate(decided);
-        let decisions: Vec<Decision> = jobs.into_values().collect();
-        for decision in &decisions {
+            Decided::Job(window) if window.state == State::Deleted => Vec::new(),
+            Decided::Job(window) => {
+                self.estimate.add_window(window);
+                vec![Decision { note: window.note.clone(), ..Decision::about(window.job) }]
+            }
+            Decided::Rows { rows, outside, .. } => self.add_rows(rows, *outside),
+        };
+        for decision in &added {
             match self.decisions.entry(decision.job) {
                 Entry::Vacant(entry) => _ = entry.insert(decision.clone()),
                 Entry::Occupied(mut entry) => entry.get_mut().merge(decision),
             }
         }
-        decisions
+        added
     }
 
-    fn add_to_estimate(&mut self, decided: &Decided) {
-        let gone = |verdict: &Verdict| matches!(verdict, Verdict::Leave(Reason::JobDeleted, _));
-        let strangers = if decided.jobs.is_empty() {
-            decided.rows.iter().filter(|(_, verdict)| gone(verdict)).count() as u64
-        } else {
-            0
-        };
-        self.estimate.add_quiet(decided.quiet, strangers);
-        let mut given: BTreeMap<Uuid, u64> = BTreeMap::new();
-        for (_, verdict) in &decided.rows {
-            if let Verdict::Link(job, LinkSource::TimeWindow) = verdict {
-                *given.entry(*job).or_default() += 1;
+    fn add_rows(&mut self, rows: &[(Uuid, Verdict)], outside: bool) -> Vec<Decision> {
+        let mut jobs: BTreeMap<Uuid, Decision> = BTreeMap::new();
+        for (_, verdict) in rows {
+            self.rows += 1;
+            match verdict {
+                Verdict::Alone => self.left_alone += 1,
+                Verdict::Link(job, source) => {
+                    *self.linked.entry(*source).or_default() += 1;
+                    let decision = jobs.entry(*job).or_insert_with(|| Decision::about(*job));
+                    decision.linked += 1;
+                    decision.evidence = decision.evidence.max(Some(*source));
+                    if *source == LinkSource::TimeWindow {
+                        self.estimate.add_link(*job);
+                    }
+                }
+                Verdict::Leave(reason, candidates) => {
+                    *self.unresolved.entry(reason.as_stored()).or_default() += 1;
+                    // A job that was deleted is not in the list.
+                    for job in candidates.iter().filter(|job| self.decisions.contains_key(*job)) {
+                        jobs.entry(*job).or_insert_with(|| Decision::about(*job)).unresolved += 1;
+                    }
+                    if outside && *reason == Reason::JobDeleted {
+                        self.estimate.strangers += 1;
+                    }
+                }
             }
         }
-        for window in &decided.jobs {
-            if let Some(given) = given.get(&window.job) {
-                self.estimate.add_window(window, *given);
-            }
-        }
+        jobs.into_values().collect()
     }
 
     /// Links by time alone, and how many of them are likely to be wrong.

@@ -1,5 +1,7 @@
 //! Predictions read in pages: of one user in the order of time, and those that name no user or time.
 
+use std::time::Instant;
+
 use chrono::TimeDelta;
 use entity::stored::{Kind, LinkSource};
 use sea_orm_migration::sea_orm::{
@@ -11,12 +13,13 @@ use super::{
     evidence::{quarter, ratios, subject, units},
     facts::{MAX_RATIOS, Row, Standing},
     manifest::Manifest,
+    walk::Walk,
 };
 
 /// Earlier than any prediction, counted from 1970.
 const BEFORE_ALL: TimeDelta = TimeDelta::days(365 * 1900);
 /// Rows of a page.
-const PAGE: u64 = 5_000;
+const PAGE: usize = 5_000;
 
 /// The table of a kind.
 pub const fn table(kind: Kind) -> &'static str {
@@ -64,31 +67,20 @@ impl Stored {
 
 /// The rows of one user and kind in the order of time.
 pub struct Rows<'a> {
-    db: &'a DatabaseConnection,
-    manifest: &'a Manifest,
+    walk: &'a Walk<'a>,
     sql: String,
     user: Uuid,
-    /// The run whose own links count as not made.
-    run: Option<Uuid>,
-    end: DateTime,
     after: (DateTime, Uuid),
     page: std::vec::IntoIter<Row>,
     ended: bool,
 }
 
 impl<'a> Rows<'a> {
-    /// Reads what was predicted before `end`.
-    pub fn of_user(
-        db: &'a DatabaseConnection,
-        manifest: &'a Manifest,
-        kind: Kind,
-        user: Uuid,
-        run: Option<Uuid>,
-        end: DateTime,
-    ) -> Self {
+    /// Reads what was predicted before the walk began.
+    pub fn of_user(walk: &'a Walk<'a>, kind: Kind, user: Uuid) -> Self {
         let names = (0..MAX_RATIOS).map(|index| match ratios(kind).get(index) {
             // NaN is no number that the driver reads, and no file gives it.
-            Some(name) if db.get_database_backend() == DbBackend::Postgres => {
+            Some(name) if walk.db.get_database_backend() == DbBackend::Postgres => {
                 format!("NULLIF(p.{name}, 'NaN') AS ratio_{index}")
             }
             Some(name) => format!("p.{name} AS ratio_{index}"),
@@ -99,12 +91,12 @@ impl<'a> Rows<'a> {
              p.created_at, p.updated_at, p.job_id, p.job_link, p.backfill_run_id \
              FROM {} p LEFT JOIN companies c ON c.id = p.company_id \
              WHERE p.created_by = $1 AND p.predicted_at >= $2 AND (p.predicted_at > $2 OR p.id > $3) AND p.predicted_at < $4 \
-             ORDER BY p.predicted_at, p.id LIMIT {PAGE}",
+             ORDER BY p.predicted_at, p.id LIMIT $5",
             names.collect::<Vec<_>>().join(", "),
             table(kind)
         );
         let after = (chrono::DateTime::UNIX_EPOCH.naive_utc() - BEFORE_ALL, Uuid::nil());
-        Self { db, manifest, sql, user, run, end, after, page: Vec::new().into_iter(), ended: false }
+        Self { walk, sql, user, after, page: Vec::new().into_iter(), ended: false }
     }
 
     /// The next row.
@@ -116,10 +108,15 @@ impl<'a> Rows<'a> {
     }
 
     async fn read(&mut self) -> Result<(), DbErr> {
-        let values = [self.user.into(), self.after.0.into(), self.after.1.into(), self.end.into()];
-        let statement = Statement::from_sql_and_values(self.db.get_database_backend(), &self.sql, values);
-        let stored = Stored::find_by_statement(statement).all(self.db).await?;
-        self.ended = (stored.len() as u64) < PAGE;
+        let Walk { db, start, courtesy, .. } = self.walk;
+        let size = courtesy.rows_read(PAGE).await;
+        let (at, id) = self.after;
+        let values = [self.user.into(), at.into(), id.into(), (*start).into(), (size as u64).into()];
+        let statement = Statement::from_sql_and_values(db.get_database_backend(), &self.sql, values);
+        let began = Instant::now();
+        let stored = Stored::find_by_statement(statement).all(*db).await?;
+        courtesy.pause(began).await;
+        self.ended = stored.len() < size;
         if let Some(last) = stored.last() {
             self.after = (last.predicted_at, last.id);
         }
@@ -129,7 +126,7 @@ impl<'a> Rows<'a> {
     }
 
     fn row(&self, stored: &Stored) -> Row {
-        let standing = stored.standing(self.run, self.manifest);
+        let standing = stored.standing(self.walk.run, &self.walk.evidence.manifest);
         let ratios = [stored.ratio_0, stored.ratio_1, stored.ratio_2, stored.ratio_3, stored.ratio_4];
         Row {
             id: stored.id,
@@ -140,7 +137,6 @@ impl<'a> Rows<'a> {
             edited: stored.updated_at.is_some() && stored.updated_at != stored.created_at,
             predicted_at: stored.predicted_at,
             created_at: stored.created_at,
-            began: None,
             standing,
         }
     }

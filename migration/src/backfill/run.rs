@@ -3,10 +3,7 @@
 //! Where a run stands is in its links themselves, so nothing can disagree with them: killed anywhere and started again,
 //! it decides once more what it decided before, and finds that a part is done.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
-};
+use std::sync::Arc;
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, prelude::Uuid};
 use tokio::{
@@ -16,13 +13,14 @@ use tokio::{
 
 use super::{
     Failure, Pace, Progress, Report, Settings, all_rows,
-    batches::{Batches, Left, Link},
-    facts::Verdict,
+    batches::Batches,
     finish_unresolved,
     lease::{Lease, beat},
-    list_unresolved, open_unresolved, refuse_pending,
-    walk::{Evidence, walk},
-    write::write,
+    list_unresolved, open_unresolved,
+    pace::Courtesy,
+    refuse_pending,
+    walk::{Decided, Evidence, Walk},
+    write::Writer,
 };
 
 /// How many transactions write at once.
@@ -73,39 +71,33 @@ async fn under_lease(
     let mut report = Report::default();
     let of = all_rows(db, settings).await?;
     lease.forget_decisions(db).await?;
-    let written = Arc::<AtomicU64>::default();
+    let writer = Writer::new(db.clone(), lease.clone());
     // Full batches go to whoever writes next: two at once keep a server busy that one after the other would not. They are
     // tasks of their own, so that no transaction stands open while much is decided.
     let (sender, receiver) = mpsc::channel(WRITERS);
     let receiver = Arc::new(Mutex::new(receiver));
     let mut writers = JoinSet::new();
     for _ in 0..WRITERS {
-        writers.spawn(write(db.clone(), lease.clone(), receiver.clone(), written.clone()));
+        writers.spawn(writer.clone().write_all(receiver.clone()));
     }
     drop(receiver);
     let walking = async {
-        let mut batches = Batches::new(db, pace, sender).await;
-        walk(db, settings, evidence, lease.started_at.naive_utc(), Some(lease.run), async |decided| {
-            batches.next.decisions.extend(report.add(&decided));
+        let courtesy = Courtesy::new(db, settings.full_speed).await;
+        let mut batches = Batches::new(pace, &courtesy, writer.clone(), sender);
+        let (start, run) = (lease.started_at.naive_utc(), Some(lease.run));
+        let walk = Walk { db, settings, evidence, courtesy: &courtesy, start, run };
+        walk.go(async |decided| {
+            batches.add_decisions(report.add(&decided));
             list_unresolved(&mut unresolved, settings, &decided)?;
-            for (id, verdict) in decided.rows {
-                match verdict {
-                    Verdict::Link(job, source) => {
-                        batches.next.links.push_back(Link { kind: decided.kind, id, job, source });
-                    }
-                    Verdict::Leave(reason, candidates) => {
-                        batches.next.left.push_back(Left { kind: decided.kind, id, reason, candidates });
-                    }
-                    Verdict::Alone => {}
-                }
+            if let Decided::Rows { kind, rows, .. } = decided {
+                batches.add_rows(kind, rows);
             }
-            batches.hand_on(false).await;
-            settings.watch.tell(Progress { rows: report.rows, of, linked: written.load(Ordering::Relaxed) });
+            batches.hand_on(false).await?;
+            settings.watch.tell(Progress { rows: report.rows, of, linked: writer.written() });
             Ok(())
         })
         .await?;
-        batches.hand_on(true).await;
-        Ok::<_, Failure>(())
+        batches.hand_on(true).await
     };
     let writing = async {
         while let Some(ended) = writers.join_next().await {

@@ -1,17 +1,19 @@
 //! Rows that were committed together, the windows that hold them, and the files that list them.
 
-use std::collections::HashMap;
-
 use sea_orm_migration::sea_orm::prelude::{DateTime, Uuid};
 
-use super::facts::{Cell, LONGEST_TRANSACTION, Line, Listing, Row, Standing, State, TRANSACTION_ROWS, Window};
+use super::facts::{Cell, Line, Listing, Row, Standing};
 
 /// How far two notations of one ratio may be apart, in units of the fourth decimal.
 const ROUNDING: i64 = 1;
 
-/// Rows that one writer committed together.
+/// Rows that one writer committed together, without what they say.
+#[derive(Debug)]
 pub struct Transaction {
-    pub rows: Vec<usize>,
+    /// Those of its rows about which something is to be decided.
+    pub undecided: Vec<Uuid>,
+    /// How many rows it has in all.
+    pub size: usize,
     pub first: DateTime,
     pub last: DateTime,
     /// When it began, by the clock of the database.
@@ -30,12 +32,37 @@ pub struct Transaction {
 }
 
 /// What rows of the transaction that are linked already say about the others.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
     No,
     By(Uuid),
     Gone,
     Torn,
+}
+
+impl Taken {
+    /// What one row says.
+    pub const fn by(row: &Row) -> Self {
+        match row.standing {
+            Standing::Undecided | Standing::Refused(_) => Self::No,
+            Standing::Claimed(job) | Standing::Linked(job) => Self::By(job),
+            Standing::Released => Self::Gone,
+        }
+    }
+
+    /// What both say together.
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, taken) | (taken, Self::No) => taken,
+            (one, other) if one == other => one,
+            _ => Self::Torn,
+        }
+    }
+
+    /// Whether a job may have written the whole.
+    pub fn allows(self, job: Uuid) -> bool {
+        self == Self::No || self == Self::By(job)
+    }
 }
 
 /// Where in a file the rows of a transaction stand. A file may list a period twice, so there are bounds.
@@ -50,8 +77,8 @@ pub struct Place {
 }
 
 impl Transaction {
-    pub fn is_alone(&self) -> bool {
-        self.rows.len() == 1
+    pub const fn is_alone(&self) -> bool {
+        self.size == 1
     }
 
     pub fn place(&self, window: usize) -> Option<Place> {
@@ -61,99 +88,65 @@ impl Transaction {
     pub fn only_candidate(&self) -> Option<usize> {
         if let [(window, _)] = self.candidates[..] { Some(window) } else { None }
     }
-}
 
-pub fn transactions(rows: &[Row]) -> Vec<Transaction> {
-    let mut found: Vec<Transaction> = Vec::new();
-    let mut known: HashMap<(Option<Uuid>, DateTime), usize> = HashMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        let taken = match row.standing {
-            Standing::Undecided => Taken::No,
-            Standing::Claimed(job) | Standing::Linked(job) => Taken::By(job),
-            Standing::Released => Taken::Gone,
-        };
-        let place = row.created_at.and_then(|at| known.get(&(row.organization, at)).copied());
-        if let Some(place) = place {
-            let transaction = &mut found[place];
-            transaction.rows.push(index);
-            transaction.last = row.predicted_at;
-            transaction.taken = match (transaction.taken, taken) {
-                (Taken::No, taken) | (taken, Taken::No) => taken,
-                (one, other) if one == other => one,
-                _ => Taken::Torn,
-            };
-            continue;
-        }
-        if let Some(at) = row.created_at {
-            known.insert((row.organization, at), found.len());
-        }
-        found.push(Transaction {
-            rows: vec![index],
-            first: row.began.unwrap_or(row.predicted_at),
-            last: row.predicted_at,
-            created: row.created_at,
-            windows: Vec::new(),
-            late: Vec::new(),
-            candidates: Vec::new(),
-            listed: Vec::new(),
-            contested: false,
-            taken,
-        });
+    /// Whether it has several rows, and this candidate alone.
+    pub fn is_surely_of(&self, window: usize) -> bool {
+        !self.is_alone() && self.only_candidate() == Some(window)
     }
-    found
 }
 
-pub fn find_candidates(transaction: &mut Transaction, windows: &[Window], rows: &[Row]) {
-    let organization = rows[transaction.rows[0]].organization;
-    for (index, window) in windows.iter().enumerate() {
-        if window.organization != organization || transaction.first < window.from {
-            continue;
+/// The transactions of a cluster about which the whole of it decides, in the order of time.
+pub struct Transactions {
+    pub all: Vec<Transaction>,
+    /// Those that each window holds or nearly holds.
+    near: Vec<Vec<usize>>,
+}
+
+impl Transactions {
+    pub fn new(all: Vec<Transaction>, windows: usize) -> Self {
+        let mut near = vec![Vec::new(); windows];
+        for (index, one) in all.iter().enumerate() {
+            for window in one.windows.iter().chain(&one.late) {
+                near[*window].push(index);
+            }
         }
-        let broken = window.state == State::Broken;
-        if transaction.last <= window.to || (broken && transaction.first <= window.to) {
-            transaction.windows.push(index);
-        } else if broken && transaction.first <= window.to + LONGEST_TRANSACTION {
-            transaction.late.push(index);
-        } else {
-            continue;
-        }
-        let Some(listing) = &window.listing else { continue };
-        if transaction.rows.len() > TRANSACTION_ROWS as usize {
-            continue;
-        }
-        let Some(place) = place(listing, transaction, rows, window.counts.processed) else { continue };
-        if !transaction.late.contains(&index) {
-            transaction.listed.push(index);
-        }
-        let allowed = match transaction.taken {
-            Taken::No => true,
-            Taken::By(job) => job == window.job,
-            Taken::Gone | Taken::Torn => false,
-        };
-        if allowed {
-            transaction.candidates.push((index, place));
-        }
+        Self { all, near }
+    }
+
+    /// Those that a window holds or nearly holds, with their indexes.
+    pub fn near(&self, window: usize) -> impl Iterator<Item = (usize, &Transaction)> {
+        self.near[window].iter().map(|index| (*index, &self.all[*index]))
+    }
+
+    /// Those that a window's file lists.
+    pub fn listed_by(&self, window: usize) -> impl Iterator<Item = (usize, &Transaction, Place)> {
+        self.near(window).filter_map(move |(index, one)| Some((index, one, one.place(window)?)))
+    }
+
+    /// Those of several rows that have this candidate alone.
+    pub fn surely_of(&self, window: usize) -> impl Iterator<Item = &Transaction> {
+        self.near(window).map(|(_, one)| one).filter(move |one| one.is_surely_of(window))
     }
 }
 
 /// Finds the rows of a transaction in a file, in its order; `None` where it does not list them all.
-pub fn place(listing: &Listing, transaction: &Transaction, rows: &[Row], processed: u32) -> Option<Place> {
-    let lines = |row: usize| listing.lines.get(&rows[row].subject).map_or(&[][..], Vec::as_slice);
+pub fn place(listing: &Listing, rows: &[Row], processed: u32) -> Option<Place> {
+    let lines = |row: &Row| listing.lines.get(&row.subject).map_or(&[][..], Vec::as_slice);
     let mut next = 0;
     let mut counted = 0;
-    for &row in &transaction.rows {
-        let line = lines(row).iter().find(|line| line.position >= next && lists(line, &rows[row]))?;
+    for row in rows {
+        let line = lines(row).iter().find(|line| line.position >= next && lists(line, row))?;
         counted += u32::from(line.position < processed);
         next = line.position + 1;
     }
     let mut before = u32::MAX;
-    for &row in transaction.rows.iter().rev() {
-        before = lines(row).iter().rev().find(|line| line.position < before && lists(line, &rows[row]))?.position;
+    for row in rows.iter().rev() {
+        before = lines(row).iter().rev().find(|line| line.position < before && lists(line, row))?.position;
     }
-    Some(Place { earliest_last: next - 1, latest_first: before, counted })
+    Some(Place { earliest_last: next.saturating_sub(1), latest_first: before, counted })
 }
 
-pub fn lists(line: &Line, row: &Row) -> bool {
+fn lists(line: &Line, row: &Row) -> bool {
     let quarter = line.quarter.is_none() || line.quarter == row.quarter;
     quarter
         && (row.edited

@@ -1,5 +1,7 @@
 //! The runs there were, and taking one back.
 
+use std::time::Instant;
+
 use entity::stored::{AuditAction, BackfillStatus, Kind};
 use sea_orm_migration::sea_orm::{
     ConnectionTrait, DatabaseConnection, FromQueryResult, Statement,
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Failure,
     lease::{Running, at_work, audit, hold_off, wait_for_silence},
+    pace::Courtesy,
     refuse_pending,
     rows::table,
     write::{any, begin, try_again},
@@ -91,9 +94,10 @@ pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
         "UPDATE backfill_runs SET status = 'undoing', lease_token = NULL, lease_beat = lease_beat + 1 WHERE id = $1";
     transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
     transaction.commit().await?;
+    let courtesy = Courtesy::new(db, false).await;
     let mut undone = 0;
     for kind in Kind::ALL {
-        undone += undo_kind(db, run, *kind).await?;
+        undone += undo_kind(db, &courtesy, run, *kind).await?;
     }
     let transaction = begin(db).await?;
     let sql = "UPDATE backfill_runs SET status = 'undone' WHERE id = $1";
@@ -103,7 +107,7 @@ pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
     Ok(undone)
 }
 
-async fn undo_kind(db: &DatabaseConnection, run: Uuid, kind: Kind) -> Result<u64, Failure> {
+async fn undo_kind(db: &DatabaseConnection, courtesy: &Courtesy<'_>, run: Uuid, kind: Kind) -> Result<u64, Failure> {
     let table = table(kind);
     let backend = db.get_database_backend();
     let stands =
@@ -111,7 +115,9 @@ async fn undo_kind(db: &DatabaseConnection, run: Uuid, kind: Kind) -> Result<u64
     let mut undone = 0;
     let mut after = Uuid::nil();
     loop {
-        let sql = format!("SELECT id FROM {table} WHERE {stands} AND id > $2 ORDER BY id LIMIT {BATCH}");
+        let began = Instant::now();
+        let size = courtesy.rows_written(BATCH).await;
+        let sql = format!("SELECT id FROM {table} WHERE {stands} AND id > $2 ORDER BY id LIMIT {size}");
         let found = db.query_all_raw(Statement::from_sql_and_values(backend, sql, [run.into(), after.into()])).await?;
         let ids: Vec<Uuid> = found.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?;
         let Some(last) = ids.last() else { return Ok(undone) };
@@ -130,6 +136,7 @@ async fn undo_kind(db: &DatabaseConnection, run: Uuid, kind: Kind) -> Result<u64
             }
             tried += 1;
         };
+        courtesy.pause(began).await;
     }
 }
 

@@ -1,6 +1,9 @@
-//! Goes through all predictions once, cluster of jobs by cluster of jobs, and decides. `plan` and `run` both walk here.
+//! Goes through all predictions once, user by user in the order of time, and decides. `plan` and `run` both walk here.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Instant,
+};
 
 use chrono::TimeDelta;
 use entity::stored::Kind;
@@ -11,30 +14,34 @@ use sea_orm_migration::sea_orm::{
 
 use super::{
     Failure, Settings,
-    decide::decide,
+    cluster::{Cluster, Remembered},
     evidence::{Sources, listing},
     facts::{LONGEST_TRANSACTION, Reason, Row, Standing, State, Verdict, Window},
-    jobs::{self, Job},
+    jobs::{self, Job, Overlapping},
     manifest::Manifest,
+    pace::Courtesy,
     rows::{self, Rows},
 };
 
-/// The most transactions that are remembered from before a cluster: far more than can be open at once.
-const REMEMBERED: usize = 10_000;
-/// The most rows outside all windows that are handed on at once.
-const OUTSIDE: usize = 5_000;
+/// So many rows are handed on at once.
+const PART: usize = 5_000;
 
-/// Rows and what is to be done with them.
+/// What was decided, as the walk goes on.
 #[derive(Debug)]
-pub struct Decided {
-    /// Which table.
-    pub kind: Kind,
-    /// The jobs that were at work, without their files.
-    pub jobs: Vec<Window>,
-    /// Each row with its verdict.
-    pub rows: Vec<(Uuid, Verdict)>,
-    /// The time before these jobs in which no job was at work, or that rows outside all windows span.
-    pub quiet: TimeDelta,
+pub enum Decided {
+    /// No job was at work for this long.
+    Quiet(TimeDelta),
+    /// A job whose rows come next.
+    Job(Window),
+    /// Rows and what is to be done with them.
+    Rows {
+        /// Which table.
+        kind: Kind,
+        /// Each row with its verdict.
+        rows: Vec<(Uuid, Verdict)>,
+        /// Whether no job was at work at the time.
+        outside: bool,
+    },
 }
 
 /// Where the evidence comes from.
@@ -45,37 +52,42 @@ pub struct Evidence {
     pub manifest: Manifest,
 }
 
-/// Decides about every row that was predicted before `start`, and hands on what was decided.
-///
-/// Links that `run` made count as not made, so that a run that was interrupted decides again what it decided before.
-pub async fn walk(
-    db: &DatabaseConnection,
-    settings: &Settings,
-    evidence: &Evidence,
-    start: DateTime,
-    run: Option<Uuid>,
-    mut hand_on: impl AsyncFnMut(Decided) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    for kind in Kind::ALL.iter().copied() {
-        let mut user = None;
-        while let Some(next) = rows::next_user(db, kind, user).await? {
-            let mut walk = UserWalk::new(db, settings, evidence, kind, next, start, run).await?;
-            while let Some(decided) = walk.next().await? {
-                hand_on(decided).await?;
+/// What a plan and a run share.
+pub struct Walk<'a> {
+    pub db: &'a DatabaseConnection,
+    pub settings: &'a Settings,
+    pub evidence: &'a Evidence,
+    pub courtesy: &'a Courtesy<'a>,
+    /// When it began: what was predicted since is left to a later one.
+    pub start: DateTime,
+    /// Whose links count as not made, so that a run that was interrupted decides again what it decided before.
+    pub run: Option<Uuid>,
+}
+
+impl Walk<'_> {
+    /// Decides about every row, and hands on what was decided.
+    pub async fn go(self, mut hand_on: impl AsyncFnMut(Decided) -> Result<(), Failure>) -> Result<(), Failure> {
+        for kind in Kind::ALL.iter().copied() {
+            let mut user = None;
+            while let Some(next) = rows::next_user(self.db, kind, user).await? {
+                let jobs = jobs::of_user(self.db, kind, next, self.start, self.settings.stale_after).await?;
+                UserWalk::new(&self, kind, next, &jobs).go(jobs, &mut hand_on).await?;
+                user = Some(next);
             }
-            user = Some(next);
+            let mut after = Uuid::nil();
+            loop {
+                let began = Instant::now();
+                let page = rows::nameless(self.db, kind, after).await?;
+                self.courtesy.pause(began).await;
+                let Some(last) = page.last() else { break };
+                after = *last;
+                let leave = |id| (id, Verdict::Leave(Reason::NoCandidate, Vec::new()));
+                let rows = page.into_iter().map(leave).collect();
+                hand_on(Decided::Rows { kind, rows, outside: true }).await?;
+            }
         }
-        let mut after = Uuid::nil();
-        loop {
-            let page = rows::nameless(db, kind, after).await?;
-            let Some(last) = page.last() else { break };
-            after = *last;
-            let leave = |id| (id, Verdict::Leave(Reason::NoCandidate, Vec::new()));
-            let rows = page.into_iter().map(leave).collect();
-            hand_on(Decided { kind, jobs: Vec::new(), rows, quiet: TimeDelta::zero() }).await?;
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// What is known of a job that the operator's list may name.
@@ -86,91 +98,157 @@ struct Claimable {
 }
 
 struct UserWalk<'a> {
-    settings: &'a Settings,
-    evidence: &'a Evidence,
+    walk: &'a Walk<'a>,
     kind: Kind,
     rows: Rows<'a>,
     /// Rows that were read and belong to what comes next.
     ahead: VecDeque<Row>,
-    clusters: std::vec::IntoIter<Vec<Job>>,
-    next_cluster: Option<Vec<Job>>,
     claimable: HashMap<Uuid, Claimable>,
+    remembered: Remembered,
     /// The end of what has been gone through.
     since: Option<DateTime>,
-    /// When transactions began of which a part has been handed on.
-    began: HashMap<(Option<Uuid>, DateTime), DateTime>,
 }
 
 impl<'a> UserWalk<'a> {
-    async fn new(
-        db: &'a DatabaseConnection,
-        settings: &'a Settings,
-        evidence: &'a Evidence,
-        kind: Kind,
-        user: Uuid,
-        start: DateTime,
-        run: Option<Uuid>,
-    ) -> Result<Self, Failure> {
-        let jobs = jobs::of_user(db, kind, user, start, settings.stale_after).await?;
+    fn new(walk: &'a Walk<'a>, kind: Kind, user: Uuid, jobs: &[Job]) -> Self {
         let claimable = jobs.iter().map(|job| {
             let ended = matches!(job.window.state, State::Completed | State::Broken);
             (job.window.job, Claimable { organization: job.window.organization, ended })
         });
-        let claimable = claimable.collect();
-        let mut clusters = jobs::clusters(jobs).into_iter();
-        let next_cluster = clusters.next();
-        let mut rows = Rows::of_user(db, &evidence.manifest, kind, user, run, start);
-        let ahead = rows.next().await?.into_iter().collect();
-        Ok(Self {
-            settings,
-            evidence,
+        Self {
+            walk,
             kind,
-            rows,
-            ahead,
-            clusters,
-            next_cluster,
-            claimable,
+            rows: Rows::of_user(walk, kind, user),
+            ahead: VecDeque::new(),
+            claimable: claimable.collect(),
+            remembered: Remembered::default(),
             since: None,
-            began: HashMap::new(),
-        })
+        }
     }
 
-    /// The rows before the next cluster, or of it.
-    async fn next(&mut self) -> Result<Option<Decided>, Failure> {
-        let Some(at) = self.ahead.front().map(|row| row.predicted_at) else {
-            return Ok(self.next_cluster.take().map(|jobs| self.without_rows(jobs)));
-        };
-        let begins = self.next_cluster.as_ref().and_then(|jobs| jobs.first()).map(|job| job.window.from);
-        if begins.is_none_or(|begins| at < begins) {
-            return Ok(Some(self.take(begins, Vec::new()).await?));
+    async fn go(
+        mut self,
+        jobs: Vec<Job>,
+        hand_on: &mut impl AsyncFnMut(Decided) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for cluster in jobs::clusters(jobs) {
+            self.between(Some(cluster.from), hand_on).await?;
+            self.within(cluster, hand_on).await?;
         }
-        let jobs = std::mem::replace(&mut self.next_cluster, self.clusters.next()).unwrap_or_default();
-        let end = jobs.iter().map(|job| job.reach).max().unwrap_or(at);
-        if at > end {
-            return Ok(Some(self.without_rows(jobs)));
+        self.between(None, hand_on).await
+    }
+
+    /// Rows of a time in which no job was at work.
+    async fn between(
+        &mut self,
+        end: Option<DateTime>,
+        hand_on: &mut impl AsyncFnMut(Decided) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let mut remembered = std::mem::take(&mut self.remembered);
+        let mut cluster = Cluster::new(&mut remembered, self.walk.settings.accept_time_window);
+        let mut last = None;
+        while let Some(row) = self.next_before(end).await? {
+            self.since = self.since.or(Some(row.predicted_at));
+            last = Some(row.predicted_at);
+            cluster.add(row);
+            self.hand_on_settled(&mut cluster.settled, true, hand_on).await?;
         }
-        let mut windows = Vec::with_capacity(jobs.len());
+        self.hand_on_all(cluster.decide(), true, hand_on).await?;
+        self.remembered = remembered;
+        if let (Some(since), Some(until)) = (self.since, end.or(last)) {
+            hand_on(Decided::Quiet((until - since).max(TimeDelta::zero()))).await?;
+        }
+        Ok(())
+    }
+
+    /// Rows of the time of some jobs.
+    async fn within(
+        &mut self,
+        overlapping: Overlapping,
+        hand_on: &mut impl AsyncFnMut(Decided) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Overlapping { jobs, reach, .. } = overlapping;
+        let mut jobs = VecDeque::from(jobs);
+        let mut remembered = std::mem::take(&mut self.remembered);
+        let mut cluster = Cluster::new(&mut remembered, self.walk.settings.accept_time_window);
+        while let Some(row) = self.next_before(Some(reach + TimeDelta::microseconds(1))).await? {
+            while let Some(job) = jobs.pop_front_if(|job| job.window.from <= row.predicted_at) {
+                let window = self.with_file(job).await;
+                hand_on(Decided::Job(Window { listing: None, ..window.clone() })).await?;
+                cluster.begin(window);
+            }
+            cluster.add(row);
+            self.hand_on_settled(&mut cluster.settled, false, hand_on).await?;
+        }
+        // The files of those that left nothing behind are of no interest.
         for job in jobs {
-            windows.push(self.with_file(job).await);
+            hand_on(Decided::Job(job.window)).await?;
         }
-        return Ok(Some(self.take(Some(end + TimeDelta::microseconds(1)), windows).await?));
+        for row in self.stragglers(&cluster, reach).await? {
+            cluster.add(row);
+        }
+        self.hand_on_all(cluster.decide(), false, hand_on).await?;
+        self.remembered = remembered;
+        self.since = Some(reach);
+        Ok(())
     }
 
-    /// Jobs that left nothing behind; their files are of no interest.
-    fn without_rows(&mut self, jobs: Vec<Job>) -> Decided {
+    /// The next row before a time.
+    async fn next_before(&mut self, end: Option<DateTime>) -> Result<Option<Row>, Failure> {
         if self.ahead.is_empty() {
-            self.next_cluster = self.clusters.next();
+            let next = self.read().await?;
+            self.ahead.extend(next);
         }
-        let quiet = self.quiet_until(jobs.first().map(|job| job.window.from));
-        self.since = jobs.iter().map(|job| job.reach).max().or(self.since);
-        Decided { kind: self.kind, jobs: jobs.into_iter().map(|job| job.window).collect(), rows: Vec::new(), quiet }
+        Ok(self.ahead.pop_front_if(|row| end.is_none_or(|end| row.predicted_at < end)))
     }
 
-    /// The time since what has been gone through; goes on from there.
-    fn quiet_until(&mut self, time: Option<DateTime>) -> TimeDelta {
-        let quiet = self.since.zip(time).map_or(TimeDelta::zero(), |(since, time)| time - since);
-        self.since = self.since.max(time);
-        quiet.max(TimeDelta::zero())
+    async fn read(&mut self) -> Result<Option<Row>, Failure> {
+        let Some(mut row) = self.rows.next().await? else { return Ok(None) };
+        if let Standing::Claimed(job) = row.standing {
+            let fits = |known: &Claimable| known.ended && known.organization == row.organization;
+            if !self.claimable.get(&job).is_some_and(fits) {
+                row.standing = Standing::Refused(job);
+            }
+        }
+        Ok(Some(row))
+    }
+
+    /// Rows after the end of a cluster whose transactions began in it: a transaction is judged as a whole.
+    async fn stragglers(&mut self, cluster: &Cluster<'_>, end: DateTime) -> Result<VecDeque<Row>, Failure> {
+        while self.ahead.back().is_none_or(|last| last.predicted_at <= end + LONGEST_TRANSACTION) {
+            let Some(row) = self.read().await? else { break };
+            self.ahead.push_back(row);
+        }
+        let (stragglers, ahead) = std::mem::take(&mut self.ahead).into_iter().partition(|row| cluster.is_open(row));
+        self.ahead = ahead;
+        Ok(stragglers)
+    }
+
+    async fn hand_on_settled(
+        &self,
+        settled: &mut Vec<(Uuid, Verdict)>,
+        outside: bool,
+        hand_on: &mut impl AsyncFnMut(Decided) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        if settled.len() >= PART {
+            hand_on(Decided::Rows { kind: self.kind, rows: std::mem::take(settled), outside }).await?;
+        }
+        Ok(())
+    }
+
+    async fn hand_on_all(
+        &self,
+        mut decided: impl Iterator<Item = (Uuid, Verdict)>,
+        outside: bool,
+        hand_on: &mut impl AsyncFnMut(Decided) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        loop {
+            let rows: Vec<(Uuid, Verdict)> = decided.by_ref().take(PART).collect();
+            if rows.is_empty() {
+                return Ok(());
+            }
+            hand_on(Decided::Rows { kind: self.kind, rows, outside }).await?;
+        }
     }
 
     async fn with_file(&self, job: Job) -> Window {
@@ -178,7 +256,7 @@ impl<'a> UserWalk<'a> {
         if window.state == State::Deleted {
             return window;
         }
-        let listing = match self.evidence.sources.of(window.job, &job.file_name).await {
+        let listing = match self.walk.evidence.sources.of(window.job, &job.file_name).await {
             Ok(None) => return window,
             Ok(Some(source)) => listing(source, self.kind).await,
             Err(error) => Err(error),
@@ -188,87 +266,13 @@ impl<'a> UserWalk<'a> {
                 Some(total) if total != listing.rows => {
                     window.note = Some(format!("its file has {} rows, the job counted {total}", listing.rows));
                 }
-                _ => window.listing = Some(listing),
+                _ => {
+                    window.listed = Some(listing.rows);
+                    window.listing = Some(listing);
+                }
             },
             Err(error) => window.note = Some(error.to_string()),
         }
         window
-    }
-
-    /// Reads rows up to a time, and decides about them.
-    async fn take(&mut self, end: Option<DateTime>, mut jobs: Vec<Window>) -> Result<Decided, Failure> {
-        let mut rows = Vec::new();
-        let mut refused = Vec::new();
-        let mut stragglers = self.stragglers(end, &jobs).await?;
-        loop {
-            let next = match self.ahead.pop_front_if(|row| end.is_none_or(|end| row.predicted_at < end)) {
-                Some(row) => {
-                    if self.ahead.is_empty() {
-                        self.ahead.extend(self.rows.next().await?);
-                    }
-                    Some(row)
-                }
-                None => stragglers.pop_front(),
-            };
-            let Some(mut row) = next else { break };
-            if let Standing::Claimed(job) = row.standing {
-                let fits = |known: &Claimable| known.ended && known.organization == row.organization;
-                if !self.claimable.get(&job).is_some_and(fits) {
-                    row.standing = Standing::Undecided;
-                    refused.push((rows.len(), job));
-                }
-            }
-            row.began = row.created_at.and_then(|at| self.began.get(&(row.organization, at)).copied());
-            rows.push(row);
-            if jobs.is_empty() && rows.len() >= OUTSIDE {
-                break;
-            }
-        }
-        self.remember(&rows);
-        let mut verdicts = decide(&jobs, &rows, self.settings.accept_time_window);
-        for (row, job) in refused {
-            verdicts[row] = Verdict::Leave(Reason::Contradicted, vec![job]);
-        }
-        for job in &mut jobs {
-            job.listing = None;
-        }
-        let quiet = if let Some(first) = jobs.first() {
-            let quiet = self.quiet_until(Some(first.from));
-            self.since = end.or(self.since);
-            quiet
-        } else {
-            self.since = self.since.or(rows.first().map(|row| row.predicted_at));
-            self.quiet_until(rows.last().map(|row| row.predicted_at))
-        };
-        let rows = rows.iter().map(|row| row.id).zip(verdicts).collect();
-        Ok(Decided { kind: self.kind, jobs, rows, quiet })
-    }
-
-    /// Rows after the end of a cluster whose transactions began in it: a transaction is judged as a whole.
-    async fn stragglers(&mut self, end: Option<DateTime>, jobs: &[Window]) -> Result<VecDeque<Row>, Failure> {
-        let Some(end) = end.filter(|_| !jobs.is_empty()) else { return Ok(VecDeque::new()) };
-        while self.ahead.back().is_none_or(|last| last.predicted_at <= end + LONGEST_TRANSACTION) {
-            let Some(row) = self.rows.next().await? else { break };
-            self.ahead.push_back(row);
-        }
-        let key = |row: &Row| row.created_at.map(|at| (row.organization, at));
-        let within: HashSet<_> = self.ahead.iter().filter(|row| row.predicted_at < end).filter_map(key).collect();
-        let is_late = |row: &Row| row.predicted_at >= end && key(row).is_some_and(|key| within.contains(&key));
-        let (stragglers, ahead) = std::mem::take(&mut self.ahead).into_iter().partition(is_late);
-        self.ahead = ahead;
-        Ok(stragglers)
-    }
-
-    fn remember(&mut self, rows: &[Row]) {
-        let recent = rows.len().saturating_sub(REMEMBERED);
-        if self.began.len() > REMEMBERED {
-            let oldest = rows.first().map(|row| row.predicted_at - LONGEST_TRANSACTION);
-            self.began.retain(|_, began| oldest.is_none_or(|oldest| *began >= oldest));
-        }
-        for row in &rows[recent..] {
-            if let Some(at) = row.created_at {
-                self.began.entry((row.organization, at)).or_insert(row.began.unwrap_or(row.predicted_at));
-            }
-        }
     }
 }

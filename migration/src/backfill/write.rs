@@ -32,21 +32,42 @@ const ATTEMPTS: u32 = 8;
 /// The most ids of one statement on SQLite, whose statements take at most 32,766 values.
 const SQLITE_IDS: usize = 10_000;
 
-/// Writes batches until there are no more.
-pub async fn write(
+/// Writes the batches of a run.
+#[derive(Clone)]
+pub struct Writer {
     db: DatabaseConnection,
     lease: Lease,
-    batches: Arc<Mutex<Receiver<Batch>>>,
+    /// Links written.
     written: Arc<AtomicU64>,
-) -> Result<(), Failure> {
-    loop {
-        let Some(batch) = batches.lock().await.recv().await else { return Ok(()) };
+}
+
+impl Writer {
+    pub fn new(db: DatabaseConnection, lease: Lease) -> Self {
+        Self { db, lease, written: Arc::default() }
+    }
+
+    /// How many links it and its clones have written.
+    pub fn written(&self) -> u64 {
+        self.written.load(Ordering::Relaxed)
+    }
+
+    /// Writes one batch, again where it lost against another transaction.
+    pub async fn write(&self, batch: &Batch) -> Result<(), Failure> {
         let mut tried = 1;
-        while let Err(failure) = write_batch(&db, &lease, &batch).await {
+        while let Err(failure) = write_batch(&self.db, &self.lease, batch).await {
             try_again(failure, tried).await?;
             tried += 1;
         }
-        written.fetch_add(batch.links.len() as u64, Ordering::Relaxed);
+        self.written.fetch_add(batch.links.len() as u64, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes batches until there are no more.
+    pub async fn write_all(self, batches: Arc<Mutex<Receiver<Batch>>>) -> Result<(), Failure> {
+        loop {
+            let Some(batch) = batches.lock().await.recv().await else { return Ok(()) };
+            self.write(&batch).await?;
+        }
     }
 }
 

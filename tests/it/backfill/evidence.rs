@@ -12,6 +12,7 @@ tests::on_both!(
     the_operators_list_may_name_company_and_period,
     files_are_found_by_id_by_name_and_in_the_artifact_store,
     a_receipt_keeps_the_rows_of_its_job_from_a_neighbour,
+    a_job_that_hung_for_months_takes_nothing_from_those_of_that_time,
 );
 
 async fn the_operators_list_decides_and_never_across_owners(engine: Engine) {
@@ -70,6 +71,26 @@ async fn the_operators_list_may_name_company_and_period(engine: Engine) {
     let error = plan(&site.db, &settings).await.unwrap_err().to_string();
     assert!(error.contains("line 5: 2 predictions of "), "{error}");
     assert!(error.ends_with(" can be meant; name one by its prediction_id"), "{error}");
+}
+
+async fn a_job_that_hung_for_months_takes_nothing_from_those_of_that_time(engine: Engine) {
+    let (site, past) = simulated(engine, 9).await;
+    let settings = with_sources(past.sources.path());
+    let without = plan(&site.db, &settings).await.unwrap().total_linked();
+    // One for each user: somebody cancelled it at last.
+    let hung = "INSERT INTO bulk_upload_jobs (id, organization_id, user_id, job_type, status, original_filename, total_rows, \
+                processed_rows, successful_rows, failed_rows, created_at, started_at, completed_at, updated_at) \
+                VALUES ($1, $2, $3, 'annual', 'cancelled', 'hung.csv', 7777, 0, 0, 0, $4, $4, $5, $5)";
+    let owners: std::collections::BTreeSet<_> = jobs(&site).await.into_values().collect();
+    let [from, to] =
+        ["2025-03-01T00:00:00", "2025-09-01T00:00:00"].map(|at| at.parse::<chrono::NaiveDateTime>().unwrap());
+    for (user, organization) in &owners {
+        let values = vec![Uuid::now_v7().into(), (*organization).into(), (*user).into(), from.into(), to.into()];
+        execute(&site, hung, values).await;
+    }
+    let outcome = run(&site.db, &settings, Pace::default()).await.unwrap();
+    assert_eq!(outcome.report.total_linked(), without);
+    assert!(links(&site).await.iter().all(|(id, (job, _))| past.truth[id] == Some(*job)));
 }
 
 /// A job of the same owner that began after a prediction was made.

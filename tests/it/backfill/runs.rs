@@ -110,6 +110,32 @@ async fn a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(engine: Eng
     assert_eq!(decided.unsigned_abs(), planned.total_linked());
 }
 
+#[tokio::test]
+async fn while_others_use_the_database_batches_are_small() {
+    let (site, past) = simulated(Engine::Postgres, 13).await;
+    let sources = past.sources.path().to_str().unwrap();
+    let other = site.session().await;
+    let busy = tokio::spawn(async move { in_session(&other, "SELECT pg_sleep(600)").await });
+    until("somebody else is at work", async || {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND state = 'active' \
+                   AND datname = current_database() AND pid <> pg_backend_pid()";
+        (site.count(sql).await > 0).then_some(())
+    })
+    .await;
+    // All rows that one transaction wrote last bear its number.
+    let largest = "SELECT max(rows) FROM (SELECT count(*) AS rows FROM annual_predictions WHERE job_id IS NOT NULL \
+                   GROUP BY xmin::text) AS batches";
+    let ended = site.migrated(&["backfill", "run", "--sources", sources]).await;
+    assert!(ended.err.contains("others use the database, so it goes slowly"), "{ended:?}");
+    assert!((2..=20).contains(&site.count(largest).await));
+    let run = runs(&site.db).await.unwrap()[0].id.to_string();
+    site.migrated(&["backfill", "undo", &run, "--yes"]).await;
+    let ended = site.migrated(&["backfill", "run", "--sources", sources, "--full-speed"]).await;
+    assert!(!ended.err.contains("slowly"), "{ended:?}");
+    assert!(site.count(largest).await > 20);
+    busy.abort();
+}
+
 async fn a_second_run_refuses(engine: Engine) {
     let (site, past) = simulated(engine, 5).await;
     let sources = past.sources.path().to_str().unwrap();

@@ -14,6 +14,8 @@ use crate::{
 const ROWS: usize = 2_000_000;
 /// How long the tables are used before and after.
 const AROUND: Duration = Duration::from_secs(30);
+/// How long what disturbs them is watched at the most; a run of the backfill is broken off then, which it survives.
+const DURING: Duration = Duration::from_mins(4);
 /// How often a reader and a writer do something.
 const EVERY: Duration = Duration::from_millis(10);
 /// How many times as long as before 99 % of the writes may take during a run of the backfill.
@@ -86,6 +88,7 @@ async fn measure_phases(copy: &Copy, arguments: &[&str]) -> Result<[[Vec<f64>; 3
         if phase == 1 {
             tokio::select! {
                 ended = migration(&copy.url, arguments) => { ended?; }
+                () = tokio::time::sleep(DURING) => {}
                 (write, read) = others => { write?; read?; }
             }
         } else {

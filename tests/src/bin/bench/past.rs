@@ -1,4 +1,5 @@
-//! A database of an existing installation, as large as wanted: jobs that nobody linked, and the files that they read.
+//! A database of an existing installation, as large as wanted: jobs that nobody linked, and the files that they read. One job
+//! of each user and kind hung all the time and was cancelled in the end, so all rows of a user lie in one window.
 
 use std::{fmt::Write as _, path::Path};
 
@@ -9,7 +10,7 @@ use sea_orm::{
 };
 use tempfile::TempDir;
 
-const USERS: usize = 100;
+const USERS: usize = 10;
 const ORGANIZATIONS: usize = 20;
 const COMPANIES: usize = 1_000;
 /// Jobs have so many rows where there are fewer than [`MOST_JOBS`].
@@ -107,7 +108,13 @@ impl Past {
                          md5('user' || n % {USERS})::uuid, CASE n / {USERS} % 2 WHEN 0 THEN 'annual' ELSE 'quarterly' END,
                          'completed', n || '.csv', {rows}, {rows}, {rows}, 0, at, at, at + {rows} * interval '20 ms', at
                      FROM generate_series(0, {jobs} - 1) n,
-                         LATERAL (SELECT timestamp '2024-01-01' + n / {USERS} * ({rows} * interval '20 ms' + interval '1 minute') AS at) t"
+                         LATERAL (SELECT timestamp '2024-01-01' + n / {USERS} * ({rows} * interval '20 ms' + interval '1 minute') AS at) t;
+                 INSERT INTO bulk_upload_jobs (id, organization_id, user_id, job_type, status, original_filename, total_rows,
+                         processed_rows, successful_rows, failed_rows, created_at, started_at, completed_at, updated_at)
+                     SELECT md5('hung' || kind || n)::uuid, md5('organization' || 1 + n % {ORGANIZATIONS})::uuid,
+                         md5('user' || n)::uuid, kind, 'cancelled', 'hung.csv', 1, 0, 0, 0, at, at, now() AT TIME ZONE 'UTC', at
+                     FROM generate_series(0, {USERS} - 1) n, (VALUES ('annual'), ('quarterly')) kinds (kind),
+                         (SELECT timestamp '2024-01-01' AS at) t"
             ),
         )
         .await?;
@@ -136,7 +143,8 @@ impl Past {
                          'organization', (1900 + k / {COMPANIES})::text, 'Q4', {}, {value}'LOW', 0.97,
                          j.started_at + k * interval '20 ms' + interval '5 ms', j.user_id,
                          j.started_at + k / 50 * 50 * interval '20 ms', j.started_at + k / 50 * 50 * interval '20 ms'
-                     FROM (SELECT *, split_part(original_filename, '.', 1)::integer AS n FROM bulk_upload_jobs WHERE job_type = '{kind}') j,
+                     FROM (SELECT *, split_part(original_filename, '.', 1)::integer AS n FROM bulk_upload_jobs
+                             WHERE job_type = '{kind}' AND status = 'completed') j,
                          generate_series(0, {rows} - 1) k
                      ORDER BY j.started_at, j.user_id, k",
                     names.join(", "),
@@ -151,7 +159,7 @@ impl Past {
                 db,
                 &format!(
                     "CREATE TABLE links_{kind} AS SELECT p.id, j.id AS job FROM {table} p JOIN bulk_upload_jobs j
-                         ON j.user_id = p.created_by AND j.job_type = '{kind}' AND p.predicted_at BETWEEN j.started_at AND j.completed_at;
+                         ON j.user_id = p.created_by AND j.job_type = '{kind}' AND j.status = 'completed' AND p.predicted_at BETWEEN j.started_at AND j.completed_at;
                      ALTER TABLE links_{kind} ADD PRIMARY KEY (id)"
                 ),
             )
@@ -164,7 +172,9 @@ impl Past {
                 .await?;
         ensure!(usize::try_from(known)? == self.jobs() * rows, "{known} rows lie in the window of a job");
         let ids: Vec<(Uuid, String)> =
-            sqlx::query_as("SELECT id, job_type FROM bulk_upload_jobs").fetch_all(&mut *db).await?;
+            sqlx::query_as("SELECT id, job_type FROM bulk_upload_jobs WHERE status = 'completed'")
+                .fetch_all(&mut *db)
+                .await?;
         for (job, of) in ids {
             let kind = KINDS.iter().find(|kind| kind.name == of).context("a job of no kind")?;
             std::fs::write(self.sources.path().join(format!("{job}.csv")), csv(kind.ratios, rows))?;
