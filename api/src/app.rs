@@ -37,6 +37,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// The longest GraphQL document in bytes.
     pub document_bytes: usize,
+    /// Jobs that this server works on at a time.
+    pub workers: usize,
     /// Rows that a worker commits at a time.
     pub batch_rows: usize,
     /// How long a worker's claim of a job holds without a batch; then another worker may take it over.
@@ -50,6 +52,7 @@ impl Default for Limits {
             file_rows: 1_000_000,
             body_bytes: 1_000_000,
             document_bytes: 256_000,
+            workers: 1,
             batch_rows: 2_000,
             lease: Duration::from_secs(15),
         }

@@ -81,6 +81,8 @@ pub enum ErrorCode {
     JobInProgress,
     /// The job is in another state than this needs.
     InvalidState,
+    /// The job must not be deleted until its hold is lifted.
+    JobOnHold,
     /// The number of linked predictions is not the one that was shown.
     PreviewStale,
     /// A bad argument.
@@ -101,6 +103,7 @@ impl ErrorCode {
             Self::JobAlreadyDeleted => "JOB_ALREADY_DELETED",
             Self::JobInProgress => "JOB_IN_PROGRESS",
             Self::InvalidState => "INVALID_STATE",
+            Self::JobOnHold => "JOB_ON_HOLD",
             Self::PreviewStale => "PREVIEW_STALE",
             Self::ValidationFailed => "VALIDATION_FAILED",
             Self::InvalidFile => "INVALID_FILE",

@@ -2,9 +2,10 @@
 //!
 //! Memory is bounded whatever the file holds: a record longer than [`MAX_RECORD_BYTES`] is reported by its line and
 //! passed over. The parsing itself is that of the `csv-core` crate (RFC 4180, with `\n`, `\r\n` or `\r` as the end of a line).
+//! Cells are separated by commas, semicolons or tabs, by whichever the first line has most of.
 
 use bytes::Bytes;
-use csv_core::{ReadRecordResult, Reader};
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use futures_util::{Stream, StreamExt};
 
 /// The longest record that is read, in bytes without quotes.
@@ -14,6 +15,8 @@ pub const MAX_CELLS: usize = 1024;
 
 /// The byte order mark that some programs put at the front of UTF-8 files.
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+/// What may separate cells; of two that are equally frequent the first.
+const SEPARATORS: [u8; 3] = [b',', b';', b'\t'];
 
 /// Why a record cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -116,6 +119,8 @@ where
     pub async fn next(&mut self) -> Result<Option<Record<'_>>, E> {
         if !self.began {
             self.skip_byte_order_mark().await?;
+            self.skip_line_ends().await?;
+            self.find_separator().await?;
             self.began = true;
         }
         self.skip_line_ends().await?;
@@ -186,6 +191,49 @@ where
         Ok(())
     }
 
+    /// Reads the first line, or as much of it as a record may have, and takes the separator that it has most of.
+    async fn find_separator(&mut self) -> Result<(), E> {
+        let mut front = Vec::new();
+        let (mut quoted, mut counted) = (false, 0);
+        let mut counts = [0; SEPARATORS.len()];
+        loop {
+            front.extend_from_slice(&self.chunk);
+            self.chunk = Bytes::new();
+            for byte in &front[counted..] {
+                match byte {
+                    b'"' => quoted = !quoted,
+                    b'\r' | b'\n' if !quoted => {
+                        self.separate_by(counts, front);
+                        return Ok(());
+                    }
+                    byte if !quoted => {
+                        for (separator, count) in SEPARATORS.iter().zip(&mut counts) {
+                            *count += usize::from(byte == separator);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            counted = front.len();
+            if self.end != End::Ahead || counted > MAX_RECORD_BYTES {
+                self.separate_by(counts, front);
+                return Ok(());
+            }
+            self.fill().await?;
+        }
+    }
+
+    fn separate_by(&mut self, counts: [usize; SEPARATORS.len()], front: Vec<u8>) {
+        let mut most = 0;
+        for (separator, count) in SEPARATORS.into_iter().zip(counts) {
+            if count > most {
+                most = count;
+                self.parser = ReaderBuilder::new().delimiter(separator).build();
+            }
+        }
+        self.chunk = Bytes::from(front);
+    }
+
     /// Passes over what separates records, so that a record's line is the one on which its first cell stands.
     async fn skip_line_ends(&mut self) -> Result<(), E> {
         loop {
@@ -235,6 +283,23 @@ mod tests {
         for size in 1..file.len() {
             assert_eq!(records(file, size), ["1: a|b", "2: 1|x\ny", "6: 2|say \"hi\"", "7: 3|é"], "chunks of {size}");
         }
+    }
+
+    #[test]
+    fn cells_are_separated_by_what_the_first_line_has_most_of() {
+        for (file, header) in [
+            (&b"a,b;c\n1,2;3"[..], "1: a|b;c"),
+            (b"a;b;c,d\n1;2;3,4", "1: a|b|c,d"),
+            (b"\n\na\tb\n1\t2", "3: a|b"),
+            (b"\"x,y,z\";b\n1;2", "1: x,y,z|b"),
+            (b"a;b,c\n", "1: a;b|c"),
+            (b"one\n2;3", "1: one"),
+        ] {
+            for size in 1..=file.len() {
+                assert_eq!(records(file, size)[0], header, "chunks of {size}");
+            }
+        }
+        assert_eq!(records(b"a;b\n1,5;2\n\"x;y\";3\n", 3), ["1: a|b", "2: 1,5|2", "3: x;y|3"]);
     }
 
     #[test]

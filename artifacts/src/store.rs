@@ -6,7 +6,7 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, pin_mut, stream::BoxStream};
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart, local::LocalFileSystem, path::Path};
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, WriteMultipart, local::LocalFileSystem, path::Path};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -35,6 +35,8 @@ impl Key {
 
 const UPLOADS: &str = "uploads";
 const JOBS: &str = "jobs";
+/// The file that holds the store's own id.
+const MARK: &str = "joblink-store";
 
 /// How many parts of one upload may be on their way to the store at once: bounds the memory of an upload.
 const PARTS_IN_FLIGHT: usize = 2;
@@ -64,6 +66,17 @@ impl StoreError {
     pub const fn is_missing(&self) -> bool {
         matches!(self.source, object_store::Error::NotFound { .. })
     }
+}
+
+/// A file of a job as the store lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its key.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// How long ago it was written; zero where the clocks say that it is yet to be.
+    pub age: Duration,
 }
 
 /// Why a file was not taken in. Nothing of it is left in the store.
@@ -165,6 +178,16 @@ impl ArtifactStore {
         self.read_path(object.location.clone()).await.map(Some)
     }
 
+    /// Copies a file to another key. On any error nothing of it stays there.
+    pub async fn copy(&self, from: Key, to: Key) -> Result<(), StoreError> {
+        // Through this program: a directory would make a second name of the file, which a loss of power could take.
+        let chunks = self.read(from).await?;
+        match self.put(to, chunks, u64::MAX).await {
+            Ok(_) | Err(PutError::TooLarge { .. }) => Ok(()),
+            Err(PutError::Source(error) | PutError::Store(error)) => Err(error),
+        }
+    }
+
     /// Moves a file to another key.
     pub async fn rename(&self, from: Key, to: Key) -> Result<(), StoreError> {
         let (from, to) = (from.path(), to.path());
@@ -188,6 +211,48 @@ impl ArtifactStore {
         Ok(removed)
     }
 
+    /// The names below which files of jobs are: ids of jobs, if nobody else put anything there.
+    pub async fn jobs(&self) -> Result<Vec<String>, StoreError> {
+        let prefix = Path::from(JOBS);
+        let listed = self.objects.list_with_delimiter(Some(&prefix)).await.map_err(failed("list", &prefix))?;
+        Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(ToOwned::to_owned)).collect())
+    }
+
+    /// All files of a job, registered or not.
+    pub async fn files_of(&self, job: Uuid) -> Result<Vec<Listed>, StoreError> {
+        let prefix = Path::from_iter([JOBS, &job.to_string()]);
+        let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
+        let now = std::time::SystemTime::now();
+        let listed = found.into_iter().map(|object| Listed {
+            key: object.location.to_string(),
+            size: object.size,
+            age: now.duration_since(object.last_modified.into()).unwrap_or_default(),
+        });
+        Ok(listed.collect())
+    }
+
+    /// The store's own id; `None` where it has none yet.
+    pub async fn mark(&self) -> Result<Option<Uuid>, StoreError> {
+        let path = Path::from(MARK);
+        let bytes = match self.objects.get(&path).await {
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            found => found.map_err(failed("read", &path))?.bytes().await.map_err(failed("read", &path))?,
+        };
+        let id = std::str::from_utf8(&bytes).ok().and_then(|text| Uuid::parse_str(text.trim()).ok());
+        let no_id = || object_store::Error::Generic { store: "artifact store", source: "it holds no id".into() };
+        id.map(Some).ok_or_else(no_id).map_err(failed("read", &path))
+    }
+
+    /// Gives the store an id, unless it has one already.
+    pub async fn set_mark(&self, id: Uuid) -> Result<(), StoreError> {
+        let path = Path::from(MARK);
+        let mode = PutMode::Create.into();
+        match self.objects.put_opts(&path, format!("{id}\n").into(), mode).await {
+            Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+            Err(error) => Err(failed("write", &path)(error)),
+        }
+    }
+
     /// Removes uploads that no job took within `age`, and answers how many.
     pub async fn drop_stale_uploads(&self, age: Duration) -> Result<usize, StoreError> {
         let prefix = Path::from(UPLOADS);
@@ -204,13 +269,14 @@ impl ArtifactStore {
         Ok(dropped)
     }
 
-    /// The keys of all files, in order: for tests and audits of the store.
+    /// The keys of all files but the store's mark, in order: for tests and audits of the store.
     pub async fn keys(&self) -> Result<Vec<String>, StoreError> {
         let root = Path::default();
         let mut keys: Vec<String> = self
             .objects
             .list(None)
             .map_ok(|object| object.location.to_string())
+            .try_filter(|key| std::future::ready(key != MARK))
             .try_collect()
             .await
             .map_err(failed("list", &root))?;

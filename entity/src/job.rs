@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 
 /// One row.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "bulk_upload_jobs")]
 pub struct Model {
     /// Primary key.
@@ -49,6 +49,20 @@ pub struct Model {
     pub lease_token: Option<Uuid>,
     /// When the claim may be taken over.
     pub lease_expires_at: Option<DateTimeUtc>,
+    /// When it was cancelled; of jobs that Joblink cancelled alone, as the three after it.
+    pub cancelled_at: Option<DateTimeUtc>,
+    /// Why, at most 500 characters.
+    pub cancel_reason: Option<String>,
+    /// What else there is to say of it, at most 500 characters.
+    pub cancel_notes: Option<String>,
+    /// Who cancelled it.
+    pub cancelled_by: Option<Uuid>,
+    /// Since when it may not be deleted; `None` = it may.
+    pub held_at: Option<DateTimeUtc>,
+    /// Why it may not, at most 500 characters.
+    pub hold_reason: Option<String>,
+    /// Who forbade it.
+    pub held_by: Option<Uuid>,
 }
 
 /// None are declared: joins are written where they are needed.

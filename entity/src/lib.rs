@@ -7,6 +7,7 @@
 pub mod annual_prediction;
 pub mod artifact;
 pub mod artifact_purge;
+pub mod artifact_store;
 pub mod audit_entry;
 pub mod backfill_decision;
 pub mod backfill_run;

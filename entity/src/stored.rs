@@ -137,8 +137,18 @@ stored!(
     AuditAction {
         /// `createJob`
         CreateJob = "create_job",
+        /// `retryJob`
+        RetryJob = "retry_job",
+        /// `cancelJob`
+        CancelJob = "cancel_job",
+        /// `holdJob`
+        HoldJob = "hold_job",
+        /// `releaseJobHold`
+        ReleaseHold = "release_hold",
         /// `deleteJob`, `deleteJobs`
         DeleteJob = "delete_job",
+        /// `joblink artifacts sweep`
+        Sweep = "sweep",
         /// `deletePredictions`
         DeletePredictions = "delete_predictions",
         /// `migration backfill run`

@@ -23,6 +23,8 @@ mod m0011_audit_log;
 mod m0012_backfill_run_id;
 mod m0013_backfill_runs;
 mod m0014_receipt_row_counts;
+mod m0015_job_cancellation_and_hold;
+mod m0016_artifact_store;
 pub mod plan;
 mod run;
 pub mod step;
@@ -87,7 +89,7 @@ impl MigrationTrait for Migration {
 }
 
 /// All migrations, in order.
-const MIGRATIONS: [Migration; 14] = [
+const MIGRATIONS: [Migration; 16] = [
     m0001_adopt_tables::MIGRATION,
     m0002_annual_job_id::MIGRATION,
     m0003_quarterly_job_id::MIGRATION,
@@ -102,6 +104,8 @@ const MIGRATIONS: [Migration; 14] = [
     m0012_backfill_run_id::MIGRATION,
     m0013_backfill_runs::MIGRATION,
     m0014_receipt_row_counts::MIGRATION,
+    m0015_job_cancellation_and_hold::MIGRATION,
+    m0016_artifact_store::MIGRATION,
 ];
 
 /// They as SeaORM's migrator runs them.

@@ -12,7 +12,9 @@
 
 mod backfill;
 mod deletion;
+mod files;
 mod graphql;
+mod jobs;
 mod migrations;
 mod smoke;
 mod upload;

@@ -8,10 +8,14 @@
     reason = "tests say so by failing"
 )]
 
+mod dice;
+mod gate;
 mod invariants;
 mod seed;
 mod world;
 
+pub use dice::Dice;
+pub use gate::Gate;
 pub use seed::{Person, people};
 pub use world::{Engine, Setup, World, multipart, token};
 

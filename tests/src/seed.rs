@@ -88,20 +88,14 @@ impl World {
             status: Some(status.to_owned()),
             original_filename: "adopted.csv".to_owned(),
             file_size: Some(1000),
-            total_rows: None,
             processed_rows: Some(0),
             successful_rows: Some(0),
             failed_rows: Some(0),
-            error_message: None,
-            error_details: None,
-            celery_task_id: None,
             created_at: Some(at),
             started_at: Some(at),
             completed_at: (status == "completed").then_some(at),
             updated_at: Some(at),
-            origin: None,
-            lease_token: None,
-            lease_expires_at: None,
+            ..entity::job::Model::default()
         };
         let id = job.id;
         entity::job::Entity::insert(job.into_active_model().reset_all())

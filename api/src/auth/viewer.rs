@@ -90,6 +90,11 @@ impl Viewer {
         self.role >= Role::OrgAdmin || owner == Some(self.user_id)
     }
 
+    /// Whether the caller may forbid deleting a job that it sees, and allow it again.
+    pub fn may_hold(&self) -> bool {
+        self.role >= Role::OrgAdmin
+    }
+
     /// Whether the caller sees the runs of the backfill, which are about everybody's predictions.
     pub fn sees_backfill_runs(&self) -> bool {
         self.role == Role::Operator

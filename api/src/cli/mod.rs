@@ -1,7 +1,9 @@
 //! The command line of `joblink`.
 
+mod artifacts;
 mod config;
 mod demo;
+mod place;
 mod serve;
 mod token;
 
@@ -23,6 +25,9 @@ struct Arguments {
 enum Command {
     /// Serve the API and GraphiQL, and work on jobs (the default)
     Serve(serve::Arguments),
+    /// Look after the files of all jobs
+    #[command(subcommand)]
+    Artifacts(artifacts::Command),
     /// Mint a bearer token for a user
     Token(token::Arguments),
     /// Print the GraphQL schema
@@ -65,6 +70,7 @@ pub async fn run() -> Result<(), Exit> {
     };
     match command {
         Command::Serve(arguments) => serve::serve(arguments).await,
+        Command::Artifacts(command) => artifacts::execute(command).await,
         Command::Token(arguments) => token::mint(&arguments),
         Command::Schema => {
             print!("{}", crate::graphql::sdl());

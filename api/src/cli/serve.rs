@@ -2,21 +2,16 @@
 
 use std::net::SocketAddr;
 
-use artifacts::ArtifactStore;
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 
-use super::{Exit, demo};
+use super::{Exit, demo, place::Place};
 use crate::{
     app::{App, Limits},
     auth::{Access, token::Secret},
-    checkpoint::Checkpoints,
-    database::Database,
+    files::mark,
     server::Server,
 };
-
-/// Connections to the database.
-const CONNECTIONS: u32 = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
@@ -29,15 +24,14 @@ enum Mode {
 /// What `serve` takes.
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The database: `sqlite://FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`
-    #[arg(long, env = "DATABASE_URL", hide_env_values = true, default_value = "sqlite://data/joblink.db?mode=rwc")]
-    database_url: String,
+    #[command(flatten)]
+    place: Place,
     /// Where to listen: an IP address and a port
     #[arg(long, env = "JOBLINK_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
-    /// Where the files of jobs are kept: a directory or `file:///…`
-    #[arg(long, env = "JOBLINK_ARTIFACTS", default_value = "data/artifacts")]
-    artifacts: String,
+    /// Use this artifact store from now on, although the database used another one so far
+    #[arg(long)]
+    accept_artifacts: bool,
     /// How callers sign in
     #[arg(long, env = "JOBLINK_AUTH", value_enum, default_value = "local")]
     auth: Mode,
@@ -53,6 +47,9 @@ pub struct Arguments {
     /// The most data rows of an input file
     #[arg(long, env = "JOBLINK_MAX_FILE_ROWS", default_value_t = Limits::default().file_rows)]
     max_file_rows: u64,
+    /// Jobs that are worked on at a time, 0 to 64; other servers on the database share the work
+    #[arg(long, env = "JOBLINK_WORKERS", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=64))]
+    workers: u8,
     /// Apply pending migrations to a PostgreSQL database that is not empty
     #[arg(long, env = "JOBLINK_MIGRATE")]
     migrate: bool,
@@ -104,7 +101,7 @@ fn access(arguments: &Arguments) -> Result<Access, Exit> {
 
 /// Brings the database to the schema that this version needs, where that is this program's to do.
 async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
-    let url = &arguments.database_url;
+    let url = &arguments.place.database_url;
     let embedded = url.starts_with("sqlite:");
     let failed = |error: migration::Error| match error {
         migration::Error::Refused(why) => Exit::Refused(why),
@@ -125,14 +122,18 @@ async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
 }
 
 async fn app(arguments: &Arguments) -> Result<App, Exit> {
-    let db = Database::connect(&arguments.database_url, CONNECTIONS)
-        .await
-        .map_err(|error| Exit::failed("cannot use the database", error))?;
-    let store = ArtifactStore::open(&arguments.artifacts)
-        .map_err(|error| Exit::failed(&format!("cannot use the artifact store {}", arguments.artifacts), error))?;
-    let limits =
-        Limits { file_bytes: arguments.max_file_bytes, file_rows: arguments.max_file_rows, ..Limits::default() };
-    Ok(App::new(db, store, limits, arguments.adopted_timezone, Checkpoints::default()))
+    let limits = Limits {
+        file_bytes: arguments.max_file_bytes,
+        file_rows: arguments.max_file_rows,
+        workers: arguments.workers.into(),
+        ..Limits::default()
+    };
+    let app = arguments.place.open(limits, arguments.adopted_timezone).await?;
+    if arguments.accept_artifacts {
+        mark::accept(&app).await.map_err(|error| Exit::failed("cannot mark the artifact store", error))?;
+    }
+    arguments.place.check_store(&app).await?;
+    Ok(app)
 }
 
 async fn until_told() {

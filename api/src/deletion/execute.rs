@@ -19,7 +19,10 @@ use crate::{
     checkpoint::Checkpoint,
     database::{locked, now, retrying},
     error::{Error, ErrorCode, Refusal},
-    jobs::status::{self, JobStatus},
+    jobs::{
+        hold,
+        status::{self, JobStatus},
+    },
 };
 
 /// The longest reason, in characters.
@@ -139,6 +142,9 @@ pub fn guard(caller: &Caller, job: &job::Model, force: bool) -> Option<Refusal> 
     if !caller.viewer.may_change(Some(job.user_id)) {
         let message = "Only the job's creator or an administrator of the organization may delete it.";
         return Some(Refusal::new(ErrorCode::Forbidden, message));
+    }
+    if let Some(refusal) = hold::refusal(job) {
+        return Some(refusal);
     }
     if force {
         return None;

@@ -10,7 +10,7 @@ use crate::{
     audit::{self, Caller},
     database::{any_of, locked, retrying, with_ids},
     error::{Error, ErrorCode, Refusal},
-    jobs::status::JobStatus,
+    jobs::{hold, status::JobStatus},
 };
 
 /// What became of the ids.
@@ -94,6 +94,9 @@ fn guard(caller: &Caller, prediction: &Found, jobs: &HashMap<Uuid, job::Model>) 
         return Some(Refusal::new(ErrorCode::Forbidden, message));
     }
     let job = prediction.job.and_then(|job| jobs.get(&job))?;
+    if let Some(refusal) = hold::refusal(job) {
+        return Some(refusal);
+    }
     let message = "The prediction's job is still at work; wait for its end.";
     (!JobStatus::of(job).is_terminal()).then(|| Refusal::new(ErrorCode::JobInProgress, message))
 }

@@ -21,7 +21,11 @@ use crate::{
         predictions,
     },
     error::{Error, ErrorCode, Refusal},
-    jobs::create::{self, ReceivedFile},
+    jobs::{
+        self, cancel,
+        create::{self, ReceivedFile},
+        hold, retry,
+    },
 };
 
 /// The files of a request, in the order of its parts.
@@ -59,6 +63,42 @@ struct CreateJobPayload {
     /// The job, pending.
     job: Option<Job>,
     /// Why it was refused; nothing of the file is kept then.
+    user_errors: Vec<UserError>,
+}
+
+/// What became of the job.
+#[derive(SimpleObject)]
+struct CancelJobPayload {
+    /// The job as it stands now.
+    job: Option<Job>,
+    /// Why nothing changed.
+    user_errors: Vec<UserError>,
+}
+
+/// The new job, or why there is none.
+#[derive(SimpleObject)]
+struct RetryJobPayload {
+    /// The new job, pending; where it was refused the one that was to be retried.
+    job: Option<Job>,
+    /// Why nothing changed.
+    user_errors: Vec<UserError>,
+}
+
+/// What became of the job.
+#[derive(SimpleObject)]
+struct HoldJobPayload {
+    /// The job as it stands now.
+    job: Option<Job>,
+    /// Why nothing changed.
+    user_errors: Vec<UserError>,
+}
+
+/// What became of the job.
+#[derive(SimpleObject)]
+struct ReleaseJobHoldPayload {
+    /// The job as it stands now.
+    job: Option<Job>,
+    /// Why nothing changed.
     user_errors: Vec<UserError>,
 }
 
@@ -126,6 +166,73 @@ impl Mutation {
             })
         };
         Some(create().await)
+    }
+
+    /// Runs the file of a failed or cancelled job once more, as a new job of the same owner.
+    async fn retry_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job.")] id: ID,
+    ) -> Option<Result<RetryJobPayload>> {
+        let retry = async || -> Result<RetryJobPayload> {
+            let (app, caller) = acting(ctx)?;
+            let id = Uuid::try_parse(&id).ok();
+            let (job, user_errors) = shown(detached(async move { retry::retry_job(&app, &caller, id).await }).await?);
+            Ok(RetryJobPayload { job, user_errors })
+        };
+        Some(retry().await)
+    }
+
+    /// Stops a job. A running one ends at its next batch; what it has stored stays, linked.
+    async fn cancel_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job.")] id: ID,
+        #[graphql(desc = "Why; at most 500 characters.", default_with = "Some(cancel::DEFAULT_REASON.to_owned())")]
+        reason: Option<String>,
+        #[graphql(desc = "What else there is to say; at most 500 characters.")] notes: Option<String>,
+    ) -> Option<Result<CancelJobPayload>> {
+        let cancel = async || -> Result<CancelJobPayload> {
+            let (app, caller) = acting(ctx)?;
+            let id = Uuid::try_parse(&id).ok();
+            let reason = reason.unwrap_or_else(|| cancel::DEFAULT_REASON.to_owned());
+            let cancelled = async move { cancel::cancel_job(&app, &caller, id, &reason, notes.as_deref()).await };
+            let (job, user_errors) = shown(detached(cancelled).await?);
+            Ok(CancelJobPayload { job, user_errors })
+        };
+        Some(cancel().await)
+    }
+
+    /// Forbids deleting a job, also with `force`, until the hold is lifted. For administrators.
+    async fn hold_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job.")] id: ID,
+        #[graphql(desc = "Why; whoever wants to delete the job is told. At most 500 characters.")] reason: String,
+    ) -> Option<Result<HoldJobPayload>> {
+        let hold = async || -> Result<HoldJobPayload> {
+            let (app, caller) = acting(ctx)?;
+            let id = Uuid::try_parse(&id).ok();
+            let held = async move { hold::hold_job(&app, &caller, id, &reason).await };
+            let (job, user_errors) = shown(detached(held).await?);
+            Ok(HoldJobPayload { job, user_errors })
+        };
+        Some(hold().await)
+    }
+
+    /// Lifts a job's hold. For administrators.
+    async fn release_job_hold(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job.")] id: ID,
+    ) -> Option<Result<ReleaseJobHoldPayload>> {
+        let release = async || -> Result<ReleaseJobHoldPayload> {
+            let (app, caller) = acting(ctx)?;
+            let id = Uuid::try_parse(&id).ok();
+            let (job, user_errors) = shown(detached(async move { hold::release_hold(&app, &caller, id).await }).await?);
+            Ok(ReleaseJobHoldPayload { job, user_errors })
+        };
+        Some(release().await)
     }
 
     /// Deletes a job, with or without the predictions linked to it, in one transaction.
@@ -271,6 +378,10 @@ async fn detached<T: Send + 'static>(
     change: impl Future<Output = std::result::Result<T, Error>> + Send + 'static,
 ) -> std::result::Result<T, Error> {
     tokio::spawn(change.instrument(tracing::Span::current())).await?
+}
+
+fn shown(outcome: jobs::Outcome) -> (Option<Job>, Vec<UserError>) {
+    (outcome.job.map(Job), outcome.refusal.into_iter().map(Into::into).collect())
 }
 
 fn refused(why: execute::Refused) -> DeleteJobPayload {

@@ -68,10 +68,21 @@ pub async fn create_job(
         sha256: Some(file.sha256.clone()),
         created_at: now(),
     };
-    let place = Key::Input { job: job.id, artifact: input.id };
-    app.store.rename(Key::Upload(file.id), place).await?;
-    let stored = retrying(|| insert(app, caller, &job, &input)).await;
-    match stored {
+    app.store.rename(Key::Upload(file.id), Key::Input { job: job.id, artifact: input.id }).await?;
+    add(app, caller, AuditAction::CreateJob, format!("{rows} rows"), &job, &input).await?;
+    Ok(Ok(job))
+}
+
+/// Adds a job whose input file stands in its place. Where that fails nothing of it is left.
+pub async fn add(
+    app: &App,
+    caller: &Caller,
+    action: AuditAction,
+    detail: String,
+    job: &job::Model,
+    input: &artifact::Model,
+) -> Result<(), Error> {
+    match retrying(|| insert(app, caller, action, &detail, job, input)).await {
         Ok(()) => {}
         Err(error @ Error::CommitUnknown(_)) => {
             // The job may be there, so its file stays.
@@ -79,18 +90,25 @@ pub async fn create_job(
             return Err(error);
         }
         Err(error) => {
-            if let Err(left) = app.store.delete(place).await {
+            if let Err(left) = app.store.delete(Key::Input { job: job.id, artifact: input.id }).await {
                 tracing::warn!(job = %job.id, "an input file without a job is left behind: {left}");
             }
             return Err(error);
         }
     }
-    tracing::info!(job = %job.id, kind = kind.as_stored(), rows, bytes = file.size, "job created");
+    tracing::info!(job = %job.id, kind = job.job_type, detail, bytes = input.size, "job created");
     app.job_created.notify_one();
-    Ok(Ok(job))
+    Ok(())
 }
 
-async fn insert(app: &App, caller: &Caller, job: &job::Model, input: &artifact::Model) -> Result<(), Error> {
+async fn insert(
+    app: &App,
+    caller: &Caller,
+    action: AuditAction,
+    detail: &str,
+    job: &job::Model,
+    input: &artifact::Model,
+) -> Result<(), Error> {
     app.checkpoints.pass(Checkpoint::JobBeforeInsert).await?;
     let transaction = app.db.begin().await?;
     if caller.viewer.user_id == auth::local_user_id() {
@@ -99,28 +117,22 @@ async fn insert(app: &App, caller: &Caller, job: &job::Model, input: &artifact::
     job.clone().into_active_model().reset_all().insert(&*transaction).await?;
     input.clone().into_active_model().reset_all().insert(&*transaction).await?;
     let entry = audit::Entry {
-        action: AuditAction::CreateJob,
+        action,
         target: Some(job.id),
         organization: job.organization_id,
         refusal: None,
-        detail: Some(format!("{} rows", job.total_rows.unwrap_or_default())),
+        detail: Some(detail.to_owned()),
     };
     audit::record(&*transaction, caller, entry).await?;
     transaction.commit().await.map_err(Error::of_commit)?;
     Ok(())
 }
 
-fn new_job(caller: &Caller, kind: Kind, file: &ReceivedFile, rows: u64) -> job::Model {
+/// A job as it is before any worker has taken it.
+pub fn waiting(job: job::Model) -> job::Model {
     let at = Some(now().naive_utc());
     job::Model {
-        id: Uuid::now_v7(),
-        organization_id: caller.viewer.organization_id(),
-        user_id: caller.viewer.user_id,
-        job_type: kind.as_stored().to_owned(),
         status: Some(JobStatus::Pending.as_stored().to_owned()),
-        original_filename: file_name(&file.name),
-        file_size: i32::try_from(file.size).ok(),
-        total_rows: i32::try_from(rows).ok(),
         processed_rows: Some(0),
         successful_rows: Some(0),
         failed_rows: Some(0),
@@ -134,7 +146,28 @@ fn new_job(caller: &Caller, kind: Kind, file: &ReceivedFile, rows: u64) -> job::
         origin: Some(job::ORIGIN_JOBLINK.to_owned()),
         lease_token: None,
         lease_expires_at: None,
+        cancelled_at: None,
+        cancel_reason: None,
+        cancel_notes: None,
+        cancelled_by: None,
+        held_at: None,
+        hold_reason: None,
+        held_by: None,
+        ..job
     }
+}
+
+fn new_job(caller: &Caller, kind: Kind, file: &ReceivedFile, rows: u64) -> job::Model {
+    waiting(job::Model {
+        id: Uuid::now_v7(),
+        organization_id: caller.viewer.organization_id(),
+        user_id: caller.viewer.user_id,
+        job_type: kind.as_stored().to_owned(),
+        original_filename: file_name(&file.name),
+        file_size: i32::try_from(file.size).ok(),
+        total_rows: i32::try_from(rows).ok(),
+        ..job::Model::default()
+    })
 }
 
 /// A file's own name, without a folder, as the table can hold it.

@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, TimeZone, Utc};
 use entity::{job, stored::Kind};
-use sea_orm::{ColumnTrait, Condition, sea_query::ExprTrait};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, sea_query::ExprTrait};
 
-use crate::app::App;
+use crate::{app::App, database::now};
 
 /// The state of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,6 +73,16 @@ impl JobStatus {
         }
         any
     }
+}
+
+/// Marks the end of a job. Nobody's claim on it holds any longer.
+pub fn end(row: &mut job::ActiveModel, status: JobStatus) {
+    let at = Some(now().naive_utc());
+    row.status = Set(Some(status.as_stored().to_owned()));
+    row.completed_at = Set(at);
+    row.updated_at = Set(at);
+    row.lease_token = Set(None);
+    row.lease_expires_at = Set(None);
 }
 
 /// The kind of a job. A string that this version does not know counts as annual: such a job has no linked rows.

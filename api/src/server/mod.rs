@@ -87,14 +87,19 @@ impl Server {
     pub fn start(app: App, access: Access, listener: TcpListener) -> std::io::Result<Self> {
         let mut server = Self::start_idle(app.clone(), access, listener)?;
         let stop = &server.stop;
-        let (jobs, purges) = ((app.clone(), stop.clone()), (app, stop.clone()));
-        let work = move || worker::work(jobs.0.clone(), jobs.1.clone());
-        let purge = move || purge::work(purges.0.clone(), purges.1.clone());
-        let background = [
-            tokio::spawn(kept_alive("worker", stop.clone(), work)),
-            tokio::spawn(kept_alive("purge", stop.clone(), purge)),
-        ];
-        server.tasks.extend(background);
+        for _ in 0..app.limits.workers {
+            let (app, stop) = (app.clone(), stop.clone());
+            let work = {
+                let stop = stop.clone();
+                move || worker::work(app.clone(), stop.clone())
+            };
+            server.tasks.push(tokio::spawn(kept_alive("worker", stop, work)));
+        }
+        let purge = {
+            let stop = stop.clone();
+            move || purge::work(app.clone(), stop.clone())
+        };
+        server.tasks.push(tokio::spawn(kept_alive("purge", stop.clone(), purge)));
         Ok(server)
     }
 

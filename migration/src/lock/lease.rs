@@ -21,8 +21,9 @@ pub const TABLE: &str = "joblink_migration_lock";
 const LEASE: Duration = Duration::from_secs(30);
 /// How often it is renewed.
 const BEAT: Duration = Duration::from_secs(5);
-/// SQLSTATEs `unique_violation` and `duplicate_table`: another run has just made the table too.
-const MADE_BY_ANOTHER: &[&str] = &["23505", "42P07"];
+/// SQLSTATEs `unique_violation`, `duplicate_table` and `duplicate_object` (its row type): another run has just made the
+/// table too.
+const MADE_BY_ANOTHER: &[&str] = &["23505", "42P07", "42710"];
 /// SQLSTATE `undefined_table`: another run has just dropped the table.
 const DROPPED_BY_ANOTHER: &[&str] = &["42P01"];
 /// SQLSTATEs `serialization_failure` and `deadlock_detected`: another run was faster.

@@ -14,6 +14,7 @@ use chrono::{NaiveDateTime, TimeDelta};
 use entity::job;
 use sea_orm::prelude::Uuid;
 use tempfile::TempDir;
+use tests::Dice;
 
 use crate::migrations::site::Site;
 
@@ -36,30 +37,6 @@ pub struct Past {
     pub plain: HashSet<Uuid>,
     /// The files at hand.
     pub sources: TempDir,
-}
-
-/// Numbers that look random, the same for the same seed.
-pub struct Dice(u64);
-
-impl Dice {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % limit
-    }
-
-    fn percent(&mut self, percent: u64) -> bool {
-        self.below(100) < percent
-    }
-
-    fn millis(&mut self, from: u64, to: u64) -> TimeDelta {
-        TimeDelta::microseconds(i64::try_from(from * 1000 + self.below((to - from) * 1000)).unwrap())
-    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -279,6 +256,13 @@ impl Simulation {
             origin: None,
             lease_token: None,
             lease_expires_at: None,
+            cancelled_at: None,
+            cancel_reason: None,
+            cancel_notes: None,
+            cancelled_by: None,
+            held_at: None,
+            hold_reason: None,
+            held_by: None,
         };
         self.works.push(Work {
             id,

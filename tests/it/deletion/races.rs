@@ -1,15 +1,9 @@
 //! Deletions that meet each other, a worker, or a client that goes away. The tests hold each side where they want it.
 
-use std::sync::Arc;
-
-use api::checkpoint::{Checkpoint, Checkpoints};
+use api::checkpoint::Checkpoint;
 use serde_json::json;
-use tests::{Engine, Setup, World};
-use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
-    sync::{Semaphore, mpsc},
-};
+use tests::{Engine, Gate, Setup, World};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::{DELETE, delete, file, refusal, variables};
 
@@ -22,50 +16,6 @@ tests::on_both!(
     forced_deletions_at_any_moment_leave_nothing_behind,
 );
 
-/// Stops whoever passes a checkpoint until the test lets them go on.
-struct Gate {
-    arrived: mpsc::UnboundedReceiver<()>,
-    go: Arc<Semaphore>,
-}
-
-impl Gate {
-    /// A gate at one checkpoint, from the `from`th time on that somebody passes it (from 1).
-    fn at(checkpoint: Checkpoint, from: usize) -> (Self, Checkpoints) {
-        let (arrive, arrived) = mpsc::unbounded_channel();
-        let go = Arc::new(Semaphore::new(0));
-        let gate = go.clone();
-        let passed = Arc::new(std::sync::atomic::AtomicUsize::new(0));
-        let checkpoints = Checkpoints::hooked(move |at| {
-            let (arrive, gate, passed) = (arrive.clone(), gate.clone(), passed.clone());
-            Box::pin(async move {
-                if at == checkpoint && passed.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 >= from {
-                    _ = arrive.send(());
-                    gate.acquire().await.unwrap().forget();
-                }
-                Ok(())
-            })
-        });
-        (Self { arrived, go }, checkpoints)
-    }
-
-    async fn wait(&mut self) {
-        self.arrived.recv().await.unwrap();
-    }
-
-    fn open(&self) {
-        self.go.add_permits(1_000_000);
-    }
-}
-
-/// Waits until somebody waits for the other side: on PostgreSQL for its lock. On SQLite writers wait in the program.
-async fn somebody_waits(world: &World) {
-    if world.engine == Engine::Postgres {
-        let waiting =
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        world.until(async || (world.count(waiting).await > 0).then_some(())).await;
-    }
-}
-
 async fn of_two_deletions_at_once_one_succeeds_and_the_other_names_its_receipt(engine: Engine) {
     let (mut gate, checkpoints) = Gate::at(Checkpoint::DeletionBeforeCommit, 1);
     let world = World::with(engine, Setup { checkpoints, ..Default::default() }).await;
@@ -75,7 +25,7 @@ async fn of_two_deletions_at_once_one_succeeds_and_the_other_names_its_receipt(e
         delete(&world, &id, json!({ "cascade": false })),
         async {
             gate.wait().await;
-            somebody_waits(&world).await;
+            world.somebody_waits().await;
             gate.open();
         }
     );
@@ -93,7 +43,7 @@ async fn a_forced_deletion_waits_for_the_batch_that_is_being_committed(engine: E
     let id = world.create("ANNUAL", "a.csv", file(100)).await["job"]["id"].as_str().unwrap().to_owned();
     gate.wait().await;
     let (payload, ()) = tokio::join!(delete(&world, &id, json!({ "cascade": true, "force": true })), async {
-        somebody_waits(&world).await;
+        world.somebody_waits().await;
         gate.open();
     });
     let stored = payload["receipt"]["deletedAnnualPredictions"].as_i64().unwrap();

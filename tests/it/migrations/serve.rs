@@ -1,5 +1,7 @@
 //! `joblink serve` migrates what is its own to migrate, and else says what to run.
 
+use std::path::Path;
+
 use migration::lock::WAIT;
 use tests::Engine;
 
@@ -12,9 +14,7 @@ use super::{
 tests::on_both!(serve_migrates_an_empty_database_by_itself);
 
 /// Serves until the URLs are printed, then stops.
-async fn served(url: &str, arguments: &[&str]) -> Running {
-    let folder = tempfile::tempdir().unwrap();
-    let artifacts = folder.path().join("artifacts");
+async fn served(url: &str, artifacts: &Path, arguments: &[&str]) -> Running {
     let mut all = vec!["serve", "--listen", "127.0.0.1:0", "--artifacts", artifacts.to_str().unwrap()];
     all.extend(arguments);
     let mut server = start("joblink", url, &all);
@@ -27,11 +27,11 @@ async fn served(url: &str, arguments: &[&str]) -> Running {
 }
 
 async fn serve_migrates_an_empty_database_by_itself(engine: Engine) {
-    let site = Site::empty(engine).await;
-    served(&site.url, &[]).await;
+    let (site, files) = (Site::empty(engine).await, tempfile::tempdir().unwrap());
+    served(&site.url, files.path(), &[]).await;
     same(&site.schema().await, &Site::made(engine).await.schema().await, "served");
     // And once more, with nothing to do.
-    served(&site.url, &[]).await;
+    served(&site.url, files.path(), &[]).await;
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn serve_refuses_a_postgres_database_with_pending_migrations_and_names_the
             )
         );
         assert_eq!(site.everything().await, before);
-        served(&site.url, &["--migrate"]).await;
+        served(&site.url, tempfile::tempdir().unwrap().path(), &["--migrate"]).await;
         same(&site.schema().await, &Site::made(Engine::Postgres).await.schema().await, "migrated");
     }
 }
@@ -63,7 +63,7 @@ async fn one_pending() -> Site {
 async fn serve_migrates_a_sqlite_file_by_itself() {
     let site = Site::empty(Engine::Sqlite).await;
     migration::up(&site.db, Some(5), WAIT).await.unwrap();
-    served(&site.url, &[]).await;
+    served(&site.url, tempfile::tempdir().unwrap().path(), &[]).await;
     same(&site.schema().await, &Site::made(Engine::Sqlite).await.schema().await, "served");
 }
 

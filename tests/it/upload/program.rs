@@ -4,14 +4,16 @@ use std::{
     io::{BufRead, BufReader, Lines},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
 };
 
+use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
-use tests::{Engine, Setup, World, multipart};
+use tests::{Dice, Engine, Setup, World, multipart};
 
-use super::{ANNUAL, job_id};
+use super::{ANNUAL, job_id, predictions};
 
-tests::on_both!(a_program_that_is_killed_in_the_middle_of_a_job_finishes_it_when_started_again);
+tests::on_both!(a_program_that_is_killed_at_any_moment_ends_as_an_undisturbed_one_does);
 
 /// `joblink serve`; killed when it is dropped.
 struct Program {
@@ -59,49 +61,76 @@ impl Drop for Program {
     }
 }
 
-async fn a_program_that_is_killed_in_the_middle_of_a_job_finishes_it_when_started_again(engine: Engine) {
+/// Real uploads, and a program that is killed at random moments, again and again: in the end everything is as if it had not
+/// been. With `JOBLINK_TEST_LONG` a hundred times.
+async fn a_program_that_is_killed_at_any_moment_ends_as_an_undisturbed_one_does(engine: Engine) {
+    let kills = if std::env::var_os("JOBLINK_TEST_LONG").is_some() { 100 } else { 10 };
+    let seed = std::env::var("JOBLINK_TEST_SEED")
+        .map_or_else(|_| Uuid::new_v4().as_u64_pair().0, |seed| seed.parse().unwrap());
+    println!("JOBLINK_TEST_SEED={seed}");
+    let mut dice = Dice::new(seed);
     let world = World::with(engine, Setup { asleep: true, ..Setup::default() }).await;
     let folder = tempfile::tempdir().unwrap();
-    let arguments = ["--database-url", &world.url, "--artifacts", world.artifacts.to_str().unwrap()];
-    // Companies are met again and again, so that each batch finds some and makes some.
-    let rows = 30_000_i64;
-    let row = |row: i64| format!("S{},Company,1000000,Tech,{},Q4,10,1,5,10,3\n", row % 1999, 1950 + row / 1999);
-    let file = format!("{ANNUAL}\n") + &(0..rows).map(row).collect::<String>();
+    let arguments = ["--database-url", &world.url, "--artifacts", world.artifacts.to_str().unwrap(), "--workers", "2"];
+    let mut jobs: Vec<(String, String)> = Vec::new();
     let mut program = Program::start(folder.path(), &arguments);
-    let post = world.http.post(format!("{}/graphql", program.base));
-    let answer: Value = multipart(post, "ANNUAL", "a.csv", file.into()).await.json().await.unwrap();
-    let id = job_id(&answer["data"]["createJob"]);
-    let processed = "SELECT CAST(processed_rows AS bigint) FROM bulk_upload_jobs";
-    for kill in 1.. {
-        let before = world.count(processed).await;
-        world.until(async || (world.count(processed).await > before).then_some(())).await;
+    for _ in 0..kills {
+        // Two jobs at work, until the last kill.
+        let open = "SELECT count(*) FROM bulk_upload_jobs WHERE status IN ('pending', 'processing')";
+        while world.count(open).await < 2 {
+            let name = format!("{}.csv", jobs.len());
+            let post = world.http.post(format!("{}/graphql", program.base));
+            let answer: Value =
+                multipart(post, "ANNUAL", &name, many_rows(jobs.len()).into()).await.json().await.unwrap();
+            jobs.push((job_id(&answer["data"]["createJob"]), name));
+        }
+        // Any moment at all is wanted, so this is no wait for anything.
+        tokio::time::sleep(Duration::from_millis(dice.below(250))).await;
         program.kill();
-        let committed = world.count(processed).await;
-        assert!(committed < rows, "killed too late");
-        assert_eq!(world.count("SELECT count(*) FROM annual_predictions").await, committed);
         world.check_invariants().await;
-        if std::env::var_os("JOBLINK_TEST_LONG").is_none() {
-            // The program would wait for the rest of the lease.
-            world.run("UPDATE bulk_upload_jobs SET lease_expires_at = '2000-01-01T00:00:00+00:00'").await;
-        }
+        // Else the program would wait for the rest of the lease.
+        world.run("UPDATE bulk_upload_jobs SET lease_expires_at = '2000-01-01T00:00:00+00:00' WHERE lease_token IS NOT NULL").await;
         program = Program::start(folder.path(), &arguments);
-        if kill == 3 {
-            break;
-        }
     }
-    assert_eq!(world.ended(&id).await, "completed");
-    let counters = format!(
-        "SELECT count(*) FROM bulk_upload_jobs WHERE total_rows = {rows} AND processed_rows = {rows}
-            AND successful_rows = {rows} AND failed_rows = 0 AND lease_token IS NULL"
-    );
-    assert_eq!(world.count(&counters).await, 1);
-    let periods =
-        "SELECT count(*) FROM (SELECT DISTINCT company_id, reporting_year FROM annual_predictions) AS periods";
-    for count in [periods, "SELECT count(*) FROM annual_predictions"] {
-        assert_eq!(world.count(count).await, rows);
+    let calm = World::new(engine).await;
+    for (index, (id, name)) in jobs.iter().enumerate() {
+        world.ended(id).await;
+        calm.upload("ANNUAL", name, many_rows(index)).await;
+        assert_eq!(told(&world, name).await, told(&calm, name).await, "{name}");
     }
-    assert_eq!(world.count("SELECT count(*) FROM companies").await, 1999);
+    program.kill();
+    assert_eq!(predictions(&world).await, predictions(&calm).await);
+    assert_eq!(world.app.store.keys().await.unwrap().len(), jobs.len(), "one file for each job");
     world.check_invariants().await;
+}
+
+/// The file with this number: no other one has its companies, which come again and again, so that each batch finds some and
+/// makes some. Some rows are bad, some come twice.
+fn many_rows(number: usize) -> String {
+    let row = |row: usize| match row % 97 {
+        13 => format!("F{number}S{},Company,1000000,Tech,1,Q4,10,1,5,10,3\n", row % 499),
+        _ => format!(
+            "F{number}S{},Company,1000000,Tech,{},Q4,10,1,5,{},3\n",
+            row % 499,
+            1950 + row % 8000 / 499,
+            row % 50
+        ),
+    };
+    format!("{ANNUAL}\n") + &(0..9_000).map(row).collect::<String>()
+}
+
+/// What the database says of the job of a file, without what differs from run to run.
+async fn told(world: &World, name: &str) -> Value {
+    let sql = format!(
+        "SELECT status, total_rows, processed_rows, successful_rows, failed_rows, error_message,
+            (SELECT count(*) FROM row_errors WHERE job_id = j.id) AS errors,
+            (SELECT count(*) FROM annual_predictions WHERE job_id = j.id) AS linked,
+            (SELECT sha256 FROM artifacts WHERE job_id = j.id) AS sha256
+         FROM bulk_upload_jobs j WHERE original_filename = '{name}'"
+    );
+    let mut rows = world.rows(&sql).await;
+    assert_eq!(rows.len(), 1, "jobs of {name}");
+    rows.remove(0)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -24,6 +24,7 @@ tests::on_both!(
     a_job_that_a_stopped_server_left_is_finished_by_the_next,
     a_worker_that_fails_or_panics_is_followed_by_another,
     a_worker_that_was_taken_for_dead_writes_nothing_more,
+    a_worker_that_is_slow_keeps_its_claim,
     any_interruptions_end_as_an_undisturbed_run_does,
     jobs_of_the_older_program_are_never_touched,
     a_job_whose_file_is_gone_fails_and_says_so,
@@ -75,6 +76,9 @@ impl Interruption {
         self.go.add_permits(1);
     }
 }
+
+/// Lets the claim of a worker run out, as if it had not renewed it for a while.
+const EXPIRE: &str = "UPDATE bulk_upload_jobs SET lease_expires_at = '2000-01-01T00:00:00+00:00'";
 
 fn limits(batch_rows: usize, lease: Duration) -> Limits {
     Limits { batch_rows, lease, ..Limits::default() }
@@ -150,11 +154,12 @@ async fn a_worker_that_fails_or_panics_is_followed_by_another(engine: Engine) {
 
 async fn a_worker_that_was_taken_for_dead_writes_nothing_more(engine: Engine) {
     let (held, checkpoints) = Interruption::at(Checkpoint::BatchBegins, 3, Mishap::Wait);
-    let limits = limits(10, Duration::from_millis(500));
+    let limits = limits(10, Duration::from_mins(10));
     let mut first = World::with(engine, Setup { limits, checkpoints, ..Setup::default() }).await;
     // Good rows alone: a second record of a bad row would fail by itself.
     let id = job_id(&first.create("ANNUAL", "good.csv", annual(100)).await);
     held.happened().await;
+    first.run(EXPIRE).await;
     // The other server takes the job over and is held up in the middle in its turn, while the first wakes up.
     let (second_held, checkpoints) = Interruption::at(Checkpoint::BatchBegins, 2, Mishap::Wait);
     let second = another(&first, limits, checkpoints).await;
@@ -167,6 +172,26 @@ async fn a_worker_that_was_taken_for_dead_writes_nothing_more(engine: Engine) {
     let (progress, errors, stored) = outcome(&second, &id).await;
     assert_eq!(progress, ("COMPLETED".to_owned(), [100, 100, 100, 0]));
     assert_eq!((errors.len(), stored.len()), (0, 100));
+}
+
+async fn a_worker_that_is_slow_keeps_its_claim(engine: Engine) {
+    let (held, checkpoints) = Interruption::at(Checkpoint::BatchBegins, 3, Mishap::Wait);
+    let limits = limits(10, Duration::from_millis(600));
+    let slow = World::with(engine, Setup { limits, checkpoints, ..Setup::default() }).await;
+    let id = job_id(&slow.create("ANNUAL", "mixed.csv", mixed()).await);
+    held.happened().await;
+    let other = another(&slow, limits, Checkpoints::default()).await;
+    let claim =
+        "SELECT CAST(lease_token AS text) AS token, CAST(lease_expires_at AS text) AS expires FROM bulk_upload_jobs";
+    let mut seen = slow.rows(claim).await;
+    // Longer than the claim would hold by itself, and than the other server waits before it looks again.
+    for _ in 0..15 {
+        let now = slow.until(async || Some(slow.rows(claim).await).filter(|now| *now != seen)).await;
+        assert_eq!(now[0]["token"], seen[0]["token"], "nobody took it over");
+        seen = now;
+    }
+    held.go_on();
+    assert_eq!(outcome(&other, &id).await, undisturbed(engine).await);
 }
 
 async fn any_interruptions_end_as_an_undisturbed_run_does(engine: Engine) {

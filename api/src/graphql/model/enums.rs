@@ -186,6 +186,8 @@ pub enum ErrorCode {
     JobInProgress,
     /// The job is in another state than this needs.
     InvalidState,
+    /// The job must not be deleted until its hold is lifted; the message says why.
+    JobOnHold,
     /// The number of linked predictions is not the expected one.
     PreviewStale,
     /// An argument is wrong; `field` says which.

@@ -2,6 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use entity::{artifact, job, row_error, stored};
+use sea_orm::prelude::Uuid;
 
 use super::{
     enums::{ArtifactKind, JobOrigin, JobStatus, PredictionKind, RowErrorCode},
@@ -20,7 +21,7 @@ use crate::{
         },
         scalars::{ByteCount, DateTime},
     },
-    jobs::{row_errors, status},
+    jobs::{cancel, hold, retry, row_errors, status},
     paging::Page,
 };
 
@@ -133,15 +134,42 @@ impl Job {
         find(self.0.organization_id?).await.transpose()
     }
 
-    /// What the viewer may do with it now.
-    #[expect(clippy::unused_async, reason = "resolvers are async")]
-    async fn can(&self, ctx: &Context<'_>) -> Result<JobActions> {
-        let caller = ctx.data::<Caller>()?;
-        let active = !status::JobStatus::of(&self.0).is_terminal();
-        Ok(JobActions {
-            delete: execute::guard(caller, &self.0, false).is_none(),
-            force_delete: active && execute::guard(caller, &self.0, true).is_none(),
+    /// How it was cancelled; null where it was not, or by an older program.
+    async fn cancellation(&self) -> Option<Cancellation> {
+        let job = &self.0;
+        Some(Cancellation {
+            at: job.cancelled_at?.into(),
+            reason: job.cancel_reason.clone().unwrap_or_default(),
+            notes: job.cancel_notes.clone(),
+            user: job.cancelled_by,
         })
+    }
+
+    /// What forbids deleting it; null = nothing does.
+    async fn hold(&self) -> Option<Hold> {
+        let job = &self.0;
+        Some(Hold { at: job.held_at?.into(), reason: job.hold_reason.clone().unwrap_or_default(), user: job.held_by })
+    }
+
+    /// What the viewer may do with it now.
+    async fn can(&self, ctx: &Context<'_>) -> Result<JobActions> {
+        let look = async || {
+            let (caller, job) = (ctx.data::<Caller>()?, &self.0);
+            let status = status::JobStatus::of(job);
+            let retry = retry::guard(caller, job).is_none() && {
+                let files = ctx.data::<Loaders>()?.load_one(JobArtifacts(job.id)).await?.unwrap_or_default();
+                files.iter().any(|file| file.kind == stored::ArtifactKind::Input.as_stored())
+            };
+            Ok(JobActions {
+                cancel: cancel::guard(caller, job).is_none()
+                    && matches!(status, status::JobStatus::Pending | status::JobStatus::Running),
+                delete: execute::guard(caller, job, false).is_none(),
+                force_delete: !status.is_terminal() && execute::guard(caller, job, true).is_none(),
+                hold: caller.viewer.may_hold() && !hold::is_held(job),
+                retry,
+            })
+        };
+        look().await.map_err(placed(ctx))
     }
 
     /// When it was created.
@@ -175,11 +203,76 @@ pub struct JobProgress {
 
 /// What the viewer may do with a job now.
 #[derive(SimpleObject)]
+#[expect(clippy::struct_excessive_bools, reason = "one answer each, as in the contract")]
 pub struct JobActions {
+    /// Cancel it.
+    cancel: bool,
     /// Delete it.
     delete: bool,
     /// Delete it although it is active, with `force`.
     force_delete: bool,
+    /// Forbid deleting it.
+    hold: bool,
+    /// Run its file once more, as a new job.
+    retry: bool,
+}
+
+/// How a job was cancelled.
+pub struct Cancellation {
+    at: DateTime,
+    reason: String,
+    notes: Option<String>,
+    user: Option<Uuid>,
+}
+
+/// How a job was cancelled.
+#[Object]
+impl Cancellation {
+    /// When. A running job ends at its next batch after it.
+    async fn at(&self) -> DateTime {
+        self.at
+    }
+
+    /// Why; `user_request` where nothing was said.
+    async fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// What else was said of it.
+    async fn notes(&self) -> Option<&str> {
+        self.notes.as_deref()
+    }
+
+    /// Who cancelled it.
+    async fn by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        prediction::user(ctx, self.user).await.transpose()
+    }
+}
+
+/// What forbids deleting a job.
+pub struct Hold {
+    at: DateTime,
+    reason: String,
+    user: Option<Uuid>,
+}
+
+/// What forbids deleting a job.
+#[Object]
+impl Hold {
+    /// Since when.
+    async fn at(&self) -> DateTime {
+        self.at
+    }
+
+    /// Why.
+    async fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Who forbade it.
+    async fn by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        prediction::user(ctx, self.user).await.transpose()
+    }
 }
 
 /// A row of a file that was not stored.

@@ -1,0 +1,92 @@
+//! A change of one job's row that a caller asks for: who may, what changes, and the audit entry, in one transaction.
+
+use entity::{job, stored::AuditAction};
+use sea_orm::{ActiveModelTrait, EntityTrait, QueryFilter, prelude::Uuid, sea_query::LockType};
+
+use crate::{
+    app::App,
+    audit::{self, Caller},
+    database::{locked, retrying},
+    deletion::{execute::gone, receipt},
+    error::{Error, ErrorCode, Refusal},
+};
+
+/// The longest reason or note, in characters.
+pub const LONGEST_TEXT: usize = 500;
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The job as it stands now, where it is there and the caller's to see.
+    pub job: Option<job::Model>,
+    /// Why nothing changed.
+    pub refusal: Option<Refusal>,
+}
+
+/// What is to be done with a job.
+pub struct Change {
+    /// The new row; `None` = it stays as it is.
+    pub row: Option<job::ActiveModel>,
+    /// For the audit log, one sentence.
+    pub detail: String,
+}
+
+/// Decides about a job that the caller sees and whose row nobody else changes meanwhile, and does it.
+///
+/// `id` is `None` where the caller gave no UUID: there is no such job.
+pub async fn change(
+    app: &App,
+    caller: &Caller,
+    id: Option<Uuid>,
+    action: AuditAction,
+    decide: impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync,
+) -> Result<Outcome, Error> {
+    let outcome = retrying(|| attempt(app, caller, id, action, &decide)).await?;
+    let code = outcome.refusal.as_ref().map_or("done", |refusal| refusal.code.as_str());
+    tracing::info!(job = ?id, action = action.as_stored(), "{code}");
+    if let Some(refusal) = &outcome.refusal {
+        audit::record_refusal(&app.db, caller, action, id, refusal).await?;
+    }
+    Ok(outcome)
+}
+
+async fn attempt(
+    app: &App,
+    caller: &Caller,
+    id: Option<Uuid>,
+    action: AuditAction,
+    decide: &(impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync),
+) -> Result<Outcome, Error> {
+    let Some(id) = id else { return Ok(Outcome { job: None, refusal: Some(Refusal::job_not_found()) }) };
+    let transaction = app.db.begin().await?;
+    let visible = job::Entity::find_by_id(id).filter(caller.viewer.sees_job());
+    let Some(job) = locked(visible, app.db.backend(), LockType::Update).one(&*transaction).await? else {
+        let receipt = receipt::find(&*transaction, &caller.viewer, id).await?;
+        return Ok(Outcome { job: None, refusal: Some(gone(receipt).refusal) });
+    };
+    let Change { row, detail } = match decide(&job) {
+        Ok(change) => change,
+        Err(refusal) => return Ok(Outcome { job: Some(job), refusal: Some(refusal) }),
+    };
+    let organization = job.organization_id;
+    let job = match row {
+        Some(row) => row.update(&*transaction).await?,
+        None => job,
+    };
+    let entry = audit::Entry { action, target: Some(id), organization, refusal: None, detail: Some(detail) };
+    audit::record(&*transaction, caller, entry).await?;
+    transaction.commit().await?;
+    Ok(Outcome { job: Some(job), refusal: None })
+}
+
+/// Checks a text that a caller gives, at this argument.
+pub fn check_text(text: &str, argument: &str) -> Result<(), Refusal> {
+    let fault = if text.chars().count() > LONGEST_TEXT {
+        format!("has more than {LONGEST_TEXT} characters")
+    } else if text.contains('\0') {
+        "is not text".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Refusal::new(ErrorCode::ValidationFailed, format!("The {argument} {fault}.")).at(&[argument]))
+}

@@ -1,0 +1,4 @@
+//! The artifact store as a whole: which one it is, and what in it belongs to no job.
+
+mod mark;
+mod sweep;

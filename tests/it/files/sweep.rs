@@ -1,0 +1,104 @@
+//! What belongs to no job is found and removed, and nothing else.
+
+use std::{
+    fs::{self, File},
+    path::Path,
+    time::{Duration, SystemTime},
+};
+
+use sea_orm::prelude::Uuid;
+use serde_json::{Value, json};
+use tests::{Engine, Setup, World};
+
+use crate::{deletion::file, migrations::program::run};
+
+tests::on_both!(files_without_a_job_go_and_all_others_stay, a_store_in_order_is_left_as_it_is);
+
+/// A file of a job, as old as it says; its key.
+fn put(world: &World, job: &str, hours: u64) -> String {
+    let key = format!("jobs/{job}/input/{}", Uuid::now_v7());
+    let path = world.artifacts.join(&key);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "1234567890").unwrap();
+    File::options()
+        .append(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(SystemTime::now() - Duration::from_hours(hours))
+        .unwrap();
+    key
+}
+
+fn keys(store: &Path) -> Vec<String> {
+    let mut keys = Vec::new();
+    for job in fs::read_dir(store.join("jobs")).unwrap().flatten() {
+        for file in fs::read_dir(job.path().join("input")).into_iter().flatten().flatten() {
+            keys.push(format!("jobs/{}/input/{}", job.file_name().display(), file.file_name().display()));
+        }
+    }
+    keys.sort();
+    keys
+}
+
+async fn files_without_a_job_go_and_all_others_stay(engine: Engine) {
+    let mut world = World::with(engine, Setup::default()).await;
+    let living = world.upload("ANNUAL", "a.csv", file(5)).await;
+    world.stop().await;
+    let mut stay = keys(&world.artifacts);
+    // A file that was never registered belongs to its job all the same.
+    stay.push(put(&world, &living, 100));
+    let [gone, other, young, purging] = [0; 4].map(|_| Uuid::now_v7().to_string());
+    let mut go = vec![put(&world, &gone, 2), put(&world, &gone, 100), put(&world, &other, 2)];
+    stay.extend([put(&world, &young, 0), put(&world, &purging, 100), put(&world, "notes", 100)]);
+    let purge = "INSERT INTO artifact_purges (job_id, due_at, attempts) VALUES ($1, '2100-01-01T00:00:00+00:00', 0) RETURNING attempts";
+    let _attempts: i32 = world.one(purge, [purging.parse::<Uuid>().unwrap().into()]).await;
+    go.sort();
+    stay.sort();
+
+    let store = world.artifacts.to_str().unwrap().to_owned();
+    let sweep = async |more: &[&str]| {
+        run("joblink", &world.url, &[&["artifacts", "sweep", "--artifacts", &store], more].concat()).await
+    };
+    let all = keys(&world.artifacts);
+    let dry = sweep(&["--dry-run"]).await;
+    let asked = sweep(&[]).await;
+    assert_eq!((dry.code, asked.code), (0, 3), "{asked:?}");
+    assert!(asked.err.ends_with("joblink: nothing was removed; do it with --yes\n"), "{asked:?}");
+    assert_eq!(dry.out, asked.out);
+    assert_eq!(keys(&world.artifacts), all);
+    let mut told: Vec<&str> = dry.out.lines().collect();
+    let words = told.split_off(3);
+    told.sort_unstable();
+    assert_eq!(told, go);
+    assert_eq!(
+        words,
+        [
+            "would be removed: 3 files without a job, 30 bytes",
+            "left: 2 files that are young or about to be purged",
+            "not Joblink's, left alone: jobs/notes",
+        ]
+    );
+
+    let done = sweep(&["--yes", "--json"]).await;
+    let told: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!((done.code, &told["bytes"], &told["strangers"]), (0, &json!(30), &json!(["notes"])));
+    assert_eq!(keys(&world.artifacts), stay);
+    let again = sweep(&["--yes"]).await;
+    assert!(again.out.starts_with("removed: 0 files without a job, 0 bytes\n"), "{again:?}");
+    let log = world.rows("SELECT detail FROM audit_log WHERE action = 'sweep' ORDER BY id").await;
+    assert_eq!(log[0]["detail"], "removed 3 files without a job, 30 bytes");
+}
+
+async fn a_store_in_order_is_left_as_it_is(engine: Engine) {
+    let mut world = World::with(engine, Setup::default()).await;
+    world.upload("ANNUAL", "a.csv", file(5)).await;
+    let gone = world.upload("ANNUAL", "b.csv", file(5)).await;
+    crate::deletion::delete(&world, &gone, json!({ "cascade": true })).await;
+    world.purged().await;
+    world.stop().await;
+    let before = keys(&world.artifacts);
+    let done =
+        run("joblink", &world.url, &["artifacts", "sweep", "--artifacts", world.artifacts.to_str().unwrap()]).await;
+    assert_eq!((done.code, done.out.as_str()), (0, "removed: 0 files without a job, 0 bytes\n"), "{done:?}");
+    assert_eq!(keys(&world.artifacts), before);
+}
