@@ -1,12 +1,18 @@
-//! The artifact store: a local directory behind the `object_store` crate.
+//! The artifact store: a local directory or a bucket of an S3-compatible server, behind the `object_store` crate.
 //!
 //! Keys are made from ids alone, so no name from outside ever becomes a path.
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::{Stream, StreamExt, TryStreamExt, pin_mut, stream::BoxStream};
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, WriteMultipart, local::LocalFileSystem, path::Path};
+use futures_util::{
+    Stream, StreamExt, TryStreamExt, pin_mut,
+    stream::{self, BoxStream},
+};
+use object_store::{
+    ClientOptions, ObjectStore, ObjectStoreExt, PutMode, RetryConfig, WriteMultipart, aws::AmazonS3Builder,
+    local::LocalFileSystem, path::Path, prefix::PrefixStore,
+};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -40,8 +46,12 @@ const MARK: &str = "joblink-store";
 
 /// How many parts of one upload may be on their way to the store at once: bounds the memory of an upload.
 const PARTS_IN_FLIGHT: usize = 2;
-/// How much of an upload goes to the directory at once, in bytes.
-const PART: usize = 1024 * 1024;
+/// How much of an upload goes to a directory at once, in bytes.
+const LOCAL_PART: usize = 1024 * 1024;
+/// How much of an upload goes to a bucket at once, in bytes: the least that S3 takes but for the last part.
+const S3_PART: usize = 5 * 1024 * 1024;
+/// How long one request to an S3 server may take, and how long it is tried again. Callers wait for it; purges come back.
+const S3_REQUEST: Duration = Duration::from_secs(20);
 
 /// What the store knows of a file after taking it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +110,10 @@ pub enum PutError<E> {
 #[derive(Clone, Debug)]
 pub struct ArtifactStore {
     objects: Arc<dyn ObjectStore>,
+    /// How much of an upload goes there at once, in bytes.
+    part: usize,
+    /// Of a local store, where it is.
+    directory: Option<Arc<std::path::Path>>,
 }
 
 fn failed<'a>(action: &'static str, target: &'a Path) -> impl FnOnce(object_store::Error) -> StoreError + 'a {
@@ -107,12 +121,47 @@ fn failed<'a>(action: &'static str, target: &'a Path) -> impl FnOnce(object_stor
 }
 
 impl ArtifactStore {
-    /// Opens the directory named by a path or a `file://` URL, and makes it where it is missing.
+    /// Opens the directory named by a path or a `file://` URL, and makes it where it is missing; or what an `s3://` URL
+    /// names (`s3://BUCKET/PREFIX`), with the usual `AWS_…` variables of the environment.
     pub fn open(location: &str) -> std::io::Result<Self> {
+        Self::open_with(location, &[])
+    }
+
+    /// The same with settings beside those of the environment, by the names of `object_store`'s `AmazonS3ConfigKey`.
+    pub fn open_with(location: &str, settings: &[(&str, &str)]) -> std::io::Result<Self> {
+        if location.starts_with("s3://") {
+            return Self::open_s3(location, settings).map_err(std::io::Error::other);
+        }
+        if let Some((scheme, _)) = location.split_once("://").filter(|(scheme, _)| *scheme != "file") {
+            let message =
+                format!("{scheme}:// is no place for files: give a directory, file:///… or s3://BUCKET/PREFIX");
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
+        }
         let directory = location.strip_prefix("file://").unwrap_or(location);
         std::fs::create_dir_all(directory)?;
         let objects = LocalFileSystem::new_with_prefix(directory)?.with_automatic_cleanup(true).with_fsync(true);
-        Ok(Self { objects: Arc::new(objects) })
+        let directory = Some(std::path::Path::new(directory).into());
+        Ok(Self { objects: Arc::new(objects), part: LOCAL_PART, directory })
+    }
+
+    fn open_s3(location: &str, settings: &[(&str, &str)]) -> Result<Self, object_store::Error> {
+        // The process has one provider of cryptography; whoever was first has it chosen.
+        _ = rustls::crypto::ring::default_provider().install_default();
+        let options = ClientOptions::new().with_timeout(S3_REQUEST).with_connect_timeout(S3_REQUEST / 4);
+        let retry = RetryConfig { max_retries: 3, retry_timeout: S3_REQUEST, ..RetryConfig::default() };
+        let mut builder = AmazonS3Builder::from_env().with_url(location).with_client_options(options).with_retry(retry);
+        // Options replace what the environment says of plain HTTP.
+        let allow_http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|allow| allow.eq_ignore_ascii_case("true"));
+        builder = builder.with_allow_http(allow_http);
+        for (name, value) in settings {
+            builder = builder.with_config(name.parse()?, *value);
+        }
+        let bucket = builder.build()?;
+        let (_, path) = location.trim_start_matches("s3://").split_once('/').unwrap_or_default();
+        let prefix = Path::parse(path)?;
+        let objects: Arc<dyn ObjectStore> =
+            if prefix.is_root() { Arc::new(bucket) } else { Arc::new(PrefixStore::new(bucket, prefix)) };
+        Ok(Self { objects, part: S3_PART, directory: None })
     }
 
     /// Takes in a file as a stream of chunks, never whole in memory. On any error nothing of it stays.
@@ -124,7 +173,7 @@ impl ArtifactStore {
     ) -> Result<Stored, PutError<E>> {
         let path = key.path();
         let upload = self.objects.put_multipart(&path).await.map_err(failed("write", &path))?;
-        let mut writer = WriteMultipart::new_with_chunk_size(upload, PART);
+        let mut writer = WriteMultipart::new_with_chunk_size(upload, self.part);
         let mut hash = Sha256::new();
         let mut size = 0_u64;
         pin_mut!(chunks);
@@ -203,11 +252,16 @@ impl ArtifactStore {
     pub async fn purge_job(&self, job: Uuid) -> Result<Vec<String>, StoreError> {
         let prefix = Path::from_iter([JOBS, &job.to_string()]);
         let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
-        let mut removed = Vec::with_capacity(found.len());
-        for object in found {
-            self.delete_path(&object.location).await?;
-            removed.push(object.location.to_string());
+        let removed = found.iter().map(|object| object.location.to_string()).collect();
+        let locations = stream::iter(found).map(|object| Ok(object.location)).boxed();
+        let mut deletions = self.objects.delete_stream(locations);
+        while let Some(deleted) = deletions.next().await {
+            match deleted {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(failed("remove", &prefix)(error)),
+            }
         }
+        self.sync_jobs().map_err(failed("remove", &prefix))?;
         Ok(removed)
     }
 
@@ -282,6 +336,18 @@ impl ArtifactStore {
             .map_err(failed("list", &root))?;
         keys.sort();
         Ok(keys)
+    }
+
+    /// Makes removals last through a loss of power: the names that are gone stand in directories.
+    fn sync_jobs(&self) -> Result<(), object_store::Error> {
+        let Some(directory) = &self.directory else { return Ok(()) };
+        // Directories of a job go with their last file, so it is the one above them all that has changed.
+        match std::fs::File::open(directory.join(JOBS)).and_then(|jobs| jobs.sync_all()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(object_store::Error::Generic { store: "directory", source: error.into() })
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn delete_path(&self, path: &Path) -> Result<(), StoreError> {

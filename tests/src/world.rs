@@ -53,6 +53,8 @@ pub struct Setup {
     pub url: Option<String>,
     /// Use this folder for files instead of a fresh one.
     pub artifacts: Option<PathBuf>,
+    /// Use this artifact store instead of a folder.
+    pub store: Option<ArtifactStore>,
     /// The clock of the adopted database.
     pub adopted_timezone: Option<chrono_tz::Tz>,
 }
@@ -153,7 +155,7 @@ impl World {
         let db = Database::connect_with(&url, 8, |pool| {
             pool.set_metric_callback(move |_| _ = seen.fetch_add(1, Ordering::Relaxed));
         });
-        let store = ArtifactStore::open(artifacts.to_str().unwrap()).unwrap();
+        let store = setup.store.unwrap_or_else(|| ArtifactStore::open(artifacts.to_str().unwrap()).unwrap());
         let zone = setup.adopted_timezone.unwrap_or(chrono_tz::UTC);
         let app = App::new(db.await.unwrap(), store, setup.limits, zone, setup.checkpoints);
         let server = if setup.asleep {

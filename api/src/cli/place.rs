@@ -20,7 +20,7 @@ pub struct Place {
     /// The database: `sqlite://FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, default_value = "sqlite://data/joblink.db?mode=rwc")]
     pub database_url: String,
-    /// Where the files of jobs are kept: a directory or `file:///…`
+    /// Where the files of jobs are kept: a directory, `file:///…`, or `s3://BUCKET/PREFIX` with the usual `AWS_…` variables
     #[arg(long, env = "JOBLINK_ARTIFACTS", default_value = "data/artifacts")]
     pub artifacts: String,
 }

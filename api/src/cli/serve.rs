@@ -1,6 +1,6 @@
 //! `joblink serve`
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
@@ -53,6 +53,9 @@ pub struct Arguments {
     /// Apply pending migrations to a PostgreSQL database that is not empty
     #[arg(long, env = "JOBLINK_MIGRATE")]
     migrate: bool,
+    /// How long to wait, when told to stop, for requests and batches at hand, in seconds
+    #[arg(long, env = "JOBLINK_STOP_WITHIN", default_value_t = 25, value_parser = clap::value_parser!(u64).range(..=3600))]
+    stop_within: u64,
     /// Load a sample file, if the database holds no job yet
     #[arg(long)]
     demo: bool,
@@ -78,8 +81,19 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
         demo::load(&app, access).await?;
     }
     until_told().await;
-    println!("stopping: requests and batches at hand are finished first");
-    server.stop().await;
+    let within = Duration::from_secs(arguments.stop_within);
+    println!(
+        "stopping: requests and batches at hand are finished first, for at most {within:?}; once more stops at once"
+    );
+    let all = tokio::select! {
+        () = server.stop() => true,
+        () = until_told() => false,
+        () = tokio::time::sleep(within) => false,
+    };
+    if !all {
+        // Whatever was at hand is undone by the database, and jobs go on from their last batch.
+        return Err(Exit::Failed("stopped before every request was answered; jobs go on where they are".to_owned()));
+    }
     app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
 }
 

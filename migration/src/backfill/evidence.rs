@@ -90,7 +90,7 @@ impl Sources {
         let open = |location: &str| {
             // Opening would make it.
             let path = Path::new(location.strip_prefix("file://").unwrap_or(location));
-            if !path.is_dir() {
+            if !location.starts_with("s3://") && !path.is_dir() {
                 return Err(unreadable(path, "is no folder"));
             }
             ArtifactStore::open(location).map_err(|error| unreadable(path, error))

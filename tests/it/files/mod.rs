@@ -1,4 +1,5 @@
 //! The artifact store as a whole: which one it is, and what in it belongs to no job.
 
 mod mark;
+mod s3;
 mod sweep;

@@ -16,6 +16,7 @@ mod program;
 mod requests;
 mod resume;
 mod scoring;
+mod stopping;
 
 use std::path::Path;
 
