@@ -41,7 +41,7 @@ pub struct Limits {
     pub workers: usize,
     /// Rows that a worker commits at a time.
     pub batch_rows: usize,
-    /// How long a worker's claim of a job holds without a batch; then another worker may take it over.
+    /// How long a worker's claim of a job holds without being renewed; then another worker may take it over.
     pub lease: Duration,
 }
 

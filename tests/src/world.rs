@@ -75,6 +75,12 @@ pub struct World {
 static SQLITE_TEMPLATE: OnceCell<PathBuf> = OnceCell::const_new();
 static POSTGRES_TEMPLATE: OnceCell<String> = OnceCell::const_new();
 
+/// A client. Its library wants to be told which cryptography to use, although nothing here is encrypted.
+pub fn http() -> reqwest::Client {
+    _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
 /// The PostgreSQL server that `tests/run` started.
 pub fn postgres_server() -> String {
     env::var("JOBLINK_TEST_POSTGRES")
@@ -166,7 +172,7 @@ impl World {
             let start = if setup.idle { Server::start_idle } else { Server::start };
             Some(start(app.clone(), access, listener).unwrap())
         };
-        Self { engine, app, url, artifacts, http: reqwest::Client::new(), statements, server, _folder: folder }
+        Self { engine, app, url, artifacts, http: http(), statements, server, _folder: folder }
     }
 
     /// Where the server answers.

@@ -1,5 +1,7 @@
 //! `joblink artifacts`
 
+use std::io::IsTerminal;
+
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -36,26 +38,42 @@ pub struct Sweep {
 pub async fn execute(command: Command) -> Result<(), Exit> {
     let Command::Sweep(options) = command;
     let app = options.place.open(Limits::default(), chrono_tz::UTC).await?;
-    options.place.check_store(&app).await?;
+    options.place.check_store(&app, false).await?;
     let failed = |error| Exit::failed("cannot sweep the artifact store", error);
-    if !(options.dry_run || options.yes) {
-        let found = sweep::sweep(&app, true).await.map_err(failed)?;
-        if !found.keys.is_empty() {
-            print!("{}", text(&found, "would be removed"));
-            return Err(Exit::Refused("nothing was removed; do it with --yes".to_owned()));
+    let found = sweep::sweep(&app, true).await.map_err(failed)?;
+    if options.dry_run || found.keys.is_empty() {
+        say(&options, &found, if options.dry_run { "would be removed" } else { "removed" });
+    } else {
+        if !options.yes {
+            say(&options, &found, "would be removed");
+            confirm()?;
         }
+        say(&options, &sweep::sweep(&app, false).await.map_err(failed)?, "removed");
     }
-    let swept = sweep::sweep(&app, options.dry_run).await.map_err(failed)?;
+    app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
+}
+
+fn confirm() -> Result<(), Exit> {
+    let refused = || Exit::Refused("nothing was removed; do it with --yes".to_owned());
+    if !std::io::stdin().is_terminal() {
+        return Err(refused());
+    }
+    eprint!("Remove these files? [y/N] ");
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).map_err(|_| refused())?;
+    if answer.trim().eq_ignore_ascii_case("y") { Ok(()) } else { Err(refused()) }
+}
+
+fn say(options: &Sweep, swept: &Swept, removed: &str) {
     if options.json {
         let told = json!({
-            "dryRun": options.dry_run, "keys": swept.keys, "bytes": swept.bytes, "left": swept.left,
+            "removed": removed == "removed", "keys": swept.keys, "bytes": swept.bytes, "left": swept.left,
             "strangers": swept.strangers,
         });
         println!("{told:#}");
     } else {
-        print!("{}", text(&swept, if options.dry_run { "would be removed" } else { "removed" }));
+        print!("{}", text(swept, removed));
     }
-    app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
 }
 
 fn text(swept: &Swept, removed: &str) -> String {

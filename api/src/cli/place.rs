@@ -36,11 +36,12 @@ impl Place {
         Ok(App::new(db, store, limits, adopted_timezone, Checkpoints::default()))
     }
 
-    /// Refuses a store that does not hold the files of this database.
-    pub async fn check_store(&self, app: &App) -> Result<(), Exit> {
-        let found = mark::check(app).await.map_err(|error| Exit::failed("cannot read the artifact store", error))?;
-        let why = match found {
+    /// Refuses a store that does not hold the files of this database. `first_use`: marks one that was not in use yet.
+    pub async fn check_store(&self, app: &App, first_use: bool) -> Result<(), Exit> {
+        let found = if first_use { mark::check(app).await } else { mark::look(app).await };
+        let why = match found.map_err(|error| Exit::failed("cannot read the artifact store", error))? {
             Found::Right => return Ok(()),
+            Found::Unmarked => "was not used by a server yet",
             Found::Empty => "is not the one that this database used so far: it is empty or not mounted",
             Found::Strange => "holds the files of another database",
         };

@@ -39,7 +39,7 @@ pub struct Arguments {
     #[arg(long, env = "JOBLINK_JWT_SECRET", hide_env_values = true)]
     jwt_secret: Option<String>,
     /// The zone in which an existing installation's database wrote `created_at` and `updated_at`
-    #[arg(long, env = "JOBLINK_ADOPTED_TIMEZONE", default_value = "UTC")]
+    #[arg(long, env = "JOBLINK_ADOPTED_TIMEZONE", default_value = "UTC", value_name = "ZONE", value_parser = zone)]
     adopted_timezone: chrono_tz::Tz,
     /// The largest input file, in bytes
     #[arg(long, env = "JOBLINK_MAX_FILE_BYTES", default_value_t = Limits::default().file_bytes)]
@@ -59,6 +59,10 @@ pub struct Arguments {
     /// Load a sample file, if the database holds no job yet
     #[arg(long)]
     demo: bool,
+}
+
+fn zone(text: &str) -> Result<chrono_tz::Tz, String> {
+    text.parse().map_err(|_| "give the name of a zone, such as UTC, Asia/Kolkata or America/New_York".to_owned())
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
@@ -146,7 +150,7 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
     if arguments.accept_artifacts {
         mark::accept(&app).await.map_err(|error| Exit::failed("cannot mark the artifact store", error))?;
     }
-    arguments.place.check_store(&app).await?;
+    arguments.place.check_store(&app, true).await?;
     Ok(app)
 }
 

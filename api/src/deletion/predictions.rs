@@ -135,6 +135,9 @@ async fn find(
 
 async fn jobs(db: &impl ConnectionTrait, found: &HashMap<Uuid, Found>) -> Result<HashMap<Uuid, job::Model>, Error> {
     let ids: Vec<Uuid> = found.values().filter_map(|prediction| prediction.job).collect();
-    let jobs = with_ids(job::Entity::find(), job::Column::Id, &ids, db.get_database_backend()).all(db).await?;
+    let backend = db.get_database_backend();
+    let jobs = with_ids(job::Entity::find(), job::Column::Id, &ids, backend).order_by_asc(job::Column::Id);
+    // Nobody puts one on hold until the predictions are gone.
+    let jobs = locked(jobs, backend, LockType::KeyShare).all(db).await?;
     Ok(jobs.into_iter().map(|job| (job.id, job)).collect())
 }

@@ -36,6 +36,14 @@ pub struct Swept {
 /// Looks through the store, and removes what belongs to no job unless `dry_run`.
 pub async fn sweep(app: &App, dry_run: bool) -> Result<Swept, Error> {
     let mut swept = Swept::default();
+    let outcome = look_through(app, dry_run, &mut swept).await;
+    if !dry_run && (outcome.is_ok() || !swept.keys.is_empty()) {
+        record(app, &swept).await?;
+    }
+    outcome.map(|()| swept)
+}
+
+async fn look_through(app: &App, dry_run: bool, swept: &mut Swept) -> Result<(), Error> {
     let mut listed = Vec::new();
     for name in app.store.jobs().await? {
         match Uuid::try_parse(&name) {
@@ -49,7 +57,7 @@ pub async fn sweep(app: &App, dry_run: bool) -> Result<Swept, Error> {
         let (known, purging) = known(app, ids).await?;
         for job in ids.iter().filter(|id| !known.contains(*id)) {
             let files = app.store.files_of(*job).await?;
-            if purging.contains(job) || files.iter().any(|file| file.age < YOUNG) {
+            if purging.contains(job) || is_young(*job) || files.iter().any(|file| file.age < YOUNG) {
                 swept.left += files.len();
                 continue;
             }
@@ -63,10 +71,13 @@ pub async fn sweep(app: &App, dry_run: bool) -> Result<Swept, Error> {
             }
         }
     }
-    if !dry_run {
-        record(app, &swept).await?;
-    }
-    Ok(swept)
+    Ok(())
+}
+
+/// Whether an id was made lately: a file that waited for long before it became a job's is old itself.
+fn is_young(job: Uuid) -> bool {
+    let made = job.get_timestamp().and_then(|made| i64::try_from(made.to_unix().0).ok());
+    made.is_some_and(|made| now().timestamp() - made < i64::try_from(YOUNG.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// Of these jobs, those that are there, and those whose files are still to be purged.

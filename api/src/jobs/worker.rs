@@ -4,7 +4,14 @@
 //! that takes long, in between; a worker that lost its lease, or its job, finds so at its next batch and stops. Whoever goes on skips as many rows of
 //! the file as the row says are processed. A job that was cancelled meanwhile ends at the next batch, without it.
 
-use std::{ops::ControlFlow, time::Duration};
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use artifacts::{Key, csv::CsvReader};
 use entity::{
@@ -12,11 +19,8 @@ use entity::{
     stored::{ArtifactKind, Kind},
 };
 use sea_orm::{
-    ActiveModelTrait,
-    ActiveValue::Set,
-    ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    prelude::{Expr, Uuid},
-    sea_query::LockType,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    prelude::Uuid, sea_query::LockType,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +41,9 @@ const POLL: Duration = Duration::from_secs(2);
 
 /// The shortest time between two renewals of a claim.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+
+/// A worker that commits nothing for so long hangs, and loses its claim.
+const LONGEST_BATCH: Duration = Duration::from_mins(10);
 
 /// How a worker left a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,10 +77,7 @@ pub async fn work(app: App, stop: CancellationToken) {
             }
             continue;
         };
-        let left = tokio::select! {
-            left = run(&app, &job, &stop) => left,
-            () = keep(&app, &job) => Ok(Left::Lost),
-        };
+        let left = run_and_keep(&app, &job, &stop).await;
         match left {
             Ok(left) => tracing::info!(job = %job.id, "worker left the job: {left:?}"),
             // The lease runs out and the job is tried again, from its last committed row.
@@ -112,11 +116,9 @@ async fn claim(app: &App) -> Result<Option<job::Model>, Error> {
 
 fn open_job(app: &App, lock: Option<LockType>) -> sea_orm::Select<job::Entity> {
     use sea_orm::{DbBackend, QuerySelect, sea_query::LockBehavior};
-    let expired =
-        Condition::any().add(job::Column::LeaseExpiresAt.is_null()).add(job::Column::LeaseExpiresAt.lt(now()));
     let open = Condition::any()
         .add(job::Column::Status.eq(JobStatus::Pending.as_stored()))
-        .add(Condition::all().add(job::Column::Status.eq(JobStatus::Running.as_stored())).add(expired));
+        .add(Condition::all().add(job::Column::Status.eq(JobStatus::Running.as_stored())).add(unclaimed()));
     let query = job::Entity::find()
         .filter(job::Column::Origin.eq(job::ORIGIN_JOBLINK))
         .filter(job::Column::Status.is_in([JobStatus::Pending.as_stored(), JobStatus::Running.as_stored()]))
@@ -131,31 +133,85 @@ fn open_job(app: &App, lock: Option<LockType>) -> sea_orm::Select<job::Entity> {
     }
 }
 
-/// Renews a claim again and again; ends when it is lost.
-async fn keep(app: &App, job: &job::Model) {
+/// Runs a job, and keeps its claim meanwhile.
+async fn run_and_keep(app: &App, job: &job::Model, stop: &CancellationToken) -> Result<Left, Error> {
+    let claim = Claim::default();
+    // A task of its own that is never dropped in the middle of a statement.
+    let keeping = tokio::spawn(keep(app.clone(), job.clone(), claim.clone()));
+    // Also where the worker panics.
+    let done = claim.done.clone().drop_guard();
+    let left = run(app, job, stop, &claim).await;
+    drop(done);
+    keeping.await?;
+    left
+}
+
+/// What a worker and the task that renews its claim tell each other.
+#[derive(Clone, Debug, Default)]
+struct Claim {
+    /// The worker has left the job.
+    done: CancellationToken,
+    /// The job is another's, or is to end.
+    lost: CancellationToken,
+    /// Batches committed so far.
+    batches: Arc<AtomicUsize>,
+}
+
+/// Renews a claim again and again, for as long as the worker gets on.
+async fn keep(app: App, job: job::Model, claim: Claim) {
+    let mut seen = (0, Instant::now());
     loop {
-        tokio::time::sleep((app.limits.lease / 3).max(SHORTEST_PAUSE)).await;
-        let renewed = job::Entity::update_many()
-            .col_expr(job::Column::LeaseExpiresAt, Expr::value(now() + app.limits.lease))
-            .filter(job::Column::Id.eq(job.id))
-            .filter(job::Column::LeaseToken.eq(job.lease_token));
-        let renewed = async {
-            let transaction = app.db.begin().await?;
-            let rows = renewed.exec(&*transaction).await?.rows_affected;
-            transaction.commit().await?;
-            Ok::<_, Error>(rows)
-        };
-        match renewed.await {
-            Ok(0) => return,
-            Ok(_) => {}
+        tokio::select! {
+            () = claim.done.cancelled() => return,
+            () = tokio::time::sleep((app.limits.lease / 3).max(SHORTEST_PAUSE)) => {}
+        }
+        let batches = claim.batches.load(Ordering::Relaxed);
+        if batches != seen.0 {
+            seen = (batches, Instant::now());
+        } else if seen.1.elapsed() > LONGEST_BATCH {
+            tracing::error!(job = %job.id, "no batch for {LONGEST_BATCH:?}: its claim is left to run out");
+            return;
+        }
+        match renew(&app, &job).await {
+            Ok(true) => {}
+            Ok(false) => {
+                claim.lost.cancel();
+                return;
+            }
             // The next try is in time, or the next batch finds out.
             Err(error) => tracing::warn!(job = %job.id, "a claim was not renewed: {error}"),
         }
     }
 }
 
+/// Renews a claim; `false`: the job is not this worker's to run any more. The claim on a job that was cancelled runs out,
+/// so that it ends even where its worker hangs.
+async fn renew(app: &App, job: &job::Model) -> Result<bool, Error> {
+    let transaction = app.db.begin().await?;
+    let mine = own(job).filter(job::Column::Status.eq(JobStatus::Running.as_stored()));
+    let Some(held) = locked(mine, app.db.backend(), LockType::Update).one(&*transaction).await? else {
+        return Ok(false);
+    };
+    let mut row = held.into_active_model();
+    // Counted from here on, whatever it waited for.
+    row.lease_expires_at = Set(Some(now() + app.limits.lease));
+    row.update(&*transaction).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// The row of a job that this worker claimed.
+fn own(job: &job::Model) -> sea_orm::Select<job::Entity> {
+    job::Entity::find_by_id(job.id).filter(job::Column::LeaseToken.eq(job.lease_token))
+}
+
+/// Nobody's claim holds.
+fn unclaimed() -> Condition {
+    Condition::any().add(job::Column::LeaseExpiresAt.is_null()).add(job::Column::LeaseExpiresAt.lt(now()))
+}
+
 /// Reads the job's file from where the job stands to its end.
-async fn run(app: &App, job: &job::Model, stop: &CancellationToken) -> Result<Left, Error> {
+async fn run(app: &App, job: &job::Model, stop: &CancellationToken, claim: &Claim) -> Result<Left, Error> {
     let kind = status::kind(job);
     let Some(input) = input(app, job).await? else {
         return fail(app, job, "The job has no input file.").await;
@@ -176,7 +232,12 @@ async fn run(app: &App, job: &job::Model, stop: &CancellationToken) -> Result<Le
     };
     let mut to_skip = job.processed_rows.unwrap_or_default();
     let mut batch = Vec::with_capacity(app.limits.batch_rows);
-    while let Some(record) = records.next().await? {
+    loop {
+        let next = tokio::select! {
+            next = records.next() => next?,
+            () = claim.lost.cancelled() => return Ok(Left::Lost),
+        };
+        let Some(record) = next else { break };
         if to_skip > 0 {
             to_skip -= 1;
             continue;
@@ -187,6 +248,7 @@ async fn run(app: &App, job: &job::Model, stop: &CancellationToken) -> Result<Le
             if let ControlFlow::Break(left) = commit(app, job, kind, rows, false).await? {
                 return Ok(left);
             }
+            claim.batches.fetch_add(1, Ordering::Relaxed);
             if stop.is_cancelled() {
                 return release(app, job).await;
             }
@@ -219,13 +281,13 @@ async fn commit(
     app.checkpoints.pass(Checkpoint::BatchBegins).await?;
     retrying(|| async {
         let transaction = app.db.begin().await?;
-        let held = match hold(app, &transaction, job).await? {
-            Held::Running(held) => held,
-            Held::Cancelled => {
+        let held = match lock_own(app, &transaction, job).await? {
+            Locked::Running(held) => held,
+            Locked::Cancelled => {
                 transaction.commit().await?;
                 return Ok(ControlFlow::Break(Left::Ended));
             }
-            Held::Lost => return Ok(ControlFlow::Break(Left::Lost)),
+            Locked::Lost => return Ok(ControlFlow::Break(Left::Lost)),
         };
         let stored = store::store(&*transaction, &held, kind, rows.clone()).await?;
         let processed = i32::try_from(rows.len()).unwrap_or(i32::MAX);
@@ -247,7 +309,7 @@ async fn commit(
 }
 
 /// A job's row as its worker finds it, locked.
-enum Held {
+enum Locked {
     /// It is this worker's to write to.
     Running(Box<job::Model>),
     /// It was cancelled meanwhile, and is ended by this.
@@ -257,32 +319,29 @@ enum Held {
 }
 
 /// Locks the job's row, and ends the job where it was cancelled.
-async fn hold(app: &App, transaction: &sea_orm::DatabaseTransaction, job: &job::Model) -> Result<Held, Error> {
-    let mine = job::Entity::find_by_id(job.id).filter(job::Column::LeaseToken.eq(job.lease_token));
-    let Some(held) = locked(mine, app.db.backend(), LockType::Update).one(transaction).await? else {
-        return Ok(Held::Lost);
+async fn lock_own(app: &App, transaction: &sea_orm::DatabaseTransaction, job: &job::Model) -> Result<Locked, Error> {
+    let Some(held) = locked(own(job), app.db.backend(), LockType::Update).one(transaction).await? else {
+        return Ok(Locked::Lost);
     };
     match JobStatus::of(&held) {
-        JobStatus::Running => Ok(Held::Running(held.into())),
+        JobStatus::Running => Ok(Locked::Running(held.into())),
         JobStatus::Cancelling => {
             let mut row = held.into_active_model();
             status::end(&mut row, JobStatus::Cancelled);
             row.update(transaction).await?;
-            Ok(Held::Cancelled)
+            Ok(Locked::Cancelled)
         }
-        _ => Ok(Held::Lost),
+        _ => Ok(Locked::Lost),
     }
 }
 
 /// Ends jobs that were cancelled while a worker had them that has died since.
 async fn end_cancelled(app: &App) -> Result<(), Error> {
     let abandoned = || {
-        let expired =
-            Condition::any().add(job::Column::LeaseExpiresAt.is_null()).add(job::Column::LeaseExpiresAt.lt(now()));
         job::Entity::find()
             .filter(job::Column::Origin.eq(job::ORIGIN_JOBLINK))
             .filter(job::Column::Status.eq(JobStatus::Cancelling.as_stored()))
-            .filter(expired)
+            .filter(unclaimed())
             .order_by_asc(job::Column::Id)
     };
     if abandoned().one(app.db.reader()).await?.is_none() {
@@ -313,7 +372,7 @@ fn end(row: &mut job::ActiveModel) {
 }
 
 async fn fail(app: &App, job: &job::Model, why: &str) -> Result<Left, Error> {
-    change(app, job, |row| {
+    change_own(app, job, |row| {
         row.error_message = Set(Some(why.to_owned()));
         status::end(row, JobStatus::Failed);
     })
@@ -322,26 +381,26 @@ async fn fail(app: &App, job: &job::Model, why: &str) -> Result<Left, Error> {
 }
 
 async fn release(app: &App, job: &job::Model) -> Result<Left, Error> {
-    change(app, job, |row| row.lease_expires_at = Set(None)).await?;
+    change_own(app, job, |row| row.lease_expires_at = Set(None)).await?;
     Ok(Left::Released)
 }
 
 /// Changes the job's row, if it is still this worker's to write to.
-async fn change(
+async fn change_own(
     app: &App,
     job: &job::Model,
     change: impl Fn(&mut job::ActiveModel) + Send + Sync,
 ) -> Result<(), Error> {
     retrying(|| async {
         let transaction = app.db.begin().await?;
-        match hold(app, &transaction, job).await? {
-            Held::Running(held) => {
+        match lock_own(app, &transaction, job).await? {
+            Locked::Running(held) => {
                 let mut row = held.into_active_model();
                 change(&mut row);
                 row.update(&*transaction).await?;
             }
-            Held::Cancelled => {}
-            Held::Lost => return Ok(()),
+            Locked::Cancelled => {}
+            Locked::Lost => return Ok(()),
         }
         transaction.commit().await?;
         Ok(())

@@ -14,6 +14,8 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{Edge, access, lingering::Rest, multipart};
+use tracing::Instrument;
+
 use crate::{
     audit::Caller,
     auth::Viewer,
@@ -122,7 +124,8 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
     let (request, rest) = Rest::of(request);
     // In a task of its own, so that a caller who hangs up leaves no file and no transaction half done.
     let (id, requests) = (request_id.clone(), edge.requests.clone());
-    let answer = match requests.spawn(async move { respond(&edge, request, &id).await }).await {
+    let span = tracing::info_span!("request", id);
+    let answer = match requests.spawn(async move { respond(&edge, request, &id).await }.instrument(span)).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(rejection)) => {
             rest.discard();

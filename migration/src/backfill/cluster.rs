@@ -16,7 +16,7 @@ use super::{
 };
 
 /// The most transactions that are remembered after their end: far more than can be open at once.
-const REMEMBERED: usize = 10_000;
+const REMEMBERED: usize = 200_000;
 
 /// What the rows of a transaction share: their owner and the moment at which it began.
 pub type Key = (Option<Uuid>, DateTime);
@@ -37,19 +37,29 @@ pub struct Remembered {
 struct Ended {
     /// When its first row was written.
     first: DateTime,
+    /// When its last row was written.
+    last: DateTime,
     /// Its number in the cluster that is being gone through.
     number: Option<usize>,
 }
 
 impl Remembered {
-    fn add(&mut self, key: Key, last: DateTime, ended: Ended) {
-        self.order.push_back((last, key));
+    fn add(&mut self, key: Key, ended: Ended) {
+        self.order.push_back((ended.last, key));
         self.ended.insert(key, ended);
         while self.order.len() > REMEMBERED
-            && let Some((_, key)) = self.order.pop_front_if(|(at, _)| *at + LONGEST_TRANSACTION < last)
+            && let Some((at, key)) = self.order.pop_front_if(|(at, _)| *at + LONGEST_TRANSACTION < ended.last)
         {
-            self.ended.remove(&key);
+            // It may have gone on since.
+            if self.ended.get(&key).is_some_and(|ended| ended.last == at) {
+                self.ended.remove(&key);
+            }
         }
+    }
+
+    /// Whether a transaction has ended within the cluster at hand.
+    fn is_of_cluster(&self, key: Key) -> bool {
+        self.ended.get(&key).is_some_and(|ended| ended.number.is_some())
     }
 
     /// Numbers say nothing in another cluster.
@@ -113,9 +123,9 @@ impl<'a> Cluster<'a> {
         self.windows.push(window);
     }
 
-    /// Whether the transaction of a row has begun and may go on.
-    pub fn is_open(&self, row: &Row) -> bool {
-        key(row).is_some_and(|key| self.numbers.contains_key(&key))
+    /// Whether the transaction of a row has begun in this cluster.
+    pub fn has_begun(&self, row: &Row) -> bool {
+        key(row).is_some_and(|key| self.numbers.contains_key(&key) || self.remembered.is_of_cluster(key))
     }
 
     /// Adds the next row in the order of time.
@@ -161,16 +171,16 @@ impl<'a> Cluster<'a> {
             candidates: Vec::new(),
             listed: Vec::new(),
             contested: false,
+            in_parts: false,
             taken: Taken::No,
         };
         if let Some(key) = key {
             if let Some(before) = self.remembered.ended.get(&key) {
                 transaction.first = before.first;
-                // It was looked at in parts, so neither of them counts.
                 if let Some(before) = before.number {
-                    transaction.taken = Taken::Torn;
+                    transaction.in_parts = true;
                     if let Some(kept) = self.kept.get_mut(&before) {
-                        kept.taken = Taken::Torn;
+                        kept.in_parts = true;
                         kept.candidates.clear();
                     }
                 }
@@ -195,8 +205,8 @@ impl<'a> Cluster<'a> {
         let Some(Open { key, organization, rows, mut transaction, .. }) = self.open.remove(&number) else { return };
         if let Some(key) = key {
             self.numbers.remove(&key);
-            let ended = Ended { first: transaction.first, number: Some(number) };
-            self.remembered.add(key, transaction.last, ended);
+            let ended = Ended { first: transaction.first, last: transaction.last, number: Some(number) };
+            self.remembered.add(key, ended);
         }
         let last = transaction.last;
         self.find_candidates(&mut transaction, &rows, organization);
@@ -215,7 +225,8 @@ impl<'a> Cluster<'a> {
     /// Whether it needs the other transactions of the cluster to decide about it.
     fn is_for_the_whole(&self, transaction: &Transaction) -> bool {
         let by_time = self.accept_time_window && transaction.windows.len() == 1;
-        by_time || !transaction.candidates.is_empty() || !transaction.late.is_empty()
+        let speaks_against = transaction.in_parts && !transaction.listed.is_empty();
+        by_time || speaks_against || !transaction.candidates.is_empty() || !transaction.late.is_empty()
     }
 
     fn find_candidates(&self, transaction: &mut Transaction, rows: &[Row], organization: Option<Uuid>) {
@@ -240,7 +251,7 @@ impl<'a> Cluster<'a> {
             if transaction.late.last() != Some(&index) {
                 transaction.listed.push(index);
             }
-            if transaction.taken.allows(window.job) {
+            if transaction.taken.allows(window.job) && !transaction.in_parts {
                 transaction.candidates.push((index, place));
             }
         }
@@ -268,5 +279,107 @@ impl<'a> Cluster<'a> {
         self.remembered.leave_cluster();
         let transactions = self.kept.into_values().collect();
         self.settled.into_iter().chain(decide(transactions, self.windows, self.accept_time_window))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::backfill::facts::{Cell, Counts, Line, Listing, MAX_RATIOS};
+
+    fn at(seconds: i64) -> DateTime {
+        DateTime::default() + TimeDelta::seconds(seconds)
+    }
+
+    /// A row about a company, written at a time in a transaction that began at another one.
+    fn row(company: u32, seconds: i64, began: i64) -> Row {
+        Row {
+            id: Uuid::new_v4(),
+            organization: None,
+            subject: company.to_string().into(),
+            quarter: None,
+            ratios: [None; MAX_RATIOS],
+            edited: false,
+            predicted_at: at(seconds),
+            created_at: Some(at(began)),
+            standing: Standing::Undecided,
+        }
+    }
+
+    /// A completed job whose file lists the companies from 0 on.
+    fn job(from: i64, to: i64, rows: u32, counted: u32) -> Window {
+        let mut listing = Listing { rows, ..Listing::default() };
+        for position in 0..rows {
+            let line = Line { position, quarter: None, ratios: [Cell::Missing; MAX_RATIOS] };
+            listing.lines.entry(position.to_string().into()).or_default().push(line);
+        }
+        Window {
+            job: Uuid::new_v4(),
+            organization: None,
+            from: at(from),
+            to: at(to),
+            state: State::Completed,
+            counts: Counts { processed: rows, successful: counted, failed: 0 },
+            rows: Some(rows),
+            listed: Some(rows),
+            listing: Some(listing),
+            note: None,
+        }
+    }
+
+    /// How many rows get a link.
+    fn linked(window: Window, rows: impl IntoIterator<Item = Row>) -> usize {
+        let mut remembered = Remembered::default();
+        let mut cluster = Cluster::new(&mut remembered, false);
+        cluster.begin(window);
+        for row in rows {
+            cluster.add(row);
+        }
+        cluster.decide().filter(|(_, verdict)| matches!(verdict, Verdict::Link(..))).count()
+    }
+
+    #[test]
+    fn a_transaction_in_one_piece_is_linked() {
+        assert_eq!(linked(job(0, 600, 10, 10), (0..10).map(|row| self::row(row, 10 + i64::from(row), 9))), 10);
+    }
+
+    #[test]
+    fn a_transaction_that_goes_on_after_a_long_break_is_of_no_job_and_speaks_against_its_own() {
+        // Half of it, more than a minute, the other half; then one that is whole.
+        let rows = (0..10).map(|row| self::row(row, 10 + i64::from(row) + if row < 5 { 0 } else { 100 }, 9));
+        let whole = (10..20).map(|row| self::row(row, 200 + i64::from(row), 199));
+        assert_eq!(linked(job(0, 600, 20, 20), rows.chain(whole.clone())), 0);
+        assert_eq!(linked(job(0, 600, 20, 20), whole), 10);
+    }
+
+    #[test]
+    fn a_straggler_of_a_transaction_that_is_over_is_still_seen() {
+        let mut remembered = Remembered::default();
+        let mut cluster = Cluster::new(&mut remembered, false);
+        cluster.begin(job(0, 300, 20, 20));
+        for row in [row(0, 10, 9), row(1, 11, 9), row(5, 200, 199)] {
+            cluster.add(row);
+        }
+        let straggler = row(2, 310, 9);
+        assert!(cluster.has_begun(&straggler));
+        cluster.add(straggler);
+        assert_eq!(cluster.decide().filter(|(_, verdict)| matches!(verdict, Verdict::Link(..))).count(), 0);
+    }
+
+    #[test]
+    fn what_was_seen_lately_is_not_forgotten_with_what_was_seen_before() {
+        let (mut remembered, key) = (Remembered::default(), |second: i64| (None, at(second)));
+        let ended = |second: i64| Ended { first: at(second), last: at(second), number: None };
+        remembered.add(key(-1), ended(0));
+        remembered.add(key(-1), ended(100));
+        let many = i64::try_from(REMEMBERED).unwrap();
+        for second in 0..many - 1 {
+            remembered.add(key(second), ended(100));
+        }
+        remembered.add(key(many), ended(101));
+        assert!(remembered.ended.contains_key(&key(-1)));
+        assert_eq!(remembered.order.len(), REMEMBERED + 1, "the older entry went");
     }
 }

@@ -30,6 +30,9 @@ pub enum Command {
     Undo {
         /// The run's id, from `status`
         run: Uuid,
+        /// Do not slow down while others use the database
+        #[arg(long)]
+        full_speed: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -204,8 +207,8 @@ impl Command {
                 }
                 Ok(())
             }
-            Self::Undo { run, json } => {
-                let undone = undo(&db, *run).await?;
+            Self::Undo { run, full_speed, json } => {
+                let undone = undo(&db, *run, *full_speed).await?;
                 if *json {
                     say(&format!("{}\n", json!({ "run": run, "undone": undone })));
                 } else {

@@ -73,7 +73,8 @@ fn by_file(transactions: &Transactions, window: usize, job: &Window) -> Vec<usiz
             .filter(move |(_, one, _)| one.is_alone() == alone && one.only_candidate() == Some(window))
     };
     let counted: u32 = own(false).map(|(_, _, place)| place.counted).sum();
-    if counted > job.counts.successful {
+    let torn = transactions.near(window).any(|(_, one)| one.in_parts && one.listed.contains(&window));
+    if torn || counted > job.counts.successful {
         return Vec::new();
     }
     // Progress is counted with each transaction or row, so at most one transaction is missing from the counts: the one
@@ -120,6 +121,9 @@ fn by_time(transactions: &Transactions, window: usize, job: &Window) -> Vec<usiz
         })
         .map(|(index, _)| index)
         .collect();
+    if transactions.near(window).any(|(_, one)| one.in_parts && one.windows.contains(&window)) {
+        return Vec::new();
+    }
     let one = |index: &usize| &transactions.all[*index];
     let rows: usize = own.iter().map(|index| one(index).size).sum();
     let sequential = own.windows(2).all(|pair| one(&pair[0]).last < one(&pair[1]).first);
@@ -142,7 +146,7 @@ pub fn leave(transaction: &Transaction, windows: &[Window], accept_time_window: 
         Reason::JobDeleted
     } else if transaction.windows.is_empty() {
         if transaction.is_alone() { Reason::ByHand } else { Reason::JobDeleted }
-    } else if transaction.taken == Taken::Torn {
+    } else if transaction.taken == Taken::Torn || transaction.in_parts {
         Reason::Contradicted
     } else if transaction.contested
         || transaction.candidates.len() > 1

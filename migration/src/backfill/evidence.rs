@@ -82,10 +82,11 @@ pub struct Source {
 impl Sources {
     /// Opens a folder and an artifact store, where they are given.
     pub fn open(folder: Option<&Path>, store: Option<&str>) -> Result<Self, Unreadable> {
-        if let Some(folder) = folder
-            && !std::fs::metadata(folder).map_err(|error| unreadable(folder, error))?.is_dir()
-        {
-            return Err(unreadable(folder, "is no folder"));
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let folder = folder.display();
+            return Err(Unreadable(format!(
+                "there is no folder {folder}; name the one with the files that the jobs read"
+            )));
         }
         let open = |location: &str| {
             // Opening would make it.

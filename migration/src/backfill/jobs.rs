@@ -137,7 +137,7 @@ fn deleted(receipt: &Receipt) -> Option<Job> {
     Some(Job { window, reach: to, file_name: String::new() })
 }
 
-/// Overlapping whose windows overlap, one after the other: what holds a row of one may hold it of all.
+/// Jobs whose windows overlap, one after the other: what holds a row of one may hold it of all.
 pub struct Overlapping {
     /// In the order of their beginning.
     pub jobs: Vec<Job>,

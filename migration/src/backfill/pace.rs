@@ -104,8 +104,10 @@ impl<'a> Courtesy<'a> {
             && seen.at.elapsed() >= LOOK
         {
             seen.at = Instant::now();
-            seen.load = Load::of(self.db).await;
-            let Some(why) = seen.load.and_then(|load| load.growing_since(before)) else { return };
+            // One look that fails says nothing.
+            let load = Load::of(self.db).await.unwrap_or(before);
+            seen.load = Some(load);
+            let Some(why) = load.growing_since(before) else { return };
             if !said {
                 tracing::info!("waiting for others: {why}");
                 said = true;

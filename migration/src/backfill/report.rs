@@ -57,6 +57,10 @@ pub struct Report {
     pub linked: BTreeMap<LinkSource, u64>,
     /// Rows left without a link, by reason.
     pub unresolved: BTreeMap<&'static str, u64>,
+    /// Files of jobs that were read.
+    pub files: u64,
+    /// Files of jobs that cannot be used; the remark on each job says why.
+    pub unusable: u64,
     /// Job by job.
     pub decisions: BTreeMap<Uuid, Decision>,
     /// How many of the links by time alone may be wrong.
@@ -74,6 +78,8 @@ impl Report {
             Decided::Job(window) if window.state == State::Deleted => Vec::new(),
             Decided::Job(window) => {
                 self.estimate.add_window(window);
+                self.files += u64::from(window.listed.is_some());
+                self.unusable += u64::from(window.note.is_some());
                 vec![Decision { note: window.note.clone(), ..Decision::about(window.job) }]
             }
             Decided::Rows { rows, outside, .. } => self.add_rows(rows, *outside),
@@ -138,6 +144,7 @@ impl Report {
         json!({
             "rows": self.rows,
             "leftAlone": self.left_alone,
+            "files": { "read": self.files, "unusable": self.unusable },
             "linked": self.linked.iter().map(|(source, rows)| (source.as_stored().to_owned(), json!(rows)))
                 .collect::<serde_json::Map<_, _>>(),
             "unresolved": self.unresolved,
@@ -160,6 +167,10 @@ impl Report {
     pub fn text(&self, linked: &str) -> String {
         let mut text = format!("{} predictions; {} linked or released before\n", self.rows, self.left_alone);
         // Writing to a String cannot fail.
+        _ = writeln!(text, "files of jobs read: {}", self.files);
+        if self.unusable > 0 {
+            _ = writeln!(text, "files that cannot be used: {}; --report FILE.json says why", self.unusable);
+        }
         _ = writeln!(text, "{linked}: {}", self.total_linked());
         for (source, rows) in &self.linked {
             _ = writeln!(text, "  by {}: {rows}", source.as_stored());

@@ -26,6 +26,9 @@ pub struct Transaction {
     pub candidates: Vec<(usize, Place)>,
     /// Windows whose file listed it at first.
     pub listed: Vec<usize>,
+    /// It went on after a longer break than a job's transaction has, and this is a part of it. Its parts are of no job, and
+    /// no job whose they may be is told from a stranger.
+    pub in_parts: bool,
     /// Its only candidate may have been given the file of another job.
     pub contested: bool,
     pub taken: Taken,

@@ -76,7 +76,7 @@ pub async fn runs(db: &DatabaseConnection) -> Result<Vec<Run>, Failure> {
 /// Takes back the links that a run made and that still stand, and answers how many. Doing it twice is safe.
 ///
 /// A link of a job that was deleted since was released; it stays released.
-pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
+pub async fn undo(db: &DatabaseConnection, run: Uuid, full_speed: bool) -> Result<u64, Failure> {
     if !runs(db).await?.iter().any(|known| known.id == run) {
         return Err(Failure::File(format!("there is no run {run}; see `migration backfill status`")));
     }
@@ -94,7 +94,7 @@ pub async fn undo(db: &DatabaseConnection, run: Uuid) -> Result<u64, Failure> {
         "UPDATE backfill_runs SET status = 'undoing', lease_token = NULL, lease_beat = lease_beat + 1 WHERE id = $1";
     transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
     transaction.commit().await?;
-    let courtesy = Courtesy::new(db, false).await;
+    let courtesy = Courtesy::new(db, full_speed).await;
     let mut undone = 0;
     for kind in Kind::ALL {
         undone += undo_kind(db, &courtesy, run, *kind).await?;

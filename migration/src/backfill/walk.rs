@@ -219,7 +219,7 @@ impl<'a> UserWalk<'a> {
             let Some(row) = self.read().await? else { break };
             self.ahead.push_back(row);
         }
-        let (stragglers, ahead) = std::mem::take(&mut self.ahead).into_iter().partition(|row| cluster.is_open(row));
+        let (stragglers, ahead) = std::mem::take(&mut self.ahead).into_iter().partition(|row| cluster.has_begun(row));
         self.ahead = ahead;
         Ok(stragglers)
     }

@@ -40,7 +40,7 @@ async fn dump(name: &str) {
         assert!(planned.by_time().is_none_or(|(_, expected)| expected <= 3), "{name}: {:?}", planned.by_time());
         assert!(right * 1000 >= per_mille * of, "{name}: {right} of {of} linked with {settings:?}");
         assert_eq!((outcome.overtaken, right as u64), (0, planned.total_linked()));
-        assert_eq!(undo(&site.db, outcome.run).await.unwrap(), right as u64);
+        assert_eq!(undo(&site.db, outcome.run, false).await.unwrap(), right as u64);
     }
 }
 

@@ -28,7 +28,8 @@ pub struct Compared {
 
 /// Settings with a folder of sources.
 pub fn with_sources(folder: &Path) -> Settings {
-    Settings { sources: Some(folder.to_owned()), ..Settings::default() }
+    // Other tests use the server meanwhile, and are not to slow these down.
+    Settings { sources: Some(folder.to_owned()), full_speed: true, ..Settings::default() }
 }
 
 /// All links, by prediction: the job and how it is known.

@@ -31,7 +31,7 @@ async fn links_and_releases_of_others_are_left_alone(engine: Engine) {
     run(&site.db, &settings, Pace::default()).await.unwrap();
     let whole = links(&site).await;
     let run_id = runs(&site.db).await.unwrap()[0].id;
-    undo(&site.db, run_id).await.unwrap();
+    undo(&site.db, run_id, false).await.unwrap();
 
     // Half of the links are there already, by other means, and some rows are released.
     let mut ids: Vec<Uuid> = whole.keys().copied().collect();
@@ -64,7 +64,7 @@ async fn a_released_row_keeps_its_whole_transaction_from_another_job(engine: Eng
     let outcome = run(&site.db, &settings, Pace::default()).await.unwrap();
     let whole = links(&site).await;
     let (id, _) = whole.iter().next().unwrap();
-    undo(&site.db, outcome.run).await.unwrap();
+    undo(&site.db, outcome.run, false).await.unwrap();
     execute(&site, "UPDATE annual_predictions SET job_link = 'released' WHERE id = $1", vec![(*id).into()]).await;
     run(&site.db, &settings, Pace::default()).await.unwrap();
     let linked_beside = "SELECT count(*) FROM annual_predictions a JOIN annual_predictions b \
@@ -180,7 +180,7 @@ async fn undo_takes_back_what_the_run_made_and_nothing_else(engine: Engine) {
     let job = links.values().next().unwrap().0;
     let released = links.values().filter(|(of, _)| *of == job).count() as u64;
     execute(&site, "DELETE FROM bulk_upload_jobs WHERE id = $1", vec![job.into()]).await;
-    assert_eq!(undo(&site.db, again.run).await.unwrap(), links.len() as u64 - released);
+    assert_eq!(undo(&site.db, again.run, false).await.unwrap(), links.len() as u64 - released);
     let kept =
         site.count("SELECT count(*) FROM annual_predictions WHERE job_id IS NULL AND job_link IS NOT NULL").await;
     assert_eq!(kept.unsigned_abs(), released);
@@ -293,7 +293,7 @@ async fn while_a_run_is_being_taken_back_no_other_begins(engine: Engine) {
         why,
         format!("run {id} is being taken back, or that was cut off: end it with `migration backfill undo {id}`")
     );
-    assert_eq!(undo(&site.db, id).await.unwrap(), outcome.report.total_linked());
+    assert_eq!(undo(&site.db, id, false).await.unwrap(), outcome.report.total_linked());
     assert_eq!(runs(&site.db).await.unwrap()[0].status, "undone");
     assert_eq!(run(&site.db, &settings, Pace::default()).await.unwrap().report, outcome.report);
 }

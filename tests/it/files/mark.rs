@@ -2,17 +2,23 @@
 
 use std::path::Path;
 
-use tests::Engine;
+use api::files::mark::{self, Found};
+use tests::{Engine, Setup, World};
 
-use crate::migrations::{
-    program::{Ended, run, start},
-    site::{Site, until},
+use crate::{
+    deletion::file,
+    migrations::{
+        program::{Ended, run, start},
+        site::{Site, until},
+    },
 };
 
 tests::on_both!(
     a_store_that_is_not_mounted_is_refused,
     a_store_of_another_database_is_refused,
     an_operator_can_accept_a_store,
+    a_store_without_a_mark_is_known_by_its_content,
+    servers_that_begin_together_mark_one_store_once,
 );
 
 /// Starts a server until it has looked at its store, and ends it.
@@ -75,6 +81,37 @@ async fn an_operator_can_accept_a_store(engine: Engine) {
     serve(&site, &first, &[]).await.unwrap();
     serve(&site, &second, &["--accept-artifacts"]).await.unwrap();
     serve(&site, &second, &[]).await.unwrap();
+    let refused = refusal(serve(&site, &first, &[]).await);
+    assert!(refused.contains(" holds the files of another database; "), "it is not the database's any more: {refused}");
     serve(&stranger, &second, &["--accept-artifacts"]).await.unwrap();
     serve(&stranger, &second, &[]).await.unwrap();
+}
+
+/// Since a program without marks: what is in the store tells whose it is.
+async fn a_store_without_a_mark_is_known_by_its_content(engine: Engine) {
+    let world = World::new(engine).await;
+    world.upload("ANNUAL", "a.csv", file(5)).await;
+    let empty = tempfile::tempdir().unwrap();
+    let with_store = |store: &Path| {
+        let setup =
+            Setup { asleep: true, url: Some(world.url.clone()), artifacts: Some(store.to_owned()), ..Setup::default() };
+        World::with(engine, setup)
+    };
+    assert_eq!(mark::check(&with_store(empty.path()).await.app).await.unwrap(), Found::Empty);
+    let other = World::new(engine).await;
+    assert_eq!(mark::check(&with_store(&other.artifacts).await.app).await.unwrap(), Found::Empty);
+    other.upload("ANNUAL", "a.csv", file(5)).await;
+    assert_eq!(mark::check(&with_store(&other.artifacts).await.app).await.unwrap(), Found::Strange);
+    let fresh = World::with(engine, Setup { artifacts: Some(world.artifacts.clone()), ..Setup::default() }).await;
+    assert_eq!(mark::check(&fresh.app).await.unwrap(), Found::Strange);
+    assert_eq!(mark::look(&world.app).await.unwrap(), Found::Unmarked);
+    assert_eq!(mark::check(&world.app).await.unwrap(), Found::Right);
+}
+
+async fn servers_that_begin_together_mark_one_store_once(engine: Engine) {
+    let world = World::new(engine).await;
+    let checks = (0..8).map(|_| mark::check(&world.app));
+    for found in futures_util::future::join_all(checks).await {
+        assert_eq!(found.unwrap(), Found::Right);
+    }
 }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use api::files::mark;
 use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 use tests::{Engine, Setup, World};
@@ -47,9 +48,16 @@ async fn files_without_a_job_go_and_all_others_stay(engine: Engine) {
     let mut stay = keys(&world.artifacts);
     // A file that was never registered belongs to its job all the same.
     stay.push(put(&world, &living, 100));
-    let [gone, other, young, purging] = [0; 4].map(|_| Uuid::now_v7().to_string());
+    let [gone, other, young, purging] = [0; 4].map(|_| Uuid::new_v4().to_string());
+    // A job that is being made now of a file that was sent long ago.
+    let made_now = Uuid::now_v7().to_string();
     let mut go = vec![put(&world, &gone, 2), put(&world, &gone, 100), put(&world, &other, 2)];
-    stay.extend([put(&world, &young, 0), put(&world, &purging, 100), put(&world, "notes", 100)]);
+    stay.extend([
+        put(&world, &young, 0),
+        put(&world, &purging, 100),
+        put(&world, "notes", 100),
+        put(&world, &made_now, 100),
+    ]);
     let purge = "INSERT INTO artifact_purges (job_id, due_at, attempts) VALUES ($1, '2100-01-01T00:00:00+00:00', 0) RETURNING attempts";
     let _attempts: i32 = world.one(purge, [purging.parse::<Uuid>().unwrap().into()]).await;
     go.sort();
@@ -59,6 +67,9 @@ async fn files_without_a_job_go_and_all_others_stay(engine: Engine) {
     let sweep = async |more: &[&str]| {
         run("joblink", &world.url, &[&["artifacts", "sweep", "--artifacts", &store], more].concat()).await
     };
+    let unmarked = sweep(&["--yes"]).await;
+    assert_eq!(unmarked.code, 3, "no server has used it yet: {unmarked:?}");
+    assert_eq!(mark::check(&world.app).await.unwrap(), mark::Found::Right);
     let all = keys(&world.artifacts);
     let dry = sweep(&["--dry-run"]).await;
     let asked = sweep(&[]).await;
@@ -74,7 +85,7 @@ async fn files_without_a_job_go_and_all_others_stay(engine: Engine) {
         words,
         [
             "would be removed: 3 files without a job, 30 bytes",
-            "left: 2 files that are young or about to be purged",
+            "left: 3 files that are young or about to be purged",
             "not Joblink's, left alone: jobs/notes",
         ]
     );
@@ -96,6 +107,7 @@ async fn a_store_in_order_is_left_as_it_is(engine: Engine) {
     crate::deletion::delete(&world, &gone, json!({ "cascade": true })).await;
     world.purged().await;
     world.stop().await;
+    mark::check(&world.app).await.unwrap();
     let before = keys(&world.artifacts);
     let done =
         run("joblink", &world.url, &["artifacts", "sweep", "--artifacts", world.artifacts.to_str().unwrap()]).await;

@@ -299,7 +299,7 @@ async fn a_run_says_how_it_stands(engine: Engine) {
     let outcome = run(&site.db, &settings, Pace::default()).await.unwrap();
     assert!(outcome.resumed);
     assert_eq!(standings(&world, &site).await, ["COMPLETED"]);
-    undo(&site.db, outcome.run).await.unwrap();
+    undo(&site.db, outcome.run, false).await.unwrap();
     assert_eq!(standings(&world, &site).await, ["UNDONE"]);
     run(&site.db, &settings, Pace::default()).await.unwrap();
     assert_eq!(standings(&world, &site).await, ["COMPLETED", "UNDONE"]);

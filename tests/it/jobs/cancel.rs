@@ -117,10 +117,11 @@ async fn of_a_cancellation_and_the_last_batch_the_first_counts(engine: Engine) {
     world.check_invariants().await;
 
     // The cancellation comes before the last batch begins, of which nothing stays.
-    let (world, gate, id) = held_before_batch(engine, 11).await;
+    let (world, gate, id) = held_before_batch(engine, 10).await;
     cancel(&world, &id).await;
     gate.open();
     assert_eq!(world.ended(&id).await, "cancelled");
+    assert_eq!(world.count("SELECT count(*) FROM annual_predictions").await, 90);
     world.check_invariants().await;
 }
 

@@ -136,7 +136,7 @@ async fn told(world: &World, name: &str) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demo_loads_its_sample_once_and_says_where_it_serves() {
     let folder = tempfile::tempdir().unwrap();
-    let http = reqwest::Client::new();
+    let http = tests::http();
     let mut program = Program::start(folder.path(), &["--demo"]);
     assert!(program.base.starts_with("http://127.0.0.1:"), "{}", program.base);
     assert!(program.line("Health").contains(&format!("{}/healthz", program.base)));

@@ -29,7 +29,7 @@ async fn with_a_slow_caller(site: &Site, more: &[&str]) -> (Running, TcpStream) 
     );
     caller.write_all(head.as_bytes()).await.unwrap();
     // Once another request is answered, the first one is being read.
-    reqwest::get(format!("http://{host}/readyz")).await.unwrap();
+    tests::http().get(format!("http://{host}/readyz")).send().await.unwrap();
     (server, caller)
 }
 

@@ -45,7 +45,7 @@ impl Server {
                 break url.trim().to_owned();
             }
         };
-        Ok(Self { process, _output: output, http: reqwest::Client::new(), graphql, token: token.to_owned() })
+        Ok(Self { process, _output: output, http: tests::http(), graphql, token: token.to_owned() })
     }
 
     /// Deletes a job with its predictions, which must be so many, and gives the time from the request to the answer.
