@@ -110,6 +110,20 @@ impl Database {
         self.pool.get_database_backend()
     }
 
+    /// Tables that this database user may not read or not write, in order; of those that are written to. None on SQLite.
+    pub async fn closed_tables(&self) -> Result<Vec<String>, DbErr> {
+        if self.backend() == DbBackend::Sqlite {
+            return Ok(Vec::new());
+        }
+        let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname IN \
+                   ('annual_predictions', 'quarterly_predictions', 'bulk_upload_jobs', 'companies', 'artifacts', \
+                   'artifact_purges', 'artifact_store', 'audit_log', 'deletion_receipts', 'row_errors') \
+                   AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
+                   AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')) ORDER BY relname";
+        let rows = self.pool.query_all_raw(Statement::from_string(self.backend(), sql)).await?;
+        rows.iter().map(|row| row.try_get_by_index(0)).collect()
+    }
+
     /// Begins a transaction that may write. It is rolled back when it is dropped.
     ///
     /// Never drop the future itself: sqlx 0.9.0 leaves the transaction open when BEGIN is cancelled. Whatever a client

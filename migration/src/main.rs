@@ -120,7 +120,15 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         // Before the question: there is nothing to agree to.
         migration::refuse_adopted(&db, name).await?;
     }
-    if let Some(loss) = command.loss() {
+    if let Command::Down { num } = command {
+        let plan = plan::plan(&db, Direction::Down, Some(num)).await?;
+        let names: Vec<_> = plan.migrations.iter().map(|migration| migration.name).collect();
+        if !names.is_empty() {
+            let loss =
+                format!("takes back {}, with the columns and tables of each and what they hold", names.join(", "));
+            confirm(arguments.yes, &loss)?;
+        }
+    } else if let Some(loss) = command.loss() {
         confirm(arguments.yes, loss)?;
     }
     match command {
@@ -199,8 +207,7 @@ impl Command {
     /// What a command destroys, for the question before it.
     fn loss(&self) -> Option<&'static str> {
         match self {
-            Self::Up { .. } | Self::Plan { .. } | Self::Status | Self::Backfill(_) => None,
-            Self::Down { .. } => Some("drops the columns and tables of these migrations with what they hold"),
+            Self::Up { .. } | Self::Plan { .. } | Self::Status | Self::Down { .. } | Self::Backfill(_) => None,
             Self::Fresh | Self::Refresh | Self::Reset => Some("drops every job and every prediction"),
         }
     }

@@ -117,6 +117,19 @@ fn access(arguments: &Arguments) -> Result<Access, Exit> {
     }
 }
 
+/// Refuses a database user to whom every mutation would fail.
+async fn refuse_reader(app: &App) -> Result<(), Exit> {
+    let closed = app.db.closed_tables().await.map_err(|error| Exit::failed("cannot use the database", error))?;
+    if closed.is_empty() {
+        return Ok(());
+    }
+    Err(Exit::Refused(format!(
+        "this database user may not read and write {}; grant SELECT, INSERT, UPDATE and DELETE on the tables, or connect as \
+         their owner",
+        closed.join(", ")
+    )))
+}
+
 /// Brings the database to the schema that this version needs, where that is this program's to do.
 async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
     let url = &arguments.place.database_url;
@@ -147,6 +160,7 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
         ..Limits::default()
     };
     let app = arguments.place.open(limits, arguments.adopted_timezone).await?;
+    refuse_reader(&app).await?;
     if arguments.accept_artifacts {
         mark::accept(&app).await.map_err(|error| Exit::failed("cannot mark the artifact store", error))?;
     }

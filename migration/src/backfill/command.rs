@@ -203,7 +203,9 @@ impl Command {
                     let counts = run.finished_at.map(|_| {
                         format!(": {} linked, {} left, {} taken back", run.linked, run.unresolved, run.undone)
                     });
-                    say(&format!("{} {}, began {began} UTC{}\n", run.id, run.status, counts.unwrap_or_default()));
+                    let silent = run.silent_seconds.map(|seconds| format!(", last sign of life {seconds} s ago"));
+                    let more = counts.or(silent).unwrap_or_default();
+                    say(&format!("{} {}, began {began} UTC{more}\n", run.id, run.status));
                 }
                 Ok(())
             }

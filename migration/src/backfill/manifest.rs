@@ -90,6 +90,11 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// How many predictions it names.
+    pub fn len(&self) -> u64 {
+        self.jobs.len() as u64
+    }
+
     /// The job that made a prediction.
     pub fn job_of(&self, prediction: Uuid) -> Option<Uuid> {
         self.jobs.get(&prediction).copied()

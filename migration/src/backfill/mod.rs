@@ -111,7 +111,7 @@ pub async fn plan(db: &DatabaseConnection, settings: &Settings) -> Result<Report
     refuse_pending(db).await?;
     let evidence = Evidence::open(db, settings).await?;
     let mut unresolved = open_unresolved(settings)?;
-    let mut report = Report::default();
+    let mut report = Report::new(&evidence);
     let of = all_rows(db, settings).await?;
     let courtesy = Courtesy::new(db, settings.full_speed).await;
     let walk = Walk { db, settings, evidence: &evidence, courtesy: &courtesy, start: now().naive_utc(), run: None };

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{
     estimate::Estimate,
     facts::{Reason, State, Verdict},
-    walk::Decided,
+    walk::{Decided, Evidence},
 };
 
 /// What was decided about one job.
@@ -57,6 +57,8 @@ pub struct Report {
     pub linked: BTreeMap<LinkSource, u64>,
     /// Rows left without a link, by reason.
     pub unresolved: BTreeMap<&'static str, u64>,
+    /// Predictions that the operator's list names.
+    pub listed: u64,
     /// Files of jobs that were read.
     pub files: u64,
     /// Files of jobs that cannot be used; the remark on each job says why.
@@ -68,6 +70,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Before anything is decided.
+    pub fn new(evidence: &Evidence) -> Self {
+        Self { listed: evidence.manifest.len(), ..Self::default() }
+    }
+
     /// Counts what was decided, and answers what that adds to the decisions about jobs.
     pub fn add(&mut self, decided: &Decided) -> Vec<Decision> {
         let added = match decided {
@@ -144,6 +151,7 @@ impl Report {
         json!({
             "rows": self.rows,
             "leftAlone": self.left_alone,
+            "listed": self.listed,
             "files": { "read": self.files, "unusable": self.unusable },
             "linked": self.linked.iter().map(|(source, rows)| (source.as_stored().to_owned(), json!(rows)))
                 .collect::<serde_json::Map<_, _>>(),
@@ -167,6 +175,15 @@ impl Report {
     pub fn text(&self, linked: &str) -> String {
         let mut text = format!("{} predictions; {} linked or released before\n", self.rows, self.left_alone);
         // Writing to a String cannot fail.
+        if self.listed > 0 {
+            let linked = self.linked.get(&LinkSource::Manifest).unwrap_or(&0);
+            _ = writeln!(
+                text,
+                "your list names {} predictions: {linked} by it; the rest are gone, linked or released before, or cannot be \
+                 of the job that is named (contradicted)",
+                self.listed
+            );
+        }
         _ = writeln!(text, "files of jobs read: {}", self.files);
         if self.unusable > 0 {
             _ = writeln!(text, "files that cannot be used: {}; --report FILE.json says why", self.unusable);

@@ -68,7 +68,7 @@ async fn under_lease(
     lease: &Lease,
 ) -> Result<Outcome, Failure> {
     let mut unresolved = open_unresolved(settings)?;
-    let mut report = Report::default();
+    let mut report = Report::new(evidence);
     let of = all_rows(db, settings).await?;
     lease.forget_decisions(db).await?;
     let writer = Writer::new(db.clone(), lease.clone());

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use entity::stored::{AuditAction, BackfillStatus, Kind};
 use sea_orm_migration::sea_orm::{
-    ConnectionTrait, DatabaseConnection, FromQueryResult, Statement,
+    ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, Statement,
     prelude::{DateTimeUtc, Uuid},
 };
 use serde_json::{Value, json};
@@ -40,6 +40,8 @@ pub struct Run {
     pub unresolved: i64,
     /// Links that were taken back.
     pub undone: i64,
+    /// Of a run that is not over: how long ago its holder showed that it is alive, in seconds by the database's clock.
+    pub silent_seconds: Option<i64>,
 }
 
 impl Run {
@@ -54,6 +56,7 @@ impl Run {
             "linked": self.linked,
             "unresolved": self.unresolved,
             "undone": self.undone,
+            "silentSeconds": self.silent_seconds,
         })
     }
 }
@@ -61,8 +64,14 @@ impl Run {
 /// All runs, the latest first. Changes nothing.
 pub async fn runs(db: &DatabaseConnection) -> Result<Vec<Run>, Failure> {
     refuse_pending(db).await?;
-    let sql = "SELECT id, started_at, finished_at, status, options, linked, unresolved, undone FROM backfill_runs \
-               ORDER BY started_at DESC, id DESC";
+    let silent = match db.get_database_backend() {
+        DbBackend::Postgres => "CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP - beat_at) AS bigint)",
+        _ => "CAST((julianday('now') - julianday(beat_at)) * 86400 AS bigint)",
+    };
+    let sql = format!(
+        "SELECT id, started_at, finished_at, status, options, linked, unresolved, undone, \
+         CASE status WHEN 'running' THEN {silent} END AS silent_seconds FROM backfill_runs ORDER BY started_at DESC, id DESC"
+    );
     let mut runs = Run::find_by_statement(Statement::from_string(db.get_database_backend(), sql)).all(db).await?;
     let at_work = at_work(db).await?;
     for run in runs.iter_mut().filter(|run| run.status == BackfillStatus::Running.as_stored()) {

@@ -28,6 +28,8 @@ async fn the_operators_list_decides_and_never_across_owners(engine: Engine) {
     let outcome = run(&site.db, &settings, Pace::default()).await.unwrap();
     assert_eq!(links(&site).await, [(mine, (job, "manifest".to_owned()))].into());
     assert_eq!(outcome.report.unresolved["contradicted"], 1);
+    assert_eq!(outcome.report.listed, 2);
+    assert!(outcome.report.text("linked").contains("your list names 2 predictions: 1 by it; the rest are"));
 }
 
 async fn the_operators_list_may_name_company_and_period(engine: Engine) {

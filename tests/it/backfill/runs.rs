@@ -88,6 +88,8 @@ async fn a_run_that_is_killed_goes_on_and_ends_as_if_it_had_not_been(engine: Eng
         })
         .await;
         killed.kill();
+        let status = site.migrated(&["backfill", "status"]).await.out;
+        assert!(status.contains(" UTC, last sign of life ") && status.ends_with(" s ago\n"), "{status}");
     }
     let ended = site.migrated(&arguments).await;
     let told: Json = serde_json::from_str(&ended.out).unwrap();

@@ -91,3 +91,20 @@ async fn a_new_sqlite_file_can_be_opened_by_many_at_once() {
         }
     }
 }
+
+#[tokio::test]
+async fn serve_refuses_a_user_who_may_only_read() {
+    let (site, files) = (Site::made(Engine::Postgres).await, tempfile::tempdir().unwrap());
+    let reader = format!("reader_{}", sea_orm::prelude::Uuid::now_v7().simple());
+    site.run(&format!("CREATE ROLE {reader} LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}")).await;
+    let (_, place) = site.url.split_once('@').unwrap();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--artifacts", files.path().to_str().unwrap()];
+    let ended = run("joblink", &format!("postgres://{reader}@{place}"), &arguments).await;
+    assert_eq!(ended.code, 3, "{ended:?}");
+    assert!(
+        ended.err.contains("joblink: this database user may not read and write annual_predictions, artifact"),
+        "{ended:?}"
+    );
+    site.run(&format!("GRANT INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {reader}")).await;
+    served(&format!("postgres://{reader}@{place}"), files.path(), &[]).await;
+}
