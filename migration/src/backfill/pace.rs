@@ -13,7 +13,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const FEW_READ: usize = 100;
 /// The most rows of one transaction while others use a PostgreSQL server. What others wait for is the log of one
 /// transaction, and a processor. `tests/bench online` measures what they feel: with 100 rows and pauses as long as the
-/// work 99 % of a writer's statements took up to 2.9 times as long as before, with these numbers 1.2 to 1.8 times.
+/// work 99 % of a writer's statements took about 3 times as long as before, with these numbers 1.2 to 1.8 times.
 const FEW_WRITTEN: usize = 20;
 /// How many times as long as what was done the pause after it is while others use the database.
 const PAUSE: u32 = 3;
