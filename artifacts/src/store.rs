@@ -50,8 +50,8 @@ const PARTS_IN_FLIGHT: usize = 2;
 const LOCAL_PART: usize = 1024 * 1024;
 /// How much of an upload goes to a bucket at once, in bytes: the least that S3 takes but for the last part.
 const S3_PART: usize = 5 * 1024 * 1024;
-/// How long one request to an S3 server may take, and how long it is tried again. Callers wait for it; purges come back.
-const S3_REQUEST: Duration = Duration::from_secs(20);
+/// How long an S3 server may be silent, and how long a request is tried again. Callers wait for it; purges come back.
+const S3_SILENCE: Duration = Duration::from_secs(20);
 
 /// What the store knows of a file after taking it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,8 +147,10 @@ impl ArtifactStore {
     fn open_s3(location: &str, settings: &[(&str, &str)]) -> Result<Self, object_store::Error> {
         // The process has one provider of cryptography; whoever was first has it chosen.
         _ = rustls::crypto::ring::default_provider().install_default();
-        let options = ClientOptions::new().with_timeout(S3_REQUEST).with_connect_timeout(S3_REQUEST / 4);
-        let retry = RetryConfig { max_retries: 3, retry_timeout: S3_REQUEST, ..RetryConfig::default() };
+        // Not for a request as a whole: a file is read for as long as its job runs.
+        let options = ClientOptions::new().with_timeout_disabled().with_read_timeout(S3_SILENCE);
+        let options = options.with_connect_timeout(S3_SILENCE / 4);
+        let retry = RetryConfig { max_retries: 3, retry_timeout: S3_SILENCE, ..RetryConfig::default() };
         let mut builder = AmazonS3Builder::from_env().with_url(location).with_client_options(options).with_retry(retry);
         // Options replace what the environment says of plain HTTP.
         let allow_http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|allow| allow.eq_ignore_ascii_case("true"));

@@ -235,7 +235,11 @@ async fn run(app: &App, job: &job::Model, stop: &CancellationToken, claim: &Clai
     loop {
         let next = tokio::select! {
             next = records.next() => next?,
-            () = claim.lost.cancelled() => return Ok(Left::Lost),
+            () = claim.lost.cancelled() => {
+                // Where it was cancelled, this ends it.
+                change_own(app, job, |_| {}).await?;
+                return Ok(Left::Lost);
+            }
         };
         let Some(record) = next else { break };
         if to_skip > 0 {

@@ -254,15 +254,7 @@ impl Simulation {
             completed_at: None,
             updated_at: Some(start + off),
             origin: None,
-            lease_token: None,
-            lease_expires_at: None,
-            cancelled_at: None,
-            cancel_reason: None,
-            cancel_notes: None,
-            cancelled_by: None,
-            held_at: None,
-            hold_reason: None,
-            held_by: None,
+            ..job::Model::default()
         };
         self.works.push(Work {
             id,

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use artifacts::ArtifactStore;
+use futures_util::StreamExt;
 use sea_orm::prelude::Uuid;
 use serde_json::json;
 use tests::{Engine, Setup, World};
@@ -90,6 +91,27 @@ async fn jobs_run_and_go_with_their_files(engine: Engine) {
     world.purged().await;
     assert_eq!(world.app.store.keys().await.unwrap(), Vec::<String>::new());
     world.check_invariants().await;
+}
+
+/// A job is read for as long as its rows are scored and stored, which may be longer than any request should take.
+#[tokio::test]
+async fn a_file_may_be_read_slowly() {
+    if std::env::var_os("JOBLINK_TEST_LONG").is_none() {
+        return;
+    }
+    let store = ArtifactStore::open(&place()).unwrap();
+    let key = artifacts::Key::Upload(Uuid::now_v7());
+    let chunks = (0..64_u8).map(|byte| Ok::<_, std::convert::Infallible>(bytes::Bytes::from(vec![byte; 1024 * 1024])));
+    store.put(key, futures_util::stream::iter(chunks), u64::MAX).await.unwrap();
+    let mut read = store.read(key).await.unwrap();
+    let (mut size, began) = (0, std::time::Instant::now());
+    while let Some(chunk) = read.next().await {
+        size += chunk.unwrap().len();
+        // The time that a batch takes: in all about half a minute.
+        let due = std::time::Duration::from_millis(480) * u32::try_from(size / (1024 * 1024)).unwrap();
+        tokio::time::sleep(due.saturating_sub(began.elapsed())).await;
+    }
+    assert_eq!(size, 64 * 1024 * 1024);
 }
 
 async fn a_deletion_does_not_wait_for_a_store_that_is_away(engine: Engine) {

@@ -65,15 +65,7 @@ pub fn new_job(user: Uuid, organization: Option<Uuid>) -> job::Model {
         completed_at: time,
         updated_at: time,
         origin: None,
-        lease_token: None,
-        lease_expires_at: None,
-        cancelled_at: None,
-        cancel_reason: None,
-        cancel_notes: None,
-        cancelled_by: None,
-        held_at: None,
-        hold_reason: None,
-        held_by: None,
+        ..job::Model::default()
     }
 }
 
