@@ -18,8 +18,8 @@ pub struct App {
     pub limits: Limits,
     /// The zone in which an existing installation's database wrote `created_at` and `updated_at`.
     pub adopted_timezone: chrono_tz::Tz,
-    /// Wakes the worker when a job was created.
-    pub job_created: Arc<Notify>,
+    /// Wakes a worker when a job waits for one.
+    pub job_waits: Arc<Notify>,
     /// Wakes the purge when a job was deleted.
     pub job_deleted: Arc<Notify>,
     /// Where tests step in.
@@ -39,7 +39,7 @@ pub struct Limits {
     pub document_bytes: usize,
     /// Jobs that this server works on at a time.
     pub workers: usize,
-    /// Rows that a worker commits at a time.
+    /// The most rows that a worker commits at a time.
     pub batch_rows: usize,
     /// How long a worker's claim of a job holds without being renewed; then another worker may take it over.
     pub lease: Duration,
@@ -53,7 +53,7 @@ impl Default for Limits {
             body_bytes: 1_000_000,
             document_bytes: 256_000,
             workers: 1,
-            batch_rows: 2_000,
+            batch_rows: 10_000,
             lease: Duration::from_secs(15),
         }
     }
@@ -73,7 +73,7 @@ impl App {
             store,
             limits,
             adopted_timezone,
-            job_created: Arc::default(),
+            job_waits: Arc::default(),
             job_deleted: Arc::default(),
             checkpoints,
         }

@@ -19,6 +19,16 @@ pub enum Checkpoint {
     BatchBegins,
     /// A worker has stored a batch but not committed it.
     BatchBeforeCommit,
+    /// A worker has written a job's log and results, and nobody knows of them.
+    OutputsWritten,
+    /// A worker has ended a job but not committed it.
+    JobEndBeforeCommit,
+    /// A change of a job, as a cancellation, is done but not committed.
+    ChangeBeforeCommit,
+    /// A purge is claimed and nothing is removed.
+    PurgeClaimed,
+    /// A purge has removed everything and not told so.
+    PurgeRemoved,
     /// A job's file is in its place and its row is not yet written.
     JobBeforeInsert,
 }

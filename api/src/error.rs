@@ -17,6 +17,12 @@ pub enum Error {
     /// A test asked for a failure at this checkpoint.
     #[error("failure injected at {0}")]
     Injected(&'static str),
+    /// The job is another worker's, or gone.
+    #[error("the job is no longer this worker's")]
+    Gone,
+    /// A file could not be put together.
+    #[error("cannot write a file: {0}")]
+    Format(String),
     /// A task of the program itself ended without an answer.
     #[error("a task ended without an answer: {0}")]
     Task(#[from] tokio::task::JoinError),

@@ -28,6 +28,13 @@ pub enum Key {
         /// The artifact.
         artifact: Uuid,
     },
+    /// A file that a job made: its log, its results.
+    Output {
+        /// The job.
+        job: Uuid,
+        /// The artifact.
+        artifact: Uuid,
+    },
 }
 
 impl Key {
@@ -35,12 +42,14 @@ impl Key {
         match self {
             Self::Upload(id) => Path::from_iter([UPLOADS, &id.to_string()]),
             Self::Input { job, artifact } => Path::from_iter([JOBS, &job.to_string(), "input", &artifact.to_string()]),
+            Self::Output { job, artifact } => Path::from_iter([JOBS, &job.to_string(), OUTPUT, &artifact.to_string()]),
         }
     }
 }
 
 const UPLOADS: &str = "uploads";
 const JOBS: &str = "jobs";
+const OUTPUT: &str = "output";
 /// The file that holds the store's own id.
 const MARK: &str = "joblink-store";
 
@@ -51,7 +60,7 @@ const LOCAL_PART: usize = 1024 * 1024;
 /// How much of an upload goes to a bucket at once, in bytes: the least that S3 takes but for the last part.
 const S3_PART: usize = 5 * 1024 * 1024;
 /// How long an S3 server may be silent, and how long a request is tried again. Callers wait for it; purges come back.
-const S3_SILENCE: Duration = Duration::from_secs(20);
+pub const LONGEST_REQUEST: Duration = Duration::from_secs(20);
 
 /// What the store knows of a file after taking it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,9 +157,9 @@ impl ArtifactStore {
         // The process has one provider of cryptography; whoever was first has it chosen.
         _ = rustls::crypto::ring::default_provider().install_default();
         // Not for a request as a whole: a file is read for as long as its job runs.
-        let options = ClientOptions::new().with_timeout_disabled().with_read_timeout(S3_SILENCE);
-        let options = options.with_connect_timeout(S3_SILENCE / 4);
-        let retry = RetryConfig { max_retries: 3, retry_timeout: S3_SILENCE, ..RetryConfig::default() };
+        let options = ClientOptions::new().with_timeout_disabled().with_read_timeout(LONGEST_REQUEST);
+        let options = options.with_connect_timeout(LONGEST_REQUEST / 4);
+        let retry = RetryConfig { max_retries: 3, retry_timeout: LONGEST_REQUEST, ..RetryConfig::default() };
         let mut builder = AmazonS3Builder::from_env().with_url(location).with_client_options(options).with_retry(retry);
         // Options replace what the environment says of plain HTTP.
         let allow_http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|allow| allow.eq_ignore_ascii_case("true"));
@@ -265,6 +274,17 @@ impl ArtifactStore {
         }
         self.sync_jobs().map_err(failed("remove", &prefix))?;
         Ok(removed)
+    }
+
+    /// Removes the files that a job made, but for these.
+    pub async fn drop_other_outputs(&self, job: Uuid, keep: &[Uuid]) -> Result<(), StoreError> {
+        let prefix = Path::from_iter([JOBS, &job.to_string(), OUTPUT]);
+        let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
+        let kept = |name: Option<&str>| keep.iter().any(|id| name.is_some_and(|name| name == id.to_string()));
+        for object in found.iter().filter(|object| !kept(object.location.filename())) {
+            self.delete_path(&object.location).await?;
+        }
+        Ok(())
     }
 
     /// The names below which files of jobs are: ids of jobs, if nobody else put anything there.

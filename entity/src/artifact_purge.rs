@@ -17,6 +17,8 @@ pub struct Model {
     pub last_error: Option<String>,
     /// When the store confirmed that nothing is left.
     pub completed_at: Option<DateTimeUtc>,
+    /// Of a job that was active when it was deleted: until then its worker may still write files.
+    pub settles_at: Option<DateTimeUtc>,
 }
 
 /// None are declared: joins are written where they are needed.

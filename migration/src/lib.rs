@@ -25,6 +25,8 @@ mod m0013_backfill_runs;
 mod m0014_receipt_row_counts;
 mod m0015_job_cancellation_and_hold;
 mod m0016_artifact_store;
+mod m0017_job_log;
+mod m0018_purge_settles;
 pub mod plan;
 mod run;
 pub mod step;
@@ -89,7 +91,7 @@ impl MigrationTrait for Migration {
 }
 
 /// All migrations, in order.
-const MIGRATIONS: [Migration; 16] = [
+const MIGRATIONS: [Migration; 18] = [
     m0001_adopt_tables::MIGRATION,
     m0002_annual_job_id::MIGRATION,
     m0003_quarterly_job_id::MIGRATION,
@@ -106,6 +108,8 @@ const MIGRATIONS: [Migration; 16] = [
     m0014_receipt_row_counts::MIGRATION,
     m0015_job_cancellation_and_hold::MIGRATION,
     m0016_artifact_store::MIGRATION,
+    m0017_job_log::MIGRATION,
+    m0018_purge_settles::MIGRATION,
 ];
 
 /// They as SeaORM's migrator runs them.

@@ -86,8 +86,19 @@ impl World {
             assert!(jobs.contains_key(&job) || pending.contains(&job), "a file of no job: {key}");
         }
         for artifact in artifact::Entity::find().all(db).await.unwrap() {
-            let key = format!("jobs/{}/{}/{}", artifact.job_id, artifact.kind, artifact.id);
+            let folder = if artifact.kind == "input" { "input" } else { "output" };
+            let key = format!("jobs/{}/{folder}/{}", artifact.job_id, artifact.id);
             assert!(keys.contains(&key), "the file {key} is missing");
+            let bytes = self.content(&artifact).await;
+            assert_eq!(i64::try_from(bytes.len()).unwrap(), artifact.size, "the size of {key}");
+            assert_eq!(Some(sha256(&bytes)), artifact.sha256, "the hash of {key}");
+            if artifact.kind == "results" {
+                let rows = annual.iter().map(|row| (row.id, row.job_id, &row.job_link));
+                let rows = rows.chain(quarterly.iter().map(|row| (row.id, row.job_id, &row.job_link)));
+                let stored =
+                    rows.filter(|(_, job, link)| *job == Some(artifact.job_id) && link.as_deref() == Some("upload"));
+                check_results(&jobs[&artifact.job_id], &bytes, &stored.map(|(id, ..)| id).collect());
+            }
         }
 
         if self.engine == Engine::Postgres {
@@ -97,4 +108,30 @@ impl World {
             self.until(async || (self.count(open).await == 0).then_some(())).await;
         }
     }
+}
+
+/// The results of an ended job name each row that was processed once, and each prediction that is linked to the job.
+fn check_results(job: &job::Model, results: &[u8], stored: &HashSet<Uuid>) {
+    let mut named = HashSet::new();
+    let (mut errors, mut lines) = (0, 0);
+    for row in csv::Reader::from_reader(results).records() {
+        let row = row.unwrap();
+        let line: i32 = row[0].parse().unwrap();
+        assert!(line > lines, "line {line} stands behind {lines} in the results of {}", job.id);
+        lines = line;
+        match (row[8].is_empty(), row[9].is_empty()) {
+            (false, true) => assert!(named.insert(row[8].parse().unwrap()), "a prediction twice in the results"),
+            (true, false) => errors += 1,
+            _ => panic!("a row with neither or both of prediction and error: {row:?}"),
+        }
+    }
+    assert_eq!(i32::try_from(named.len()).ok(), job.successful_rows, "the results of {}", job.id);
+    assert_eq!(Some(errors), job.failed_rows, "the results of {}", job.id);
+    // Some may be gone one by one since.
+    assert!(stored.is_subset(&named), "a prediction of {} is not in its results", job.id);
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    use sha2::{Digest, Sha256};
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

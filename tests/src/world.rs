@@ -17,9 +17,11 @@ use api::{
     database::Database,
     server::Server,
 };
-use artifacts::ArtifactStore;
+use artifacts::{ArtifactStore, Key};
+use entity::artifact;
+use futures_util::TryStreamExt;
 use reqwest::{RequestBuilder, Response};
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, prelude::Uuid};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Statement, prelude::Uuid};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::OnceCell};
@@ -281,6 +283,25 @@ impl World {
     /// Runs SQL.
     pub async fn run(&self, sql: &str) {
         self.app.db.reader().execute_unprepared(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
+    }
+
+    /// What a file of a job holds.
+    pub async fn content(&self, file: &artifact::Model) -> Vec<u8> {
+        let (job, id) = (file.job_id, file.id);
+        let key =
+            if file.kind == "input" { Key::Input { job, artifact: id } } else { Key::Output { job, artifact: id } };
+        let chunks: Vec<_> = self.app.store.read(key).await.unwrap().try_collect().await.unwrap();
+        chunks.concat()
+    }
+
+    /// The file of this kind of a job (`input`, `log`, `results`), as text; empty where there is none.
+    pub async fn file(&self, job: &str, kind: &str) -> String {
+        let job: Uuid = job.parse().unwrap();
+        let found = artifact::Entity::find().filter(artifact::Column::JobId.eq(job));
+        match found.filter(artifact::Column::Kind.eq(kind)).one(self.app.db.reader()).await.unwrap() {
+            Some(file) => String::from_utf8(self.content(&file).await).unwrap(),
+            None => String::new(),
+        }
     }
 
     /// Statements that something sends to the database.

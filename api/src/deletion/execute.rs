@@ -1,5 +1,6 @@
 //! Deletes one job: the guards, then the transaction, then what follows the commit.
 
+use artifacts::LONGEST_REQUEST;
 use entity::{
     artifact, artifact_purge, deletion_receipt, job,
     stored::{AuditAction, DeletionTrigger, Kind},
@@ -110,7 +111,7 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
     }
     let files = files(&*transaction, job.id).await?;
     if status::is_own(&job) || files.count > 0 {
-        enqueue_purge(&*transaction, job.id).await?;
+        enqueue_purge(app, &*transaction, &job).await?;
     }
     let row = deletion_receipt::Model {
         deleted_annual: signed(deleted.annual),
@@ -211,8 +212,12 @@ async fn files(db: &impl ConnectionTrait, job: Uuid) -> Result<Files, Error> {
     Ok(Files { count: signed(sizes.len() as u64), bytes: sizes.iter().sum() })
 }
 
-async fn enqueue_purge(db: &impl ConnectionTrait, job: Uuid) -> Result<(), Error> {
-    let row = artifact_purge::Model { job_id: job, due_at: now(), attempts: 0, last_error: None, completed_at: None };
+/// A worker that was at the job notices within its lease that it is gone, and a file that it was writing is in the store
+/// for as long as a request to the store may take; after that the purge looks once more.
+async fn enqueue_purge(app: &App, db: &impl ConnectionTrait, job: &job::Model) -> Result<(), Error> {
+    let settles_at = job.lease_token.map(|_| now() + app.limits.lease + LONGEST_REQUEST);
+    let (job_id, due_at) = (job.id, now());
+    let row = artifact_purge::Model { job_id, due_at, attempts: 0, last_error: None, completed_at: None, settles_at };
     row.into_active_model().reset_all().insert(db).await?;
     Ok(())
 }

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
+    checkpoint::Checkpoint,
     database::{now, retrying},
     error::Error,
 };
@@ -66,6 +67,7 @@ pub async fn purge_next(app: &App) -> Result<bool, Error> {
     }
     let Some(purge) = retrying(|| claim(app)).await? else { return Ok(false) };
     let job = purge.job_id;
+    app.checkpoints.pass(Checkpoint::PurgeClaimed).await?;
     let outcome = app.store.purge_job(job).await;
     let mut row = purge.clone().into_active_model();
     match outcome {
@@ -73,8 +75,12 @@ pub async fn purge_next(app: &App) -> Result<bool, Error> {
             for key in &keys {
                 tracing::info!(job = %job, key, "artifact purged");
             }
-            row.completed_at = Set(Some(now()));
+            app.checkpoints.pass(Checkpoint::PurgeRemoved).await?;
             row.last_error = Set(None);
+            match purge.settles_at.filter(|settles| *settles > now()) {
+                Some(settles) => row.due_at = Set(settles),
+                None => row.completed_at = Set(Some(now())),
+            }
         }
         Err(error) => {
             let pause =

@@ -26,12 +26,14 @@ pub async fn cancel_job(
     reason: &str,
     notes: Option<&str>,
 ) -> Result<Outcome, Error> {
-    change(app, caller, id, AuditAction::CancelJob, |job| {
+    let outcome = change(app, caller, id, AuditAction::CancelJob, |job| {
         check_text(reason, "reason")?;
         notes.map_or(Ok(()), |notes| check_text(notes, "notes"))?;
         decide(caller, job, reason, notes)
-    })
-    .await
+    });
+    let outcome = outcome.await?;
+    app.job_waits.notify_one();
+    Ok(outcome)
 }
 
 fn decide(caller: &Caller, job: &job::Model, reason: &str, notes: Option<&str>) -> Result<Change, Refusal> {
@@ -39,14 +41,15 @@ fn decide(caller: &Caller, job: &job::Model, reason: &str, notes: Option<&str>) 
         return Err(refusal);
     }
     if matches!(JobStatus::of(job), JobStatus::Cancelling | JobStatus::Cancelled) {
-        return Ok(Change { row: None, detail: "it was cancelled before".to_owned() });
+        return Ok(Change { row: None, detail: "it was cancelled before".to_owned(), logged: None });
     }
     let mut row = job.clone().into_active_model();
     row.cancelled_at = Set(Some(now()));
     row.cancel_reason = Set(Some(reason.to_owned()));
     row.cancel_notes = Set(notes.map(str::to_owned));
     row.cancelled_by = Set(Some(caller.viewer.user_id));
-    if has_worker(job) {
+    let with_worker = has_worker(job);
+    if with_worker {
         row.status = Set(Some(JobStatus::Cancelling.as_stored().to_owned()));
         row.updated_at = Set(Some(now().naive_utc()));
     } else {
@@ -56,7 +59,9 @@ fn decide(caller: &Caller, job: &job::Model, reason: &str, notes: Option<&str>) 
             row.updated_at = Set(job.updated_at);
         }
     }
-    Ok(Change { row: Some(row), detail: format!("reason: {reason}") })
+    let notes = notes.map_or_else(String::new, |notes| format!("; notes: {}", one_line(notes)));
+    let logged = with_worker.then(|| format!("Cancellation requested, reason: {}{notes}.", one_line(reason)));
+    Ok(Change { row: Some(row), detail: format!("reason: {reason}"), logged })
 }
 
 /// Why a job cannot be cancelled; `None` also where that was done before.
@@ -73,8 +78,12 @@ pub fn guard(caller: &Caller, job: &job::Model) -> Option<Refusal> {
     Some(Refusal::new(ErrorCode::InvalidState, message))
 }
 
-/// Whether a worker of Joblink may be at it, who stops at its next batch.
+/// Whether a worker of Joblink has begun with it, and ends it: the one that is at it, or another where that one died.
 fn has_worker(job: &job::Model) -> bool {
-    let claimed = job.lease_token.is_some() && job.lease_expires_at.is_some_and(|expires| expires >= now());
-    status::is_own(job) && JobStatus::of(job) == JobStatus::Running && claimed
+    status::is_own(job) && JobStatus::of(job) == JobStatus::Running
+}
+
+/// A text that somebody gave, as it stands in a log.
+fn one_line(text: &str) -> String {
+    text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect()
 }

@@ -3,9 +3,11 @@
 use entity::{job, stored::AuditAction};
 use sea_orm::{ActiveModelTrait, EntityTrait, QueryFilter, prelude::Uuid, sea_query::LockType};
 
+use super::log;
 use crate::{
     app::App,
     audit::{self, Caller},
+    checkpoint::Checkpoint,
     database::{locked, retrying},
     deletion::{execute::gone, receipt},
     error::{Error, ErrorCode, Refusal},
@@ -29,6 +31,8 @@ pub struct Change {
     pub row: Option<job::ActiveModel>,
     /// For the audit log, one sentence.
     pub detail: String,
+    /// For the job's own log, where it runs.
+    pub logged: Option<String>,
 }
 
 /// Decides about a job that the caller sees and whose row nobody else changes meanwhile, and does it.
@@ -64,7 +68,7 @@ async fn attempt(
         let receipt = receipt::find(&*transaction, &caller.viewer, id).await?;
         return Ok(Outcome { job: None, refusal: Some(gone(receipt).refusal) });
     };
-    let Change { row, detail } = match decide(&job) {
+    let Change { row, detail, logged } = match decide(&job) {
         Ok(change) => change,
         Err(refusal) => return Ok(Outcome { job: Some(job), refusal: Some(refusal) }),
     };
@@ -73,8 +77,12 @@ async fn attempt(
         Some(row) => row.update(&*transaction).await?,
         None => job,
     };
+    if let Some(logged) = logged {
+        log::write(&*transaction, id, logged).await?;
+    }
     let entry = audit::Entry { action, target: Some(id), organization, refusal: None, detail: Some(detail) };
     audit::record(&*transaction, caller, entry).await?;
+    app.checkpoints.pass(Checkpoint::ChangeBeforeCommit).await?;
     transaction.commit().await?;
     Ok(Outcome { job: Some(job), refusal: None })
 }

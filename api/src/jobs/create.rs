@@ -1,13 +1,13 @@
 //! A file that was sent becomes a job, or is refused.
 
-use artifacts::{Key, csv::CsvReader};
+use artifacts::Key;
 use entity::{
     artifact, job,
     stored::{ArtifactKind, AuditAction, Kind},
 };
 use sea_orm::{ActiveModelTrait, IntoActiveModel, prelude::Uuid};
 
-use super::status::JobStatus;
+use super::{input, log, status::JobStatus};
 use crate::{
     app::App,
     audit::{self, Caller},
@@ -15,7 +15,6 @@ use crate::{
     checkpoint::Checkpoint,
     database::{now, retrying},
     error::{Error, ErrorCode, Refusal},
-    predictions::row::Columns,
 };
 
 /// The longest file name that the table holds, in characters.
@@ -97,7 +96,7 @@ pub async fn add(
         }
     }
     tracing::info!(job = %job.id, kind = job.job_type, detail, bytes = input.size, "job created");
-    app.job_created.notify_one();
+    app.job_waits.notify_one();
     Ok(())
 }
 
@@ -116,6 +115,7 @@ async fn insert(
     }
     job.clone().into_active_model().reset_all().insert(&*transaction).await?;
     input.clone().into_active_model().reset_all().insert(&*transaction).await?;
+    log::write(&*transaction, job.id, created(caller, detail, job, input)).await?;
     let entry = audit::Entry {
         action,
         target: Some(job.id),
@@ -126,6 +126,15 @@ async fn insert(
     audit::record(&*transaction, caller, entry).await?;
     transaction.commit().await.map_err(Error::of_commit)?;
     Ok(())
+}
+
+/// What the job's log says of its making.
+fn created(caller: &Caller, detail: &str, job: &job::Model, input: &artifact::Model) -> String {
+    let sha256 = input.sha256.as_deref().unwrap_or("unknown");
+    format!(
+        "Job {} created by {}: {detail}; file \"{}\", {} bytes, SHA-256 {sha256}.",
+        job.id, caller.viewer.name, input.name, input.size
+    )
 }
 
 /// A job as it is before any worker has taken it.
@@ -179,21 +188,10 @@ fn file_name(given: &str) -> String {
 
 /// Reads the file once to its end: how many data rows it has, or in one sentence why it is no table of this kind.
 async fn inspect(app: &App, kind: Kind, file: &ReceivedFile) -> Result<Result<u64, String>, Error> {
-    let chunks = app.store.read(Key::Upload(file.id)).await?;
-    let mut records = CsvReader::new(chunks);
-    let header = records.next().await?;
-    let Some(header) = header else { return Ok(Err("The file is empty.".to_owned())) };
-    let line = header.line;
-    let columns = match header.cells {
-        Err(fault) => Err(format!("Line {line} {fault}; send a CSV file with a header.")),
-        Ok(cells) if cells.iter().any(|cell| cell.contains('\0')) => {
-            Err(format!("Line {line} is not text; send a CSV file with a header."))
-        }
-        Ok(cells) => Columns::find(kind, cells).map_err(|fault| format!("Line {line} {fault}.")),
+    let mut records = match input::open(app, kind, Key::Upload(file.id)).await? {
+        Ok(input) => input.records,
+        Err(fault) => return Ok(Err(fault)),
     };
-    if let Err(fault) = columns {
-        return Ok(Err(fault));
-    }
     let mut rows = 0;
     while records.next().await?.is_some() {
         rows += 1;

@@ -21,13 +21,13 @@ pub async fn hold_job(app: &App, caller: &Caller, id: Option<Uuid>, reason: &str
         }
         guard(caller)?;
         if is_held(job) {
-            return Ok(Change { row: None, detail: "it was held before".to_owned() });
+            return Ok(Change { row: None, detail: "it was held before".to_owned(), logged: None });
         }
         let mut row = job.clone().into_active_model();
         row.held_at = Set(Some(now()));
         row.hold_reason = Set(Some(reason.to_owned()));
         row.held_by = Set(Some(caller.viewer.user_id));
-        Ok(Change { row: Some(row), detail: format!("reason: {reason}") })
+        Ok(Change { row: Some(row), detail: format!("reason: {reason}"), logged: None })
     })
     .await
 }
@@ -37,13 +37,13 @@ pub async fn release_hold(app: &App, caller: &Caller, id: Option<Uuid>) -> Resul
     change(app, caller, id, AuditAction::ReleaseHold, |job| {
         guard(caller)?;
         let Some(reason) = job.held_at.and(job.hold_reason.as_ref()) else {
-            return Ok(Change { row: None, detail: "it was not held".to_owned() });
+            return Ok(Change { row: None, detail: "it was not held".to_owned(), logged: None });
         };
         let mut row = job.clone().into_active_model();
         row.held_at = Set(None);
         row.hold_reason = Set(None);
         row.held_by = Set(None);
-        Ok(Change { row: Some(row), detail: format!("it was held because: {reason}") })
+        Ok(Change { row: Some(row), detail: format!("it was held because: {reason}"), logged: None })
     })
     .await
 }

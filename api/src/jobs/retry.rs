@@ -7,8 +7,8 @@ use sea_orm::{EntityTrait, QueryFilter, prelude::Uuid};
 use super::{
     change::Outcome,
     create::{self, waiting},
+    input,
     status::JobStatus,
-    worker,
 };
 use crate::{
     app::App,
@@ -56,7 +56,7 @@ async fn again(app: &App, caller: &Caller, job: job::Model) -> Result<Outcome, E
         let message = "The job's input file is gone; send the file again.";
         Ok(Outcome { job: Some(job), refusal: Some(Refusal::new(ErrorCode::InvalidState, message)) })
     };
-    let Some(input) = worker::input(app, &job).await? else { return refused(job) };
+    let Some(input) = input::registered(app, &job).await? else { return refused(job) };
     let new = waiting(job::Model { id: Uuid::now_v7(), ..job.clone() });
     let copy = artifact::Model { id: Uuid::now_v7(), job_id: new.id, created_at: now(), ..input.clone() };
     let from = Key::Input { job: job.id, artifact: input.id };

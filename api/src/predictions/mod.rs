@@ -2,5 +2,6 @@
 
 pub mod list;
 pub mod row;
+pub mod row_id;
 pub mod scorecard;
 pub mod store;

@@ -29,6 +29,20 @@ pub struct Columns {
     quarter: Option<usize>,
     ratios: Vec<usize>,
     width: usize,
+    ignored: Vec<String>,
+}
+
+/// What tells a row from others, as it stands in the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Labels<'a> {
+    /// `company_symbol`.
+    pub symbol: &'a str,
+    /// `company_name`.
+    pub name: &'a str,
+    /// `reporting_year`.
+    pub year: &'a str,
+    /// `reporting_quarter`.
+    pub quarter: &'a str,
 }
 
 /// A row that can be stored.
@@ -97,14 +111,35 @@ impl Columns {
             ["company_symbol", "company_name", "market_cap", "sector", "reporting_year"]
                 .map(|column| place(column, true).unwrap_or_default());
         let quarter = place("reporting_quarter", kind == Kind::Quarterly);
-        let ratios = Scorecard::of(kind).ratios().map(|ratio| place(ratio, true).unwrap_or_default()).collect();
+        let ratios: Vec<usize> =
+            Scorecard::of(kind).ratios().map(|ratio| place(ratio, true).unwrap_or_default()).collect();
         if !lacking.is_empty() {
             return Err(format!("lacks the column{} {}", plural(&lacking), lacking.join(", ")));
         }
         if !twice.is_empty() {
             return Err(format!("names the column{} {} twice", plural(&twice), twice.join(", ")));
         }
-        Ok(Self { kind, symbol, name, market_cap, sector, year, quarter, ratios, width: header.len() })
+        let read = [symbol, name, market_cap, sector, year].into_iter().chain(quarter).chain(ratios.iter().copied());
+        let read: Vec<usize> = read.collect();
+        let others = header.iter().enumerate().filter(|(place, _)| !read.contains(place));
+        let ignored = others.map(|(_, name)| shortened(name.trim())).collect();
+        Ok(Self { kind, symbol, name, market_cap, sector, year, quarter, ratios, width: header.len(), ignored })
+    }
+
+    /// The names of the columns that are not read, shortened.
+    pub fn ignored(&self) -> &[String] {
+        &self.ignored
+    }
+
+    /// What tells this row from others, good or bad.
+    pub fn labels<'a>(&self, cells: Cells<'a>) -> Labels<'a> {
+        let cell = |place: usize| cells.get(place).unwrap_or_default().trim();
+        Labels {
+            symbol: cell(self.symbol),
+            name: cell(self.name),
+            year: cell(self.year),
+            quarter: self.quarter.map(cell).unwrap_or_default(),
+        }
     }
 
     /// Reads and scores one row.

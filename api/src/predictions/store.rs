@@ -11,22 +11,28 @@ use entity::{
 };
 use rust_decimal::{Decimal, RoundingStrategy, prelude::FromPrimitive};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect, Statement, Value,
     prelude::{DateTime, Uuid},
     sea_query::{LockType, OnConflict},
 };
+use serde_json::json;
 
-use super::row::{Row, RowFault};
+use super::{
+    row::{Row, RowFault},
+    row_id,
+};
 use crate::database::{any_of, insert_rows, locked, now};
 
 /// What became of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
     /// Rows stored as predictions.
     pub succeeded: i32,
     /// Rows recorded as errors.
     pub failed: i32,
+    /// The companies of the batch.
+    pub companies: Companies,
 }
 
 /// Whose rows a job writes.
@@ -41,6 +47,11 @@ impl Owner {
         if self.organization.is_some() { "organization" } else { "personal" }.to_owned()
     }
 
+    /// The organization, or without one the user.
+    fn id(&self) -> Uuid {
+        self.organization.unwrap_or(self.user)
+    }
+
     /// The rows of a table that belong to this owner.
     fn owns(&self, organization: impl ColumnTrait, user: impl ColumnTrait) -> Condition {
         match self.organization {
@@ -50,39 +61,45 @@ impl Owner {
     }
 }
 
+/// The companies that a job's batches have found or made so far, by symbol.
+pub type Companies = HashMap<String, Uuid>;
+
 /// Stores the rows of a batch, in the caller's transaction, which holds the job's row.
+///
+/// `known` are companies of batches before: what is right of them need not be looked for.
 pub async fn store(
     db: &impl ConnectionTrait,
     job: &job::Model,
     kind: Kind,
-    rows: Vec<Result<Row, RowFault>>,
+    known: &Companies,
+    batch: &[Result<Row, RowFault>],
 ) -> Result<Stored, DbErr> {
-    let owner = Owner { organization: job.organization_id, user: job.user_id };
-    let (rows, mut faults): (Vec<Row>, Vec<RowFault>) = rows.into_iter().fold(Default::default(), |mut both, row| {
-        match row {
-            Ok(row) => both.0.push(row),
-            Err(fault) => both.1.push(fault),
-        }
-        both
-    });
-    if rows.is_empty() && faults.is_empty() {
+    if batch.is_empty() {
         return Ok(Stored::default());
     }
-    let companies = companies(db, &owner, &rows).await?;
-    let mut taken = taken_periods(db, &owner, kind, &companies, &rows).await?;
-    let mut fresh = Vec::with_capacity(rows.len());
+    let owner = Owner { organization: job.organization_id, user: job.user_id };
+    let rows: Vec<&Row> = batch.iter().filter_map(|row| row.as_ref().ok()).collect();
+    let mut faults: Vec<RowFault> = batch.iter().filter_map(|row| row.as_ref().err().cloned()).collect();
+    let companies = companies(db, &owner, known, &rows).await?;
+    let mut placed = Vec::with_capacity(rows.len());
     for row in rows {
         let Some(company) = companies.get(&row.company.symbol).copied() else {
             return Err(DbErr::RecordNotFound(format!("company {} vanished", row.company.symbol)));
         };
-        let period = Period { company, year: row.year.clone(), quarter: row.quarter.clone() };
-        if taken.insert(period) {
+        placed.push((company, row));
+    }
+    let there = taken(db, &owner, kind, &placed).await?;
+    let mut seen = HashSet::with_capacity(placed.len());
+    let mut fresh = Vec::with_capacity(placed.len());
+    for (place, (company, row)) in placed.into_iter().enumerate() {
+        let first = seen.insert((company, &row.year, &row.quarter));
+        if first && !there.contains(&place) {
             fresh.push((company, row));
         } else {
-            faults.push(duplicate(&row));
+            faults.push(duplicate(row));
         }
     }
-    let stored = Stored { succeeded: count(fresh.len()), failed: count(faults.len()) };
+    let (succeeded, failed) = (count(fresh.len()), count(faults.len()));
     match kind {
         Kind::Annual => {
             let rows = fresh.into_iter().map(|(company, row)| annual(job, &owner, company, row)).collect();
@@ -101,7 +118,7 @@ pub async fn store(
         message: fault.message,
     });
     insert_rows::<row_error::Entity>(db, faults.collect()).await?;
-    Ok(stored)
+    Ok(Stored { succeeded, failed, companies })
 }
 
 fn count(rows: usize) -> i32 {
@@ -119,44 +136,68 @@ fn duplicate(row: &Row) -> RowFault {
 }
 
 /// The ids of the rows' companies by symbol: found, or made where they are missing, and locked.
-async fn companies(db: &impl ConnectionTrait, owner: &Owner, rows: &[Row]) -> Result<HashMap<String, Uuid>, DbErr> {
+async fn companies(
+    db: &impl ConnectionTrait,
+    owner: &Owner,
+    known: &Companies,
+    rows: &[&Row],
+) -> Result<Companies, DbErr> {
     // In the order of symbols, so that two batches that make the same companies wait for each other and never cross.
-    let wanted: BTreeMap<&str, &Row> = rows.iter().rev().map(|row| (row.company.symbol.as_str(), row)).collect();
-    let symbols: Vec<String> = wanted.keys().map(ToString::to_string).collect();
-    let known: HashSet<String> = find(db, owner, &symbols, None).await?.into_iter().map(|(symbol, _)| symbol).collect();
-    let missing: Vec<_> = wanted.into_iter().filter(|(symbol, _)| !known.contains(*symbol)).collect();
-    if !missing.is_empty() {
-        if owner.organization.is_none() {
-            // No unique index keeps personal companies apart, so their owner's row does.
-            let user = entity::user::Entity::find_by_id(owner.user);
-            locked(user, db.get_database_backend(), LockType::NoKeyUpdate).one(db).await?;
-        }
-        let there: HashSet<String> =
-            find(db, owner, &symbols, None).await?.into_iter().map(|(symbol, _)| symbol).collect();
-        let made =
-            missing.into_iter().filter(|(symbol, _)| !there.contains(*symbol)).map(|(_, row)| new_company(owner, row));
-        for made in made.collect::<Vec<_>>().chunks(500) {
-            let rows = made.iter().map(|row| row.clone().into_active_model().reset_all());
-            company::Entity::insert_many(rows)
-                .on_conflict(OnConflict::new().do_nothing().to_owned())
-                .exec_without_returning(db)
-                .await?;
+    let wanted: BTreeMap<&str, &Row> = rows.iter().rev().map(|row| (row.company.symbol.as_str(), *row)).collect();
+    let ids: Option<Vec<Uuid>> = wanted.keys().map(|symbol| known.get(*symbol).copied()).collect();
+    if let Some(ids) = ids {
+        let by_id = any_of(company::Column::Id, ids, db.get_database_backend());
+        let locked = find(db, owner, by_id, Some(LockType::NoKeyUpdate)).await?;
+        let locked: Companies = locked.into_iter().collect();
+        // Else an older program has changed them meanwhile.
+        if wanted.keys().all(|symbol| locked.contains_key(*symbol)) {
+            return Ok(locked);
         }
     }
-    Ok(find(db, owner, &symbols, Some(LockType::NoKeyUpdate)).await?.into_iter().rev().collect())
+    let symbols: Vec<String> = wanted.keys().map(ToString::to_string).collect();
+    let by_symbol = || any_of(company::Column::Symbol, symbols.clone(), db.get_database_backend());
+    let there: Companies = find(db, owner, by_symbol(), None).await?.into_iter().collect();
+    let missing = wanted.into_iter().filter(|(symbol, _)| !there.contains_key(*symbol));
+    make(db, owner, &missing.map(|(_, row)| row).collect::<Vec<_>>()).await?;
+    Ok(find(db, owner, by_symbol(), Some(LockType::NoKeyUpdate)).await?.into_iter().rev().collect())
+}
+
+/// Makes companies that were not found, but for those that somebody else has made meanwhile.
+async fn make(db: &impl ConnectionTrait, owner: &Owner, missing: &[&Row]) -> Result<(), DbErr> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let backend = db.get_database_backend();
+    let mut there = Companies::new();
+    if owner.organization.is_none() {
+        // No unique index keeps personal companies apart, so their owner's row does.
+        let user = entity::user::Entity::find_by_id(owner.user);
+        locked(user, backend, LockType::NoKeyUpdate).one(db).await?;
+        let symbols: Vec<String> = missing.iter().map(|row| row.company.symbol.clone()).collect();
+        there = find(db, owner, any_of(company::Column::Symbol, symbols, backend), None).await?.into_iter().collect();
+    }
+    let made: Vec<_> = missing.iter().filter(|row| !there.contains_key(&row.company.symbol)).collect();
+    for some in made.chunks(500) {
+        let rows = some.iter().map(|row| new_company(owner, row).into_active_model().reset_all());
+        company::Entity::insert_many(rows)
+            .on_conflict(OnConflict::new().do_nothing().to_owned())
+            .exec_without_returning(db)
+            .await?;
+    }
+    Ok(())
 }
 
 /// Symbols and ids of companies in the order of their ids.
 async fn find(
     db: &impl ConnectionTrait,
     owner: &Owner,
-    symbols: &[String],
+    which: sea_orm::sea_query::SimpleExpr,
     lock: Option<LockType>,
 ) -> Result<Vec<(String, Uuid)>, DbErr> {
     let backend = db.get_database_backend();
     let query = company::Entity::find()
         .filter(owner.owns(company::Column::OrganizationId, company::Column::CreatedBy))
-        .filter(any_of(company::Column::Symbol, symbols.to_vec(), backend))
+        .filter(which)
         .order_by_asc(company::Column::Id);
     let query = match lock {
         Some(lock) => locked(query, backend, lock),
@@ -181,47 +222,46 @@ fn new_company(owner: &Owner, row: &Row) -> company::Model {
     }
 }
 
-#[derive(PartialEq, Eq, Hash)]
-struct Period {
-    company: Uuid,
-    year: String,
-    quarter: Option<String>,
-}
-
-/// The periods for which the batch's companies already have a prediction of this owner.
-async fn taken_periods(
+/// The places of those rows for whose company and period this owner has a prediction already.
+///
+/// The periods go to the database and not the predictions here: companies may have any number of them.
+async fn taken(
     db: &impl ConnectionTrait,
     owner: &Owner,
     kind: Kind,
-    companies: &HashMap<String, Uuid>,
-    rows: &[Row],
-) -> Result<HashSet<Period>, DbErr> {
-    let backend = db.get_database_backend();
-    let ids: Vec<Uuid> = companies.values().copied().collect();
-    let years: HashSet<&String> = rows.iter().map(|row| &row.year).collect();
-    let years: Vec<String> = years.into_iter().cloned().collect();
-    macro_rules! periods {
-        ($table:ident) => {
-            $table::Entity::find()
-                .filter(any_of($table::Column::CompanyId, ids, backend))
-                .filter(any_of($table::Column::ReportingYear, years, backend))
-                .filter(owner.owns($table::Column::OrganizationId, $table::Column::CreatedBy))
-                .select_only()
-                .columns([$table::Column::CompanyId, $table::Column::ReportingYear, $table::Column::ReportingQuarter])
-                .into_tuple()
-                .all(db)
-                .await?
-        };
-    }
-    let found: Vec<(Uuid, String, Option<String>)> = match kind {
-        Kind::Annual => periods!(annual_prediction),
-        Kind::Quarterly => periods!(quarterly_prediction),
+    rows: &[(Uuid, &Row)],
+) -> Result<HashSet<usize>, DbErr> {
+    let table = match kind {
+        Kind::Annual => "annual_predictions",
+        Kind::Quarterly => "quarterly_predictions",
     };
-    Ok(found.into_iter().map(|(company, year, quarter)| Period { company, year, quarter }).collect())
+    let periods: Vec<_> = rows.iter().map(|(company, row)| json!([company.simple(), row.year, row.quarter])).collect();
+    let backend = db.get_database_backend();
+    let (place, given, company, own) = match backend {
+        DbBackend::Postgres => (
+            "i - 1",
+            "json_array_elements($1::text::json) WITH ORDINALITY AS given (value, i)",
+            "(value ->> 0)::uuid",
+            "",
+        ),
+        // The plus keeps SQLite from the index of the owner, which may have millions of rows.
+        _ => ("key", "json_each($1)", "unhex(value ->> 0)", "+"),
+    };
+    let theirs = match owner.organization {
+        Some(_) => format!("{own}p.organization_id = $2"),
+        None => format!("{own}p.organization_id IS NULL AND {own}p.created_by = $2"),
+    };
+    let sql = format!(
+        "SELECT {place} FROM {given} WHERE EXISTS (SELECT 1 FROM {table} AS p WHERE p.company_id = {company} \
+         AND p.reporting_year = value ->> 1 AND p.reporting_quarter IS NOT DISTINCT FROM value ->> 2 AND {theirs})"
+    );
+    let values: [Value; 2] = [serde_json::Value::from(periods).to_string().into(), owner.id().into()];
+    let found = db.query_all_raw(Statement::from_sql_and_values(backend, sql, values)).await?;
+    found.iter().map(|row| Ok(usize::try_from(row.try_get_by_index::<i64>(0)?).unwrap_or(usize::MAX))).collect()
 }
 
 /// A probability as the tables hold it: four decimals.
-fn four_decimals(value: f64) -> Decimal {
+pub fn four_decimals(value: f64) -> Decimal {
     Decimal::from_f64(value).unwrap_or_default().round_dp_with_strategy(4, RoundingStrategy::MidpointAwayFromZero)
 }
 
@@ -229,7 +269,7 @@ fn written_at() -> DateTime {
     now().naive_utc()
 }
 
-fn annual(job: &job::Model, owner: &Owner, company: Uuid, row: Row) -> annual_prediction::Model {
+fn annual(job: &job::Model, owner: &Owner, company: Uuid, row: &Row) -> annual_prediction::Model {
     let at = Some(written_at());
     let [
         long_term_debt_to_total_capital,
@@ -239,12 +279,12 @@ fn annual(job: &job::Model, owner: &Owner, company: Uuid, row: Row) -> annual_pr
         return_on_assets,
     ] = row.ratios;
     annual_prediction::Model {
-        id: Uuid::now_v7(),
+        id: row_id::of_row(job.id, row.line),
         company_id: company,
         organization_id: owner.organization,
         access_level: owner.access_level(),
-        reporting_year: row.year,
-        reporting_quarter: row.quarter,
+        reporting_year: row.year.clone(),
+        reporting_quarter: row.quarter.clone(),
         long_term_debt_to_total_capital,
         total_debt_to_ebitda,
         net_income_margin,
@@ -262,17 +302,17 @@ fn annual(job: &job::Model, owner: &Owner, company: Uuid, row: Row) -> annual_pr
     }
 }
 
-fn quarterly(job: &job::Model, owner: &Owner, company: Uuid, row: Row) -> quarterly_prediction::Model {
+fn quarterly(job: &job::Model, owner: &Owner, company: Uuid, row: &Row) -> quarterly_prediction::Model {
     let at = Some(written_at());
     let [total_debt_to_ebitda, sga_margin, long_term_debt_to_total_capital, return_on_capital, _] = row.ratios;
     let probability = four_decimals(row.score.probability);
     quarterly_prediction::Model {
-        id: Uuid::now_v7(),
+        id: row_id::of_row(job.id, row.line),
         company_id: company,
         organization_id: owner.organization,
         access_level: owner.access_level(),
-        reporting_year: row.year,
-        reporting_quarter: row.quarter.unwrap_or_default(),
+        reporting_year: row.year.clone(),
+        reporting_quarter: row.quarter.clone().unwrap_or_default(),
         total_debt_to_ebitda,
         sga_margin,
         long_term_debt_to_total_capital,

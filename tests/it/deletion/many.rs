@@ -69,12 +69,14 @@ async fn the_preview_says_exactly_what_the_deletion_does(engine: Engine) {
     let before = world.rows("SELECT id, detail FROM audit_log ORDER BY id").await;
     let ids = json!([adopted, uploaded, running, "nothing", deleted, adopted]);
     let preview = world.data(PREVIEW, json!({ "ids": ids })).await["deletionPreview"].take();
+    let (results, log) = (world.file(&uploaded, "results").await, world.file(&uploaded, "log").await);
+    let bytes = file(12).len() + results.len() + log.len();
     assert_eq!(
         preview["deletable"],
         json!([
             { "job": { "id": adopted }, "annualPredictions": 6, "quarterlyPredictions": 0, "unlinkedLookAlikes": 0, "artifacts": 0, "bytes": 0,
               "byLinkSource": [{ "linkSource": "MANIFEST", "count": 2 }, { "linkSource": "SOURCE_FILE", "count": 4 }] },
-            { "job": { "id": uploaded }, "annualPredictions": 12, "quarterlyPredictions": 0, "unlinkedLookAlikes": 0, "artifacts": 1, "bytes": file(12).len(),
+            { "job": { "id": uploaded }, "annualPredictions": 12, "quarterlyPredictions": 0, "unlinkedLookAlikes": 0, "artifacts": 3, "bytes": bytes,
               "byLinkSource": [{ "linkSource": "UPLOAD", "count": 12 }] },
         ])
     );

@@ -124,7 +124,7 @@ async fn the_receipt_tells_everything_for_ever(engine: Engine) {
                 "jobKind": "ANNUAL", "jobStatus": "COMPLETED", "fileName": "ä.csv", "jobCreatedBy": { "name": "anna" },
                 "deletedBy": { "name": "carla" }, "trigger": "REQUEST", "reason": "why", "force": true, "deletePredictions": true,
                 "deletedAnnualPredictions": 3, "deletedQuarterlyPredictions": 0, "releasedPredictions": 0, "errorMessage": null,
-                "artifacts": { "total": 1, "pending": 0, "lastError": null },
+                "artifacts": { "total": 3, "pending": 0, "lastError": null },
             })
         );
     }

@@ -103,8 +103,8 @@ async fn a_job_that_has_ended_is_not_cancelled(engine: Engine) {
 }
 
 async fn of_a_cancellation_and_the_last_batch_the_first_counts(engine: Engine) {
-    // The batch has the job's row, so the cancellation comes after the end.
-    let (mut gate, checkpoints) = Gate::at(Checkpoint::BatchBeforeCommit, 1);
+    // The end has the job's row, so the cancellation comes after it.
+    let (mut gate, checkpoints) = Gate::at(Checkpoint::JobEndBeforeCommit, 1);
     let world = World::with(engine, Setup { checkpoints, ..Default::default() }).await;
     let id = world.create("ANNUAL", "a.csv", file(10)).await["job"]["id"].as_str().unwrap().to_owned();
     gate.wait().await;
@@ -128,7 +128,7 @@ async fn of_a_cancellation_and_the_last_batch_the_first_counts(engine: Engine) {
 async fn a_job_whose_worker_died_ends_too(engine: Engine) {
     let (world, gate, id) = held_before_batch(engine, 2).await;
     world.run("UPDATE bulk_upload_jobs SET lease_expires_at = '2000-01-01T00:00:00+00:00'").await;
-    assert_eq!(cancel(&world, &id).await["job"]["status"], "CANCELLED", "nobody would end it");
+    assert_eq!(cancel(&world, &id).await["job"]["status"], "CANCELLING");
     // A worker that dies after the cancellation of its job; the one held above is still the only one.
     let orphan = world.create("ANNUAL", "b.csv", file(100)).await["job"]["id"].as_str().unwrap().to_owned();
     world
@@ -138,6 +138,7 @@ async fn a_job_whose_worker_died_ends_too(engine: Engine) {
         )
         .await;
     gate.open();
+    assert_eq!(world.ended(&id).await, "cancelled");
     assert_eq!(world.ended(&orphan).await, "cancelled");
     world.check_invariants().await;
 }

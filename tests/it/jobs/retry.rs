@@ -39,7 +39,7 @@ async fn a_cancelled_job_is_run_again_to_its_end(engine: Engine) {
     let fields = "status progress { total processed succeeded failed } cancellation { at } artifacts { size sha256 }";
     let [old, again] = [job(&world, &id, fields).await, job(&world, &new, fields).await];
     assert_eq!(old["status"], "CANCELLED");
-    assert_eq!(old["artifacts"], again["artifacts"]);
+    assert_eq!(old["artifacts"][0], again["artifacts"][0], "the input");
     // What the first one stored is there already.
     assert_eq!(again["progress"], json!({ "total": 60, "processed": 60, "succeeded": 40, "failed": 20 }));
     assert_eq!(again["cancellation"], json!(null));
@@ -54,7 +54,7 @@ async fn a_new_job_outlives_the_one_it_was_made_from(engine: Engine) {
     world.ended(&new).await;
     delete(&world, &id, json!({ "cascade": true })).await;
     world.purged().await;
-    assert_eq!(world.app.store.keys().await.unwrap().len(), 1, "the new job's file");
+    assert_eq!(world.app.store.keys().await.unwrap().len(), 3, "the new job's files");
     assert_eq!(
         refusal(&world.data(RETRY, json!({ "id": id })).await["retryJob"]),
         ("JOB_ALREADY_DELETED", "This job has already been deleted.")

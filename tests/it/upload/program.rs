@@ -95,12 +95,14 @@ async fn a_program_that_is_killed_at_any_moment_ends_as_an_undisturbed_one_does(
     let calm = World::new(engine).await;
     for (index, (id, name)) in jobs.iter().enumerate() {
         world.ended(id).await;
-        calm.upload("ANNUAL", name, many_rows(index)).await;
+        let undisturbed = calm.upload("ANNUAL", name, many_rows(index)).await;
         assert_eq!(told(&world, name).await, told(&calm, name).await, "{name}");
+        let results = without_ids(&world.file(id, "results").await);
+        assert!(results == without_ids(&calm.file(&undisturbed, "results").await), "{name}: {results}");
     }
     program.kill();
     assert_eq!(predictions(&world).await, predictions(&calm).await);
-    assert_eq!(world.app.store.keys().await.unwrap().len(), jobs.len(), "one file for each job");
+    assert_eq!(world.app.store.keys().await.unwrap().len(), jobs.len() * 3, "input, log and results of each job");
     world.check_invariants().await;
 }
 
@@ -119,13 +121,26 @@ fn many_rows(number: usize) -> String {
     format!("{ANNUAL}\n") + &(0..9_000).map(row).collect::<String>()
 }
 
+/// Results without the predictions' ids, which are the job's own.
+fn without_ids(results: &str) -> String {
+    let mut rows = csv::Reader::from_reader(results.as_bytes());
+    rows.records()
+        .map(|row| {
+            format!(
+                "{:?}\n",
+                row.unwrap().iter().enumerate().filter(|(at, _)| *at != 8).map(|(_, cell)| cell).collect::<Vec<_>>()
+            )
+        })
+        .collect()
+}
+
 /// What the database says of the job of a file, without what differs from run to run.
 async fn told(world: &World, name: &str) -> Value {
     let sql = format!(
         "SELECT status, total_rows, processed_rows, successful_rows, failed_rows, error_message,
             (SELECT count(*) FROM row_errors WHERE job_id = j.id) AS errors,
             (SELECT count(*) FROM annual_predictions WHERE job_id = j.id) AS linked,
-            (SELECT sha256 FROM artifacts WHERE job_id = j.id) AS sha256
+            (SELECT sha256 FROM artifacts WHERE job_id = j.id AND kind = 'input') AS sha256
          FROM bulk_upload_jobs j WHERE original_filename = '{name}'"
     );
     let mut rows = world.rows(&sql).await;

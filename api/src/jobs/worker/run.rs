@@ -1,0 +1,210 @@
+//! The rows of a job: read and scored ahead in a task of their own, committed batch by batch with the progress they make.
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use entity::job;
+use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
+use tokio::{
+    sync::mpsc::{self, Receiver, Sender},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Left,
+    claim::{self, Claim, Held},
+    finish::{self, End},
+};
+use crate::{
+    app::App,
+    checkpoint::Checkpoint,
+    database::{now, retrying},
+    error::Error,
+    jobs::{
+        input::{self, Input},
+        log,
+        status::{self, JobStatus},
+    },
+    predictions::{
+        row::{Row, RowFault},
+        store::{self, Companies},
+    },
+};
+
+/// Rows of the first batch; from then on as many as take about as long as [`PACE`] allows.
+const FIRST_BATCH: usize = 1_000;
+/// The fewest rows of a batch.
+const SMALLEST_BATCH: usize = 100;
+/// How long a batch takes at best: progress is seen, and a cancellation honoured, at least once a second.
+const PACE: std::ops::Range<Duration> = Duration::from_millis(200)..Duration::from_millis(500);
+/// How many names of ignored columns the log has room for.
+const NAMED: usize = 50;
+
+type Batch = Vec<Result<Row, RowFault>>;
+
+/// How many rows are read for the next batch.
+#[derive(Clone)]
+struct BatchSize(Arc<AtomicUsize>);
+
+impl BatchSize {
+    fn new(most: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(FIRST_BATCH.min(most))))
+    }
+
+    fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Adapts it to how long a batch took.
+    fn adapt(&self, took: Duration, most: usize) {
+        let rows = self.get();
+        let next = if took < PACE.start {
+            rows * 2
+        } else if took > PACE.end {
+            rows / 2
+        } else {
+            rows
+        };
+        self.0.store(next.max(SMALLEST_BATCH).min(most), Ordering::Relaxed);
+    }
+}
+
+/// Takes a job from where it stands to its end.
+pub async fn run(app: &App, job: &job::Model, stop: &CancellationToken, claim: &Claim) -> Result<Left, Error> {
+    if JobStatus::of(job) == JobStatus::Cancelling {
+        return finish::finish(app, job, claim, End::Cancelled).await;
+    }
+    let input = match input::of_job(app, job).await? {
+        Ok(input) => input,
+        Err(why) => return finish::finish(app, job, claim, End::Failed(why)).await,
+    };
+    note_ignored(app, job, input.columns.ignored()).await?;
+    let size = BatchSize::new(app.limits.batch_rows);
+    let (mut batches, reading) = read_ahead(input, job.processed_rows.unwrap_or_default(), size.clone());
+    let mut known = Companies::new();
+    loop {
+        let next = tokio::select! {
+            next = batches.recv() => next,
+            () = claim.lost.cancelled() => return lost(app, job, claim).await,
+        };
+        let Some(batch) = next else { break };
+        let began = Instant::now();
+        match commit(app, job, &mut known, &batch).await? {
+            ControlFlow::Break(Held::Cancelling(_)) => return finish::finish(app, job, claim, End::Cancelled).await,
+            ControlFlow::Break(_) => return Ok(Left::Lost),
+            ControlFlow::Continue(()) => {}
+        }
+        size.adapt(began.elapsed(), app.limits.batch_rows);
+        claim.steps.fetch_add(1, Ordering::Relaxed);
+        if stop.is_cancelled() {
+            claim::release(app, job).await?;
+            return Ok(Left::Released);
+        }
+    }
+    // Only now it is known that the rows came to their end because the file did.
+    reading.await??;
+    finish::finish(app, job, claim, End::Done).await
+}
+
+/// A claim that was not renewed: where the job was cancelled, this ends it.
+async fn lost(app: &App, job: &job::Model, claim: &Claim) -> Result<Left, Error> {
+    let transaction = app.db.begin().await?;
+    let held = claim::hold(app, &transaction, job).await?;
+    transaction.rollback().await?;
+    match held {
+        Held::Cancelling(_) => finish::finish(app, job, claim, End::Cancelled).await,
+        Held::Running(_) | Held::Lost => Ok(Left::Lost),
+    }
+}
+
+/// Reads rows behind those that are processed, a batch ahead of whoever takes them.
+fn read_ahead(input: Input, processed: i32, size: BatchSize) -> (Receiver<Batch>, JoinHandle<Result<(), Error>>) {
+    let (batches, taken) = mpsc::channel(1);
+    (taken, tokio::spawn(read(input, processed, size, batches)))
+}
+
+async fn read(mut input: Input, processed: i32, size: BatchSize, batches: Sender<Batch>) -> Result<(), Error> {
+    let mut to_skip = processed;
+    let mut batch = Batch::with_capacity(size.get());
+    while let Some(record) = input.records.next().await? {
+        if to_skip > 0 {
+            to_skip -= 1;
+            continue;
+        }
+        batch.push(input.columns.read(record.line, record.cells));
+        if batch.len() >= size.get() {
+            let full = std::mem::replace(&mut batch, Batch::with_capacity(size.get()));
+            if batches.send(full).await.is_err() {
+                // Whoever took them has left the job.
+                return Ok(());
+            }
+        }
+    }
+    if !batch.is_empty() {
+        // As above.
+        _ = batches.send(batch).await;
+    }
+    Ok(())
+}
+
+/// Commits a batch with the progress it makes; nothing of it where the job is lost or was cancelled.
+async fn commit(
+    app: &App,
+    job: &job::Model,
+    known: &mut Companies,
+    batch: &[Result<Row, RowFault>],
+) -> Result<ControlFlow<Held>, Error> {
+    app.checkpoints.pass(Checkpoint::BatchBegins).await?;
+    let found = &*known;
+    let committed = retrying(|| async {
+        let transaction = app.db.begin().await?;
+        let held = match claim::hold(app, &transaction, job).await? {
+            Held::Running(held) => held,
+            other => return Ok(ControlFlow::Break(other)),
+        };
+        let stored = store::store(&*transaction, &held, status::kind(&held), found, batch).await?;
+        let from = held.processed_rows.unwrap_or_default();
+        let to = from + i32::try_from(batch.len()).unwrap_or(i32::MAX);
+        let told = format!("Rows {} to {to}: {} stored, {} with errors.", from + 1, stored.succeeded, stored.failed);
+        log::write(&*transaction, job.id, told).await?;
+        let mut row = held.clone().into_active_model();
+        row.processed_rows = Set(Some(to));
+        row.successful_rows = Set(Some(held.successful_rows.unwrap_or_default() + stored.succeeded));
+        row.failed_rows = Set(Some(held.failed_rows.unwrap_or_default() + stored.failed));
+        row.updated_at = Set(Some(now().naive_utc()));
+        row.lease_expires_at = Set(Some(now() + app.limits.lease));
+        row.update(&*transaction).await?;
+        app.checkpoints.pass(Checkpoint::BatchBeforeCommit).await?;
+        transaction.commit().await?;
+        Ok(ControlFlow::Continue(stored.companies))
+    })
+    .await?;
+    Ok(match committed {
+        ControlFlow::Continue(companies) => {
+            known.extend(companies);
+            ControlFlow::Continue(())
+        }
+        ControlFlow::Break(held) => ControlFlow::Break(held),
+    })
+}
+
+/// Names the columns that are not read, before the first row is.
+async fn note_ignored(app: &App, job: &job::Model, ignored: &[String]) -> Result<(), Error> {
+    if ignored.is_empty() || job.processed_rows.unwrap_or_default() > 0 {
+        return Ok(());
+    }
+    let named: Vec<_> = ignored.iter().take(NAMED).map(|name| format!("\"{name}\"")).collect();
+    let more = if ignored.len() > NAMED { format!(" and {} more", ignored.len() - NAMED) } else { String::new() };
+    let message = format!("Columns that are not read: {}{more}.", named.join(", "));
+    let transaction = app.db.begin().await?;
+    log::write(&*transaction, job.id, message).await?;
+    transaction.commit().await?;
+    Ok(())
+}
