@@ -31,6 +31,8 @@ pub enum Checkpoint {
     PurgeRemoved,
     /// A job's file is in its place and its row is not yet written.
     JobBeforeInsert,
+    /// A job's row is written and not committed.
+    JobBeforeCommit,
 }
 
 type Hook = dyn Fn(Checkpoint) -> BoxFuture<'static, Result<(), Error>> + Send + Sync;

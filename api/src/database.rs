@@ -117,7 +117,8 @@ impl Database {
         }
         let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname IN \
                    ('annual_predictions', 'quarterly_predictions', 'bulk_upload_jobs', 'companies', 'artifacts', \
-                   'artifact_purges', 'artifact_store', 'audit_log', 'deletion_receipts', 'job_log', 'row_errors') \
+                   'artifact_purges', 'artifact_store', 'audit_log', 'deletion_receipts', 'idempotency_keys', 'job_log', 'row_errors', \
+                   'staged_uploads') \
                    AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
                    AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')) ORDER BY relname";
         let rows = self.pool.query_all_raw(Statement::from_string(self.backend(), sql)).await?;

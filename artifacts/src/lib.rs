@@ -3,4 +3,4 @@
 pub mod csv;
 mod store;
 
-pub use store::{ArtifactStore, Key, LONGEST_REQUEST, PutError, StoreError, Stored};
+pub use store::{ArtifactStore, Key, PutError, StoreError, Stored};

@@ -2,7 +2,7 @@
 //!
 //! Keys are made from ids alone, so no name from outside ever becomes a path.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{fmt::Write as _, ops::Range, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{
@@ -10,8 +10,8 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use object_store::{
-    ClientOptions, ObjectStore, ObjectStoreExt, PutMode, RetryConfig, WriteMultipart, aws::AmazonS3Builder,
-    local::LocalFileSystem, path::Path, prefix::PrefixStore,
+    ClientOptions, GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, RetryConfig, WriteMultipart,
+    aws::AmazonS3Builder, local::LocalFileSystem, path::Path, prefix::PrefixStore,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -60,7 +60,7 @@ const LOCAL_PART: usize = 1024 * 1024;
 /// How much of an upload goes to a bucket at once, in bytes: the least that S3 takes but for the last part.
 const S3_PART: usize = 5 * 1024 * 1024;
 /// How long an S3 server may be silent, and how long a request is tried again. Callers wait for it; purges come back.
-pub const LONGEST_REQUEST: Duration = Duration::from_secs(20);
+const LONGEST_REQUEST: Duration = Duration::from_secs(20);
 
 /// What the store knows of a file after taking it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +175,11 @@ impl ArtifactStore {
         Ok(Self { objects, part: S3_PART, directory: None })
     }
 
+    /// How long what was sent to the store may still be on its way after its sender is gone.
+    pub fn longest_request(&self) -> Duration {
+        if self.directory.is_some() { Duration::ZERO } else { LONGEST_REQUEST }
+    }
+
     /// Takes in a file as a stream of chunks, never whole in memory. On any error nothing of it stays.
     pub async fn put<E>(
         &self,
@@ -219,12 +224,21 @@ impl ArtifactStore {
         self.read_path(key.path()).await
     }
 
+    /// Reads these bytes of a file.
+    pub async fn read_range(
+        &self,
+        key: Key,
+        range: Range<u64>,
+    ) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
+        let path = key.path();
+        let options = GetOptions { range: Some(GetRange::Bounded(range)), ..GetOptions::default() };
+        let found = self.objects.get_opts(&path, options).await.map_err(failed("read", &path))?;
+        Ok(chunks(found, path))
+    }
+
     async fn read_path(&self, path: Path) -> Result<BoxStream<'static, Result<Bytes, StoreError>>, StoreError> {
         let found = self.objects.get(&path).await.map_err(failed("read", &path))?;
-        Ok(found
-            .into_stream()
-            .map_err(move |source| StoreError { action: "read", target: path.to_string(), source })
-            .boxed())
+        Ok(chunks(found, path))
     }
 
     /// Reads a job's input, registered or not; `None` where there is none, or more than one.
@@ -378,6 +392,11 @@ impl ArtifactStore {
             Err(error) => Err(failed("remove", path)(error)),
         }
     }
+}
+
+fn chunks(found: GetResult, path: Path) -> BoxStream<'static, Result<Bytes, StoreError>> {
+    let failed = move |source| StoreError { action: "read", target: path.to_string(), source };
+    found.into_stream().map_err(failed).boxed()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,6 +1,5 @@
 //! Deletes one job: the guards, then the transaction, then what follows the commit.
 
-use artifacts::LONGEST_REQUEST;
 use entity::{
     artifact, artifact_purge, deletion_receipt, job,
     stored::{AuditAction, DeletionTrigger, Kind},
@@ -215,7 +214,7 @@ async fn files(db: &impl ConnectionTrait, job: Uuid) -> Result<Files, Error> {
 /// A worker that was at the job notices within its lease that it is gone, and a file that it was writing is in the store
 /// for as long as a request to the store may take; after that the purge looks once more.
 async fn enqueue_purge(app: &App, db: &impl ConnectionTrait, job: &job::Model) -> Result<(), Error> {
-    let settles_at = job.lease_token.map(|_| now() + app.limits.lease + LONGEST_REQUEST);
+    let settles_at = job.lease_token.map(|_| now() + app.limits.lease + app.store.longest_request());
     let (job_id, due_at) = (job.id, now());
     let row = artifact_purge::Model { job_id, due_at, attempts: 0, last_error: None, completed_at: None, settles_at };
     row.into_active_model().reset_all().insert(db).await?;

@@ -18,6 +18,8 @@ use crate::{
     checkpoint::Checkpoint,
     database::{now, retrying},
     error::Error,
+    files::staged,
+    jobs::idempotency,
 };
 
 /// How long a purge that was begun is left to whoever began it.
@@ -26,9 +28,6 @@ const CLAIM: Duration = Duration::from_mins(1);
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
 /// How often to look for purges that nobody told of.
 const POLL: Duration = Duration::from_secs(5);
-/// The age at which a received file without a job is removed.
-const STALE_UPLOAD: Duration = Duration::from_hours(24);
-
 /// How often to look for them.
 const LOOK_FOR_STALE: Duration = Duration::from_hours(1);
 
@@ -37,8 +36,11 @@ pub async fn work(app: App, stop: CancellationToken) {
     let mut looked: Option<Instant> = None;
     while !stop.is_cancelled() {
         if looked.is_none_or(|looked| looked.elapsed() > LOOK_FOR_STALE) {
-            if let Err(error) = app.store.drop_stale_uploads(STALE_UPLOAD).await {
+            if let Err(error) = staged::drop_stale(&app).await {
                 tracing::warn!("cannot remove received files that no job took: {error}");
+            }
+            if let Err(error) = idempotency::drop_old(&app).await {
+                tracing::warn!("cannot forget old idempotency keys: {error}");
             }
             looked = Some(Instant::now());
         }

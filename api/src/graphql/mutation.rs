@@ -21,9 +21,10 @@ use crate::{
         predictions,
     },
     error::{Error, ErrorCode, Refusal},
+    files::ReceivedFile,
     jobs::{
         self, cancel,
-        create::{self, ReceivedFile},
+        create::{self, NewJob, Source},
         hold, retry,
     },
 };
@@ -37,6 +38,8 @@ pub struct Files(pub Arc<Vec<ReceivedFile>>);
 enum FileSource {
     /// A part of this multipart request.
     File(Upload),
+    /// A file that was sent ahead by `POST /uploads`.
+    UploadId(ID),
 }
 
 /// A new job.
@@ -44,8 +47,11 @@ enum FileSource {
 struct CreateJobInput {
     /// Which kind of predictions the file is for.
     kind: PredictionKind,
-    /// The file: CSV with a header.
+    /// The file: CSV or Excel (.xlsx), with a header.
     source: FileSource,
+    /// A name of your own for this request, like a new UUID. Sent again within 24 hours with the same file, the request is
+    /// answered with the job that the first one made.
+    idempotency_key: Option<String>,
 }
 
 /// What the caller was shown of a job.
@@ -152,17 +158,16 @@ impl Mutation {
     ) -> Option<Result<CreateJobPayload>> {
         let create = async || -> Result<CreateJobPayload> {
             let (app, caller) = acting(ctx)?;
-            let FileSource::File(Upload(number)) = input.source;
-            let Some(file) = ctx.data::<Files>()?.0.get(number).cloned() else {
-                let refusal = Refusal::new(ErrorCode::ValidationFailed, "The request holds no such file.");
-                let errors = vec![refusal.at(&["input", "source", "file"]).into()];
-                return Ok(CreateJobPayload { user_errors: errors, ..CreateJobPayload::default() });
+            let refused = |refusal: Refusal| CreateJobPayload { job: None, user_errors: vec![refusal.into()] };
+            let source = match source(ctx, input.source)? {
+                Ok(source) => source,
+                Err(refusal) => return Ok(refused(refusal)),
             };
-            let kind = input.kind.into();
-            let created = detached(async move { create::create_job(&app, &caller, kind, &file).await }).await?;
+            let wanted = NewJob { kind: input.kind.into(), source, key: input.idempotency_key };
+            let created = detached(async move { create::create_job(&app, &caller, &wanted).await }).await?;
             Ok(match created {
                 Ok(job) => CreateJobPayload { job: Some(Job(job)), user_errors: Vec::new() },
-                Err(refusal) => CreateJobPayload { job: None, user_errors: vec![refusal.into()] },
+                Err(refusal) => refused(refusal),
             })
         };
         Some(create().await)
@@ -366,6 +371,20 @@ impl Mutation {
         };
         Some(delete().await)
     }
+}
+
+/// Where the file of a new job is.
+fn source(ctx: &Context<'_>, given: FileSource) -> Result<std::result::Result<Source, Refusal>> {
+    Ok(match given {
+        FileSource::File(Upload(number)) => match ctx.data::<Files>()?.0.get(number).cloned() {
+            Some(file) => Ok(Source::Sent(file)),
+            None => {
+                let refusal = Refusal::new(ErrorCode::ValidationFailed, "The request holds no such file.");
+                Err(refusal.at(&["input", "source", "file"]))
+            }
+        },
+        FileSource::UploadId(id) => Uuid::try_parse(&id).map(Source::Staged).map_err(|_| create::no_upload()),
+    })
 }
 
 /// The app and the caller of a request.

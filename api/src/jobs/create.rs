@@ -7,7 +7,7 @@ use entity::{
 };
 use sea_orm::{ActiveModelTrait, IntoActiveModel, prelude::Uuid};
 
-use super::{input, log, status::JobStatus};
+use super::{idempotency, input, log, status::JobStatus};
 use crate::{
     app::App,
     audit::{self, Caller},
@@ -15,64 +15,120 @@ use crate::{
     checkpoint::Checkpoint,
     database::{now, retrying},
     error::{Error, ErrorCode, Refusal},
+    files::{ReceivedFile, staged},
 };
 
 /// The longest file name that the table holds, in characters.
 const LONGEST_NAME: usize = 255;
-/// The argument that names the file.
-const FILE: [&str; 3] = ["input", "source", "file"];
 
-/// A file that was sent and stands in the store, outside any job.
+/// Where the file of a new job comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceivedFile {
-    /// Its id in the store.
-    pub id: Uuid,
-    /// The name that the sender gave.
-    pub name: String,
-    /// Bytes.
-    pub size: u64,
-    /// Hex, lower case.
-    pub sha256: String,
+pub enum Source {
+    /// It came with the request.
+    Sent(ReceivedFile),
+    /// It was sent ahead; the id of the upload.
+    Staged(Uuid),
+}
+
+/// What a caller asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// Which kind of predictions the file is for.
+    pub kind: Kind,
+    /// The file.
+    pub source: Source,
+    /// The caller's own name for this request: sent again, it makes no second job.
+    pub key: Option<String>,
 }
 
 /// Makes a pending job from a received file. Refused, or failed, nothing of it is left but the received file.
-pub async fn create_job(
-    app: &App,
-    caller: &Caller,
-    kind: Kind,
-    file: &ReceivedFile,
-) -> Result<Result<job::Model, Refusal>, Error> {
-    let inspected = match inspect(app, kind, file).await {
-        Err(Error::Store(error)) if error.is_missing() => {
-            let message = "The file has become a job already; send it once for each job.";
-            Err(Refusal::new(ErrorCode::ValidationFailed, message))
-        }
-        inspected => inspected?.map_err(|fault| Refusal::new(ErrorCode::InvalidFile, fault)),
-    };
-    let rows = match inspected {
-        Ok(rows) => rows,
-        Err(refusal) => {
-            let refusal = refusal.at(&FILE);
-            audit::record_refusal(&app.db, caller, AuditAction::CreateJob, None, &refusal).await?;
-            return Ok(Err(refusal));
-        }
-    };
-    let job = new_job(caller, kind, file, rows);
-    let input = artifact::Model {
-        id: Uuid::now_v7(),
-        job_id: job.id,
-        kind: ArtifactKind::Input.as_stored().to_owned(),
-        name: job.original_filename.clone(),
-        size: i64::try_from(file.size).unwrap_or(i64::MAX),
-        sha256: Some(file.sha256.clone()),
-        created_at: now(),
-    };
-    app.store.rename(Key::Upload(file.id), Key::Input { job: job.id, artifact: input.id }).await?;
-    add(app, caller, AuditAction::CreateJob, format!("{rows} rows"), &job, &input).await?;
-    Ok(Ok(job))
+pub async fn create_job(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<job::Model, Refusal>, Error> {
+    let outcome = attempt(app, caller, wanted).await?;
+    if let Err(refusal) = &outcome {
+        audit::record_refusal(&app.db, caller, AuditAction::CreateJob, None, refusal).await?;
+    }
+    Ok(outcome)
 }
 
-/// Adds a job whose input file stands in its place. Where that fails nothing of it is left.
+async fn attempt(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<job::Model, Refusal>, Error> {
+    if let Some(key) = &wanted.key {
+        if let Err(refusal) = idempotency::check(key) {
+            return Ok(Err(refusal));
+        }
+        if let Some(answer) = idempotency::answered(app, caller, wanted, key).await? {
+            return Ok(answer);
+        }
+    }
+    let file = match &wanted.source {
+        Source::Sent(file) => file.clone(),
+        Source::Staged(id) => match staged::find(app.db.reader(), &caller.viewer, *id).await? {
+            Some(file) => file,
+            None => return Ok(Err(no_upload())),
+        },
+    };
+    let rows = match inspect(app, wanted.kind, &file).await {
+        Err(Error::Store(error)) if error.is_missing() => return Ok(Err(taken(&wanted.source))),
+        inspected => match inspected? {
+            Ok(rows) => rows,
+            Err(fault) => return Ok(Err(Refusal::new(ErrorCode::InvalidFile, fault).at(argument(&wanted.source)))),
+        },
+    };
+    let job = new_job(caller, wanted.kind, &file, rows);
+    let input = input_of(&job, &file);
+    let (waiting, taken_key) = (Key::Upload(file.id), Key::Input { job: job.id, artifact: input.id });
+    match app.store.rename(waiting, taken_key).await {
+        Err(error) if error.is_missing() => return Ok(Err(taken(&wanted.source))),
+        moved => moved?,
+    }
+    match add(app, caller, AuditAction::CreateJob, format!("{rows} rows"), &job, &input, Some((wanted, &file))).await {
+        Ok(Added::Job) => Ok(Ok(job)),
+        Err(error @ Error::CommitUnknown(_)) => Err(error),
+        other => {
+            if let Err(left) = app.store.rename(taken_key, waiting).await {
+                tracing::warn!(job = %job.id, "an input file without a job is left behind: {left}");
+            }
+            match (other?, &wanted.key) {
+                (Added::KeyTaken, Some(key)) => match idempotency::answered(app, caller, wanted, key).await? {
+                    Some(answer) => Ok(answer),
+                    None => Ok(Err(no_upload())),
+                },
+                _ => Ok(Err(no_upload())),
+            }
+        }
+    }
+}
+
+/// The argument that names the file.
+fn argument(source: &Source) -> &'static [&'static str] {
+    match source {
+        Source::Sent(_) => &["input", "source", "file"],
+        Source::Staged(_) => &["input", "source", "uploadId"],
+    }
+}
+
+fn taken(source: &Source) -> Refusal {
+    let message = "The file has become a job already; send it once for each job.";
+    Refusal::new(ErrorCode::ValidationFailed, message).at(argument(source))
+}
+
+/// An upload that is unknown, somebody else's, taken, or too old.
+pub fn no_upload() -> Refusal {
+    let message = "No such upload waits: uploads go when a job takes them, or after 24 hours; send the file again.";
+    Refusal::new(ErrorCode::NotFound, message).at(&["input", "source", "uploadId"])
+}
+
+/// What became of a job that was to be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is there.
+    Job,
+    /// Another request under the same key was faster.
+    KeyTaken,
+    /// Another request took the upload.
+    UploadTaken,
+}
+
+/// Adds a job whose input file stands in its place. `taken` is what it takes: the file that waited, and the caller's key.
 pub async fn add(
     app: &App,
     caller: &Caller,
@@ -80,24 +136,19 @@ pub async fn add(
     detail: String,
     job: &job::Model,
     input: &artifact::Model,
-) -> Result<(), Error> {
-    match retrying(|| insert(app, caller, action, &detail, job, input)).await {
-        Ok(()) => {}
-        Err(error @ Error::CommitUnknown(_)) => {
+    taken: Option<(&NewJob, &ReceivedFile)>,
+) -> Result<Added, Error> {
+    let added = retrying(|| insert(app, caller, action, &detail, job, input, taken)).await.inspect_err(|error| {
+        if matches!(error, Error::CommitUnknown(_)) {
             // The job may be there, so its file stays.
             tracing::error!(job = %job.id, "it is unknown whether the job was made; its file is kept: {error}");
-            return Err(error);
         }
-        Err(error) => {
-            if let Err(left) = app.store.delete(Key::Input { job: job.id, artifact: input.id }).await {
-                tracing::warn!(job = %job.id, "an input file without a job is left behind: {left}");
-            }
-            return Err(error);
-        }
+    })?;
+    if added == Added::Job {
+        tracing::info!(job = %job.id, kind = job.job_type, detail, bytes = input.size, "job created");
+        app.job_waits.notify_one();
     }
-    tracing::info!(job = %job.id, kind = job.job_type, detail, bytes = input.size, "job created");
-    app.job_waits.notify_one();
-    Ok(())
+    Ok(added)
 }
 
 async fn insert(
@@ -107,9 +158,21 @@ async fn insert(
     detail: &str,
     job: &job::Model,
     input: &artifact::Model,
-) -> Result<(), Error> {
+    taken: Option<(&NewJob, &ReceivedFile)>,
+) -> Result<Added, Error> {
     app.checkpoints.pass(Checkpoint::JobBeforeInsert).await?;
     let transaction = app.db.begin().await?;
+    if let Some((wanted, file)) = taken {
+        let staged = matches!(wanted.source, Source::Staged(_));
+        if let Some(key) = &wanted.key
+            && !idempotency::remember(&*transaction, caller, key, job, file, staged).await?
+        {
+            return Ok(Added::KeyTaken);
+        }
+        if staged && !staged::take(&*transaction, file.id).await? {
+            return Ok(Added::UploadTaken);
+        }
+    }
     if caller.viewer.user_id == auth::local_user_id() {
         auth::make_local_user(&*transaction).await?;
     }
@@ -124,8 +187,22 @@ async fn insert(
         detail: Some(detail.to_owned()),
     };
     audit::record(&*transaction, caller, entry).await?;
+    app.checkpoints.pass(Checkpoint::JobBeforeCommit).await?;
     transaction.commit().await.map_err(Error::of_commit)?;
-    Ok(())
+    Ok(Added::Job)
+}
+
+/// The row of a new job's input.
+fn input_of(job: &job::Model, file: &ReceivedFile) -> artifact::Model {
+    artifact::Model {
+        id: Uuid::now_v7(),
+        job_id: job.id,
+        kind: ArtifactKind::Input.as_stored().to_owned(),
+        name: job.original_filename.clone(),
+        size: i64::try_from(file.size).unwrap_or(i64::MAX),
+        sha256: Some(file.sha256.clone()),
+        created_at: now(),
+    }
 }
 
 /// What the job's log says of its making.

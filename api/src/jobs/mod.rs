@@ -4,6 +4,7 @@ pub mod cancel;
 mod change;
 pub mod create;
 pub mod hold;
+pub mod idempotency;
 pub mod input;
 pub mod list;
 pub mod log;

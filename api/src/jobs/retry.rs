@@ -64,6 +64,16 @@ async fn again(app: &App, caller: &Caller, job: job::Model) -> Result<Outcome, E
         Err(error) if error.is_missing() => return refused(job),
         copied => copied?,
     }
-    create::add(app, caller, AuditAction::RetryJob, format!("the file of job {}", job.id), &new, &copy).await?;
+    let detail = format!("the file of job {}", job.id);
+    match create::add(app, caller, AuditAction::RetryJob, detail, &new, &copy, None).await {
+        Ok(_) => {}
+        Err(error @ Error::CommitUnknown(_)) => return Err(error),
+        Err(error) => {
+            if let Err(left) = app.store.delete(Key::Input { job: new.id, artifact: copy.id }).await {
+                tracing::warn!(job = %new.id, "an input file without a job is left behind: {left}");
+            }
+            return Err(error);
+        }
+    }
     Ok(Outcome { job: Some(new), refusal: None })
 }

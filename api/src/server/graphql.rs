@@ -13,7 +13,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Edge, access, lingering::Rest, multipart};
+use super::{
+    Edge, access,
+    lingering::Rest,
+    multipart,
+    rejection::{self, Rejection},
+};
 use tracing::Instrument;
 
 use crate::{
@@ -23,40 +28,11 @@ use crate::{
 };
 
 /// Headers that a page of another site cannot send with a form: each marks a multipart request as meant.
-const PREFLIGHT_HEADERS: [&str; 2] = ["apollo-require-preflight", "x-apollo-operation-name"];
+pub const PREFLIGHT_HEADERS: [&str; 2] = ["apollo-require-preflight", "x-apollo-operation-name"];
 /// The media type of GraphQL over HTTP, in which invalid requests are not answered with 200.
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 /// The longest request id that is taken over from a caller.
 const LONGEST_REQUEST_ID: usize = 100;
-
-/// A request that is not executed: HTTP status, code, message.
-#[derive(Debug)]
-pub struct Rejection {
-    /// HTTP status.
-    pub status: StatusCode,
-    /// For programs.
-    pub code: &'static str,
-    /// One sentence, for people.
-    pub message: String,
-}
-
-impl Rejection {
-    /// A rejection.
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
-    }
-
-    /// A body that is larger than allowed.
-    pub fn too_large(limit: u64) -> Self {
-        let message = format!("The request is too large: at most {limit} bytes are allowed.");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
-    }
-
-    /// A body that is not what it should be.
-    pub fn bad_request(message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
-    }
-}
 
 /// The body of a request.
 #[derive(Debug, Deserialize)]
@@ -91,15 +67,8 @@ struct Answer {
 
 impl Answer {
     fn rejected(rejection: &Rejection, request_id: &str) -> Self {
-        let errors = json!([{
-            "message": rejection.message,
-            "extensions": { "code": rejection.code, "requestId": request_id },
-        }]);
-        Self {
-            status: rejection.status,
-            legacy_status: rejection.status,
-            body: json!({ "errors": errors }).to_string(),
-        }
+        let (status, body) = (rejection.status, rejection.body(request_id).to_string());
+        Self { status, legacy_status: status, body }
     }
 
     /// A document that cannot be executed: nothing was.
@@ -133,27 +102,16 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
         }
         Err(error) => {
             tracing::error!(request_id, "a request ended badly: {error}");
-            let message = "Something went wrong on the server; its log has the details under this request id.";
-            let rejection = Rejection::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", message);
-            Answer::rejected(&rejection, &request_id)
+            Answer::rejected(&Rejection::internal(), &request_id)
         }
     };
     let status = if modern { answer.status } else { answer.legacy_status };
     let kind = if modern { GRAPHQL_RESPONSE } else { "application/json" };
     let mut response = (status, Body::from(answer.body)).into_response();
-    let mut set = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            response.headers_mut().insert(name, value);
-        }
-    };
-    set("content-type", &format!("{kind}; charset=utf-8"));
-    set("x-request-id", &request_id);
-    match status {
-        StatusCode::METHOD_NOT_ALLOWED => set("allow", "POST"),
-        StatusCode::UNAUTHORIZED => set("www-authenticate", "Bearer"),
-        StatusCode::SERVICE_UNAVAILABLE => set("retry-after", "1"),
-        _ => {}
+    if let Ok(kind) = HeaderValue::from_str(&format!("{kind}; charset=utf-8")) {
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
+    rejection::name(&mut response, status, &request_id);
     response
 }
 
@@ -163,8 +121,7 @@ async fn respond(edge: &Edge, request: Request, request_id: &str) -> Result<Answ
         Ok(viewer) => viewer,
         Err(error) => {
             tracing::error!(request_id, "cannot look up the caller: {error}");
-            let message = "The database is busy or cannot be reached; try again in a moment.";
-            return Err(Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_BUSY", message));
+            return Err(Rejection::database_busy());
         }
     };
     match body {
@@ -173,7 +130,7 @@ async fn respond(edge: &Edge, request: Request, request_id: &str) -> Result<Answ
             execute(edge, viewer, operation, Files::default(), request_id).await
         }
         // Only who may create jobs may send files.
-        BodyKind::Multipart if viewer.is_none() => Err(unauthenticated()),
+        BodyKind::Multipart if viewer.is_none() => Err(Rejection::unauthenticated()),
         BodyKind::Multipart => {
             let received = multipart::receive(&edge.app, request).await?;
             let files = Files(received.files.clone().into());
@@ -222,11 +179,6 @@ async fn read_json(edge: &Edge, request: Request) -> Result<Operation, Rejection
     Operation::parse(json)
 }
 
-fn unauthenticated() -> Rejection {
-    let message = "Sign in first: send a valid token as \"authorization: Bearer …\".";
-    Rejection::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
-}
-
 /// Checks and executes an operation.
 async fn execute(
     edge: &Edge,
@@ -263,7 +215,7 @@ async fn execute(
         Err(limit) => return Err(Rejection::new(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", limit.to_string())),
     };
     if viewer.is_none() && !prepared.roots.iter().all(|root| root.starts_with("__")) {
-        return Err(unauthenticated());
+        return Err(Rejection::unauthenticated());
     }
     let mut request = GraphqlRequest::new(query).variables(variables);
     request.operation_name = operation.operation_name;
@@ -325,7 +277,7 @@ fn unparsable(error: &async_graphql::parser::Error, request_id: &str) -> Answer 
 }
 
 /// The caller's own request id, if it is a harmless one, else a new one.
-fn request_id(headers: &HeaderMap) -> String {
+pub fn request_id(headers: &HeaderMap) -> String {
     let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
     let harmless = |id: &&str| {
         (1..=LONGEST_REQUEST_ID).contains(&id.len())

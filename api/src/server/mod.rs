@@ -1,10 +1,13 @@
 //! The edge to the network: routes, and the background work that runs beside them.
 
 mod access;
+mod download;
 mod graphiql;
 mod graphql;
 mod lingering;
 mod multipart;
+mod rejection;
+mod uploads;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -13,7 +16,7 @@ use axum::{
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Redirect},
-    routing::{any, get},
+    routing::{any, get, post},
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -49,6 +52,8 @@ pub fn routes(app: App, access: Access, requests: TaskTracker) -> Router {
         .route("/graphql", any(graphql::answer))
         .route("/graphiql", get(graphiql::page))
         .route("/graphiql/assets/{name}", get(graphiql::asset))
+        .route("/uploads", post(uploads::answer))
+        .route("/artifacts/{id}", get(download::answer))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
         .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))

@@ -14,8 +14,8 @@ use futures_util::StreamExt;
 use sea_orm::prelude::Uuid;
 use serde_json::Value;
 
-use super::graphql::{Operation, Rejection};
-use crate::{app::App, graphql::UPLOAD_MARK, jobs::create::ReceivedFile};
+use super::{graphql::Operation, rejection::Rejection};
+use crate::{app::App, files::ReceivedFile, graphql::UPLOAD_MARK};
 
 /// The most files of one request.
 const MOST_FILES: usize = 10;
@@ -133,8 +133,7 @@ async fn receive_file(app: &App, part: Field<'_>, left: u64) -> Result<ReceivedF
         Err(PutError::Source(error)) => Err(unreadable(app, &error)),
         Err(PutError::Store(error)) => {
             tracing::error!("cannot take in a file: {error}");
-            let message = "The artifact store does not take the file; try again in a moment.";
-            Err(Rejection::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL_SERVER_ERROR", message))
+            Err(Rejection::store_away("take the file"))
         }
     }
 }

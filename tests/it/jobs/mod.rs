@@ -2,6 +2,7 @@
 
 mod cancel;
 mod hold;
+mod outputs;
 mod retry;
 
 use serde_json::{Value, json};

@@ -13,6 +13,7 @@ use crate::{
     app::App,
     audit::Caller,
     deletion::execute,
+    files::download,
     graphql::{
         connection::{Connection, of_parent},
         failure::placed,
@@ -343,5 +344,10 @@ impl Artifact {
     /// When it was registered.
     async fn created_at(&self) -> DateTime {
         self.0.created_at.into()
+    }
+
+    /// Where it can be fetched from this server by GET, with the same login as GraphQL; byte ranges are answered.
+    async fn download_url(&self) -> Option<String> {
+        Some(download::path(&self.0))
     }
 }

@@ -1,0 +1,91 @@
+//! A request that is not executed.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+/// HTTP status, code, message.
+#[derive(Debug)]
+pub struct Rejection {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// For programs.
+    pub code: &'static str,
+    /// One sentence, for people.
+    pub message: String,
+}
+
+impl Rejection {
+    /// A rejection.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    /// A body that is larger than allowed.
+    pub fn too_large(limit: u64) -> Self {
+        let message = format!("The request is too large: at most {limit} bytes are allowed.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE", message)
+    }
+
+    /// A body that is not what it should be.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+    }
+
+    /// Nobody is signed in.
+    pub fn unauthenticated() -> Self {
+        let message = "Sign in first: send a valid token as \"authorization: Bearer …\".";
+        Self::new(StatusCode::UNAUTHORIZED, "UNAUTHENTICATED", message)
+    }
+
+    /// The caller cannot be looked up.
+    pub fn database_busy() -> Self {
+        let message = "The database is busy or cannot be reached; try again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_BUSY", message)
+    }
+
+    /// Something that is in nobody's hands but the server's.
+    pub fn internal() -> Self {
+        let message = "Something went wrong on the server; its log has the details under this request id.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_SERVER_ERROR", message)
+    }
+
+    /// The artifact store does not answer.
+    pub fn store_away(what: &str) -> Self {
+        let message = format!("The artifact store does not {what}; try again in a moment.");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "INTERNAL_SERVER_ERROR", message)
+    }
+
+    /// The body of the answer: like that of a GraphQL request.
+    pub fn body(&self, request_id: &str) -> Value {
+        let extensions = json!({ "code": self.code, "requestId": request_id });
+        json!({ "errors": [{ "message": self.message, "extensions": extensions }] })
+    }
+
+    /// The answer where no GraphQL is spoken.
+    pub fn response(&self, request_id: &str) -> Response {
+        let mut response = (self.status, axum::Json(self.body(request_id))).into_response();
+        name(&mut response, self.status, request_id);
+        response
+    }
+}
+
+/// Sets the headers that go with a status, and the request's id.
+pub fn name(response: &mut Response, status: StatusCode, request_id: &str) {
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-request-id", id);
+    }
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => _ = headers.insert(header::ALLOW, HeaderValue::from_static("POST")),
+        StatusCode::UNAUTHORIZED => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        StatusCode::SERVICE_UNAVAILABLE => {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,105 @@
+//! `POST /uploads`: a file sent ahead of the job that takes it.
+
+use artifacts::{Key, PutError};
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use sea_orm::prelude::Uuid;
+use serde_json::{Value, json};
+use tracing::Instrument;
+
+use super::{
+    Edge, access,
+    graphql::{PREFLIGHT_HEADERS, request_id},
+    lingering::Rest,
+    rejection::{self, Rejection},
+};
+use crate::{
+    auth::Viewer,
+    files::{ReceivedFile, staged},
+};
+
+/// What a page of another site can send without being asked (Fetch, "CORS-safelisted request-header").
+const SIMPLE_TYPES: [&str; 4] = ["", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded"];
+
+/// Takes in the body as a file, and answers the id under which a job can take it.
+pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
+    let id = request_id(request.headers());
+    let (request, rest) = Rest::of(request);
+    let span = tracing::info_span!("request", id);
+    // In a task of its own, so that a caller who hangs up leaves no file.
+    let task = edge.requests.clone().spawn(async move { receive(&edge, request).await }.instrument(span));
+    let outcome = task.await.unwrap_or_else(|error| {
+        tracing::error!(id, "a request ended badly: {error}");
+        Err(Rejection::internal())
+    });
+    match outcome {
+        Ok(upload) => {
+            let mut response = (StatusCode::CREATED, Json(upload)).into_response();
+            rejection::name(&mut response, StatusCode::CREATED, &id);
+            response
+        }
+        Err(rejection) => {
+            rest.discard();
+            rejection.response(&id)
+        }
+    }
+}
+
+async fn receive(edge: &Edge, request: Request) -> Result<Value, Rejection> {
+    let headers = request.headers();
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let meant = PREFLIGHT_HEADERS.iter().any(|name| headers.contains_key(*name));
+    if SIMPLE_TYPES.contains(&kind.as_str()) && !meant {
+        let message = "Send the file itself as the body, with a content type of its own such as text/csv or application/octet-stream.";
+        return Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "CSRF_BLOCKED", message));
+    }
+    let viewer = access::viewer(edge, headers.get(header::AUTHORIZATION)).await.map_err(|error| {
+        tracing::error!("cannot look up the caller: {error}");
+        Rejection::database_busy()
+    })?;
+    let viewer = viewer.ok_or_else(Rejection::unauthenticated)?;
+    store(edge, &viewer, request).await
+}
+
+async fn store(edge: &Edge, viewer: &Viewer, request: Request) -> Result<Value, Rejection> {
+    let app = &edge.app;
+    let limit = app.limits.file_bytes;
+    let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|length: u64| length > limit) {
+        return Err(Rejection::too_large(limit));
+    }
+    let name = name(request.uri().query().unwrap_or_default());
+    let id = Uuid::now_v7();
+    let stored = match app.store.put(Key::Upload(id), request.into_body().into_data_stream(), limit).await {
+        Ok(stored) => stored,
+        Err(PutError::TooLarge { limit }) => return Err(Rejection::too_large(limit)),
+        Err(PutError::Source(_)) => return Err(Rejection::bad_request("The file was not sent to its end.")),
+        Err(PutError::Store(error)) => {
+            tracing::error!("cannot take in a file: {error}");
+            return Err(Rejection::store_away("take the file"));
+        }
+    };
+    let file = ReceivedFile { id, name, size: stored.size, sha256: stored.sha256 };
+    let until = match staged::add(app, viewer, &file).await {
+        Ok(until) => until,
+        Err(error) => {
+            tracing::error!("cannot register a file: {error}");
+            super::multipart::drop_unused(app, &[file]).await;
+            return Err(if error.is_busy() { Rejection::database_busy() } else { Rejection::internal() });
+        }
+    };
+    tracing::info!(upload = %id, bytes = file.size, "upload staged");
+    let until = until.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    Ok(json!({ "uploadId": id, "name": file.name, "size": file.size, "sha256": file.sha256, "expiresAt": until }))
+}
+
+/// The file's name, from `?name=`.
+fn name(query: &str) -> String {
+    let given = query.split('&').find_map(|pair| pair.strip_prefix("name=")).unwrap_or_default().replace('+', " ");
+    percent_encoding::percent_decode_str(&given).decode_utf8_lossy().into_owned()
+}
