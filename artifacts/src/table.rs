@@ -100,3 +100,22 @@ async fn peek<E: Send + 'static>(
     }
     Ok((front, stream::iter(seen).chain(chunks).boxed()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent<T: Send>(_: &T) {}
+
+    async fn read(table: &mut Table<String>) {
+        assert!(table.next().await.unwrap().is_none());
+    }
+
+    #[test]
+    fn a_table_is_read_in_any_thread() {
+        let opening = Table::<String>::open(stream::empty(), Budget::default());
+        sent(&opening);
+        let mut table = tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(opening).unwrap();
+        sent(&read(&mut table));
+    }
+}

@@ -24,8 +24,9 @@ use super::Stop;
 
 /// The longest cell of a worksheet, as XML, and the longest tag; Excel's longest text is 32,767 characters.
 const CELL_BYTES: usize = 1024 * 1024;
-/// The longest tag in the styles but their first: Excel's longest number format is 255 characters, six bytes each at most.
-const STYLE_BYTES: usize = 2 * 1024;
+/// The most that all cell formats together may copy of the longest tag in the styles, in bytes. Excel's most formats with
+/// its longest names stay far below.
+const COPIED_BYTES: u64 = 64_000_000;
 /// The longest tag that names a part of the workbook. Links out of a sheet stand in such tags too.
 const RELATION_BYTES: usize = 16 * 1024;
 /// How much may follow the place at which a worksheet is broken.
@@ -243,6 +244,7 @@ fn deeper(depth: usize) -> Result<usize, Stop> {
 #[derive(Default)]
 struct Tally {
     formats: u64,
+    longest_style: u64,
     sheets: u64,
     shared_strings: u64,
 }
@@ -268,26 +270,19 @@ fn look_at_part(part: Part, meter: &mut impl Read) -> Result<Tally, Stop> {
 
 impl Tally {
     fn add(&mut self, part: Part, tag: &BytesStart<'_>) -> Result<(), Stop> {
-        let longest = match tag.local_name().as_ref() {
-            "sst" if part == Part::SharedStrings => {
-                self.shared_strings = self.shared_strings.max(declared_strings(tag)?);
-                usize::MAX
+        let name = tag.local_name();
+        match (part, name.as_ref()) {
+            (Part::SharedStrings, "sst") => self.shared_strings = self.shared_strings.max(declared_strings(tag)?),
+            (Part::Styles, "styleSheet") => {}
+            (Part::Styles, name) => {
+                self.formats += u64::from(name == "xf");
+                self.longest_style = self.longest_style.max(tag.len() as u64);
             }
-            "sheet" => {
-                self.sheets += 1;
-                RELATION_BYTES
+            (_, "sheet" | "Relationship") if tag.len() > RELATION_BYTES => {
+                return Err(Stop::too_large("one of its parts has a name that is too long"));
             }
-            "Relationship" => RELATION_BYTES,
-            "styleSheet" => usize::MAX,
-            "xf" if part == Part::Styles => {
-                self.formats += 1;
-                STYLE_BYTES
-            }
-            _ if part == Part::Styles => STYLE_BYTES,
-            _ => usize::MAX,
-        };
-        if tag.len() > longest {
-            return Err(Stop::too_large("its styles or its list of sheets hold a name that is too long"));
+            (_, "sheet") => self.sheets += 1,
+            _ => {}
         }
         if self.formats > FORMATS {
             return Err(Stop::too_large(format!("it has more than {FORMATS} cell formats")));
@@ -298,8 +293,11 @@ impl Tally {
         Ok(())
     }
 
-    /// There may not be more shared strings declared than the part has room for.
+    /// What can only be told when the whole part has been seen.
     fn end(&self, inflated: u64) -> Result<(), Stop> {
+        if self.formats.saturating_mul(self.longest_style) > COPIED_BYTES {
+            return Err(Stop::too_large("its cell formats have names that are too long"));
+        }
         if self.shared_strings > inflated / SHARED_STRING_BYTES {
             return Err(Stop::unreadable("more shared strings are declared than there are"));
         }

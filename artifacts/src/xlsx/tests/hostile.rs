@@ -156,13 +156,19 @@ fn tags_within_tags_are_not_held_without_end() {
 
 #[test]
 fn styles_that_repeat_a_long_name_are_refused() {
-    let font = format!(r#"<fonts><font><name val="{}"/></font></fonts>"#, "x".repeat(10_000));
-    let styles = format!("<styleSheet>{font}<cellXfs>{}</cellXfs></styleSheet>", r#"<xf fontId="0"/>"#.repeat(10));
-    let file = Parts::with_rows("").with("xl/styles.xml", styles);
-    assert!(too_large(&file.zip(), SMALL).contains("too long"));
-    let styles = format!("<styleSheet><cellXfs>{}</cellXfs></styleSheet>", "<xf/>".repeat(100_001));
-    let file = Parts::with_rows("").with("xl/styles.xml", styles);
-    assert_eq!(too_large(&file.zip(), SMALL), "it has more than 100000 cell formats");
+    let fonts = format!(r#"<fonts><font><name val="{}"/></font></fonts>"#, "x".repeat(10_000));
+    for (formats, refused) in [
+        (r#"<xf fontId="0"/>"#.repeat(10), None),
+        (r#"<xf fontId="0"/>"#.repeat(7_000), Some("its cell formats have names that are too long")),
+        ("<xf/>".repeat(100_001), Some("it has more than 100000 cell formats")),
+    ] {
+        let styles = format!("<styleSheet>{fonts}<cellXfs>{formats}</cellXfs></styleSheet>");
+        let file = Parts::with_rows("").with("xl/styles.xml", styles).zip();
+        match refused {
+            Some(what) => assert_eq!(too_large(&file, SMALL), what),
+            None => assert_eq!(read(&file).whole(), Vec::<String>::new()),
+        }
+    }
 }
 
 #[test]
