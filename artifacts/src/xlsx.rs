@@ -31,9 +31,6 @@ use rows::Rows;
 
 /// How many pieces of a sheet are read ahead.
 const READ_AHEAD: usize = 2;
-/// How much of a sheet's name is quoted: no name in Excel is longer.
-const QUOTED_CHARS: usize = 31;
-
 /// Why a workbook cannot be read; one sentence for whoever sent it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WorkbookFault {
@@ -69,8 +66,7 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name: String = self.sheet.chars().filter(|char| !char.is_control()).take(QUOTED_CHARS).collect();
-        write!(out, "; its sheet \"{name}\" is damaged ")?;
+        write!(out, "; its sheet \"{}\" is damaged ", self.sheet)?;
         if self.row == 0 { write!(out, "before its first row") } else { write!(out, "after row {}", self.row) }
     }
 }

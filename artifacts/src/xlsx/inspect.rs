@@ -69,6 +69,8 @@ enum Part {
     Worksheet,
     SharedStrings,
     Styles,
+    /// Where it says which part is the workbook.
+    RootRelations,
     Other,
 }
 
@@ -81,6 +83,7 @@ impl Part {
         match file {
             "sharedstrings.xml" => Self::SharedStrings,
             "styles.xml" => Self::Styles,
+            _ if name == "_rels/.rels" => Self::RootRelations,
             _ if in_worksheets && extension == Some("xml") => Self::Worksheet,
             _ => Self::Other,
         }
@@ -196,7 +199,7 @@ fn look_at_sheet<R: Read, D: Fn() -> bool>(meter: &mut Meter<'_, R, D>) -> Resul
     Ok(Tally::default())
 }
 
-/// Whether a worksheet is broken before the end of its cells.
+/// Whether a tag is closed by another before the end of a worksheet's cells.
 fn look_at_cells(sheet: &mut impl Read) -> Result<bool, Stop> {
     let mut reader = tokens(sheet, CELL_BYTES);
     // Where a tag is closed by another, `calamine` reads on for its own.
@@ -211,12 +214,7 @@ fn look_at_cells(sheet: &mut impl Read) -> Result<bool, Stop> {
         match reader.read_event_into(&mut buffer) {
             Ok(Event::Start(tag)) => {
                 depth = deeper(depth)?;
-                match tag.local_name().as_ref() {
-                    "c" => in_cell = true,
-                    // The list of sheets in a worksheet's place would be held in memory.
-                    "sheet" | "definedName" => return Err(Stop::unreadable("a list of sheets within a worksheet")),
-                    _ => {}
-                }
+                in_cell |= tag.local_name().as_ref() == "c";
             }
             Ok(Event::End(tag)) => {
                 depth = depth.saturating_sub(1);
@@ -229,7 +227,9 @@ fn look_at_cells(sheet: &mut impl Read) -> Result<bool, Stop> {
             Err(_) if reader.get_ref().left == 0 => {
                 return Err(Stop::too_large("one of its cells is longer than 1 MB"));
             }
-            Ok(Event::Eof) | Err(_) => return Ok(true),
+            // Other than these faults `calamine` finds for itself, at the same place.
+            Err(quick_xml::Error::IllFormed(_)) => return Ok(true),
+            Ok(Event::Eof) | Err(_) => return Ok(false),
             Ok(_) => {}
         }
     }
@@ -271,19 +271,21 @@ fn look_at_part(part: Part, meter: &mut impl Read) -> Result<Tally, Stop> {
 impl Tally {
     fn add(&mut self, part: Part, tag: &BytesStart<'_>) -> Result<(), Stop> {
         let name = tag.local_name();
-        match (part, name.as_ref()) {
-            (Part::SharedStrings, "sst") => self.shared_strings = self.shared_strings.max(declared_strings(tag)?),
-            (Part::Styles, "styleSheet") => {}
-            (Part::Styles, name) => {
-                self.formats += u64::from(name == "xf");
-                self.longest_style = self.longest_style.max(tag.len() as u64);
-            }
-            (_, "sheet" | "Relationship") if tag.len() > RELATION_BYTES => {
-                return Err(Stop::too_large("one of its parts has a name that is too long"));
-            }
-            (_, "sheet") => self.sheets += 1,
-            _ => {}
+        let name = name.as_ref();
+        if part == Part::SharedStrings && name == "sst" {
+            self.shared_strings = self.shared_strings.max(declared_strings(tag)?);
         }
+        if part == Part::Styles && name != "styleSheet" {
+            self.formats += u64::from(name == "xf");
+            self.longest_style = self.longest_style.max(tag.len() as u64);
+        }
+        if part == Part::RootRelations && names_a_worksheet(tag.attributes_raw()) {
+            return Err(Stop::unreadable("a worksheet stands in for the workbook"));
+        }
+        if matches!(name, "sheet" | "Relationship") && tag.len() > RELATION_BYTES {
+            return Err(Stop::too_large("one of its parts has a name that is too long"));
+        }
+        self.sheets += u64::from(name == "sheet");
         if self.formats > FORMATS {
             return Err(Stop::too_large(format!("it has more than {FORMATS} cell formats")));
         }
@@ -303,6 +305,11 @@ impl Tally {
         }
         Ok(())
     }
+}
+
+/// Whether a target may be what has a worksheet's budget. Its path is matched in any case, and may hide behind references.
+fn names_a_worksheet(attributes: &str) -> bool {
+    attributes.contains('&') || attributes.to_ascii_lowercase().contains("worksheets")
 }
 
 fn declared_strings(tag: &BytesStart<'_>) -> Result<u64, Stop> {

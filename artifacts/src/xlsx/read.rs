@@ -15,6 +15,9 @@ use super::{
     rows::{Builder, Rows},
 };
 
+/// The longest name that Excel gives a sheet, in characters.
+const LONGEST_NAME: usize = 31;
+
 type Messages = Sender<Result<Message, Stop>>;
 
 /// Reads a workbook to its end, or until nobody waits for its rows any more.
@@ -33,16 +36,22 @@ fn read_workbook(mut file: File, budget: Budget, messages: &Messages) -> Result<
     file.rewind().map_err(Stop::Disk)?;
     let mut workbook = Xlsx::new(BufReader::new(file)).map_err(|error| Stop::of(&error))?;
     let (sheet, others) = choose(workbook.sheets_metadata())?;
-    let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(|error| Stop::of(&error).at(&sheet, 0))?;
-    tell(messages, Message::Opened { sheet: sheet.clone(), others })?;
-    read_sheet(&mut cells, &sheet, messages)
+    let told = shown(&sheet);
+    let mut cells = workbook.worksheet_cells_reader(&sheet).map_err(|error| Stop::of(&error).at(&told, 0))?;
+    tell(messages, Message::Opened { sheet: told.clone(), others })?;
+    read_sheet(&mut cells, &told, messages)
 }
 
 fn tell(messages: &Messages, message: Message) -> Result<(), Stop> {
     messages.blocking_send(Ok(message)).map_err(|_| Stop::Dropped)
 }
 
-/// The names of the first visible worksheet and of all other sheets.
+/// A sheet's name as it may be told: what Excel would not allow in it is left out.
+fn shown(name: &str) -> String {
+    name.chars().filter(|char| !char.is_control()).take(LONGEST_NAME).collect()
+}
+
+/// The name of the first visible worksheet, and those of all other sheets as they may be told.
 fn choose(sheets: &[Sheet]) -> Result<(String, Vec<String>), Stop> {
     let readable = |sheet: &Sheet| sheet.typ == SheetType::WorkSheet && sheet.visible == SheetVisible::Visible;
     let chosen = sheets.iter().position(readable).ok_or(Stop::Fault(WorkbookFault::NoWorksheet))?;
@@ -51,7 +60,7 @@ fn choose(sheets: &[Sheet]) -> Result<(String, Vec<String>), Stop> {
     if sheets[..chosen].iter().any(|sheet| sheet.name == name) {
         return Err(Stop::unreadable("two sheets of one name"));
     }
-    let mut others: Vec<String> = sheets.iter().map(|sheet| sheet.name.clone()).collect();
+    let mut others: Vec<String> = sheets.iter().map(|sheet| shown(&sheet.name)).collect();
     others.remove(chosen);
     Ok((name, others))
 }

@@ -175,12 +175,16 @@ fn styles_that_repeat_a_long_name_are_refused() {
 fn a_list_of_sheets_is_bounded_wherever_it_stands() {
     let sheets = r#"<sheet name="x" r:id="rId1"/>"#.repeat(10_001);
     let workbook = format!("<workbook><sheets>{sheets}</sheets></workbook>");
-    let file = Parts::with_rows("").with("xl/workbook.xml", workbook.clone());
-    assert_eq!(too_large(&file.zip(), SMALL), "it has more than 10000 sheets");
-    let file = Parts::with_rows("")
-        .with("_rels/.rels", ROOT_RELATIONS.replace("xl/workbook.xml", "xl/worksheets/book.xml"))
-        .with("xl/worksheets/book.xml", workbook);
-    unreadable(read(&file.zip()));
+    for name in ["xl/workbook.xml", "xl/styles.xml", "xl/sharedStrings.xml", "xl/other"] {
+        let file = Parts::with_rows("").with(name, workbook.clone());
+        assert_eq!(too_large(&file.zip(), SMALL), "it has more than 10000 sheets", "{name}");
+    }
+    for target in ["xl/worksheets/book.xml", "xl/Worksheets/book.xml", "xl/&#x77;orksheets/book.xml"] {
+        let file = Parts::with_rows("")
+            .with("_rels/.rels", ROOT_RELATIONS.replace("xl/workbook.xml", target))
+            .with("xl/worksheets/book.xml", format!("<sheetData/>{workbook}"));
+        unreadable(read(&file.zip()));
+    }
 }
 
 /// A zip of one worksheet of so many zeros, with the size that it says to have.

@@ -135,3 +135,15 @@ fn a_reader_that_is_dropped_ends_its_thread() {
     });
     // The runtime is gone, and it waits for its threads.
 }
+
+#[test]
+fn names_of_sheets_are_fit_to_be_told() {
+    let name = format!("a&#10;\u{202e}{}", "b".repeat(100));
+    let workbook = WORKBOOK.replace("Data", &name);
+    let file = Parts::with_rows("<row><c><v>1</v></c></row>").with("xl/workbook.xml", workbook).zip();
+    run(async {
+        let table = Table::open(chunked(&file, 1000), Budget::default()).await.unwrap();
+        assert_eq!(table.sheet().unwrap().chars().filter(|char| !char.is_alphanumeric()).count(), 1);
+        assert_eq!(table.sheet().unwrap().chars().count(), 31);
+    });
+}
