@@ -49,6 +49,11 @@ pub struct Cells<'a> {
 }
 
 impl<'a> Cells<'a> {
+    /// Cells that stand one after the other in `text`, each up to the next of `ends`.
+    pub(crate) const fn new(text: &'a str, ends: &'a [usize]) -> Self {
+        Self { text, ends }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.ends.len()

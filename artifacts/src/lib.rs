@@ -2,5 +2,7 @@
 
 pub mod csv;
 mod store;
+pub mod table;
+pub mod xlsx;
 
 pub use store::{ArtifactStore, Key, PutError, StoreError, Stored};
