@@ -1,5 +1,6 @@
 //! What went wrong, for those who must tell it apart; and what was refused, which is an answer and not an error.
 
+use artifacts::{StoreError, table::TableError};
 use sea_orm::{DbErr, RuntimeErr};
 
 /// Something failed that the caller cannot mend. Masked at the edge, logged with its source.
@@ -20,12 +21,28 @@ pub enum Error {
     /// The job is another worker's, or gone.
     #[error("the job is no longer this worker's")]
     Gone,
+    /// A file is no table, or only the beginning of one; one sentence for people.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The machine's own disk failed under a file that is read.
+    #[error("temporary file: {0}")]
+    Disk(std::io::Error),
     /// A file could not be put together.
     #[error("cannot write a file: {0}")]
     Format(String),
     /// A task of the program itself ended without an answer.
     #[error("a task ended without an answer: {0}")]
     Task(#[from] tokio::task::JoinError),
+}
+
+impl From<TableError<StoreError>> for Error {
+    fn from(error: TableError<StoreError>) -> Self {
+        match error {
+            TableError::Source(error) => Self::Store(error),
+            TableError::Disk(error) => Self::Disk(error),
+            TableError::Workbook(fault) => Self::Unreadable(fault.to_string()),
+        }
+    }
 }
 
 impl Error {

@@ -376,13 +376,12 @@ impl Mutation {
 /// Where the file of a new job is.
 fn source(ctx: &Context<'_>, given: FileSource) -> Result<std::result::Result<Source, Refusal>> {
     Ok(match given {
-        FileSource::File(Upload(number)) => match ctx.data::<Files>()?.0.get(number).cloned() {
-            Some(file) => Ok(Source::Sent(file)),
-            None => {
-                let refusal = Refusal::new(ErrorCode::ValidationFailed, "The request holds no such file.");
-                Err(refusal.at(&["input", "source", "file"]))
-            }
-        },
+        FileSource::File(Upload(number)) => {
+            ctx.data::<Files>()?.0.get(number).cloned().map(Source::Sent).ok_or_else(|| {
+                Refusal::new(ErrorCode::ValidationFailed, "The request holds no such file.")
+                    .at(&["input", "source", "file"])
+            })
+        }
         FileSource::UploadId(id) => Uuid::try_parse(&id).map(Source::Staged).map_err(|_| create::no_upload()),
     })
 }

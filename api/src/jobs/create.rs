@@ -265,13 +265,18 @@ fn file_name(given: &str) -> String {
 
 /// Reads the file once to its end: how many data rows it has, or in one sentence why it is no table of this kind.
 async fn inspect(app: &App, kind: Kind, file: &ReceivedFile) -> Result<Result<u64, String>, Error> {
-    let mut records = match input::open(app, kind, Key::Upload(file.id)).await? {
-        Ok(input) => input.records,
+    let mut input = match input::open(app, kind, Key::Upload(file.id)).await? {
+        Ok(input) => input,
         Err(fault) => return Ok(Err(fault)),
     };
     let mut rows = 0;
-    while records.next().await?.is_some() {
-        rows += 1;
+    loop {
+        match input.next().await {
+            Ok(None) => break,
+            Ok(Some(_)) => rows += 1,
+            Err(Error::Unreadable(why)) => return Ok(Err(why)),
+            Err(error) => return Err(error),
+        }
         if rows > app.limits.file_rows {
             return Ok(Err(format!("The file has more than {} rows; split it.", app.limits.file_rows)));
         }

@@ -77,13 +77,13 @@ async fn a_file_that_is_no_table_of_the_kind_is_refused_and_leaves_nothing(engin
     quarter missing: INVALID_FILE input.source.file Line 1 lacks the column reporting_quarter.
     columns twice: INVALID_FILE input.source.file Line 1 names the columns market_cap, sector twice.
     header after empty lines: INVALID_FILE input.source.file Line 3 lacks the column sector.
-    header that is not UTF-8: INVALID_FILE input.source.file Line 1 is not UTF-8 text; send a CSV file with a header.
-    UTF-16: INVALID_FILE input.source.file Line 1 is not UTF-8 text; send a CSV file with a header.
-    PNG: INVALID_FILE input.source.file Line 1 is not UTF-8 text; send a CSV file with a header.
-    zip: INVALID_FILE input.source.file Line 1 is not text; send a CSV file with a header.
-    open quote in the header: INVALID_FILE input.source.file Line 1 opens a quote that is never closed; send a CSV file with a header.
-    10 MB on one line: INVALID_FILE input.source.file Line 1 is longer than 64 kB or has more than 1,024 cells; send a CSV file with a header.
-    10 MB of commas on one line: INVALID_FILE input.source.file Line 1 is longer than 64 kB or has more than 1,024 cells; send a CSV file with a header.
+    header that is not UTF-8: INVALID_FILE input.source.file Line 1 is not UTF-8 text; send a CSV or Excel file with a header.
+    UTF-16: INVALID_FILE input.source.file Line 1 is not UTF-8 text; send a CSV or Excel file with a header.
+    PNG: INVALID_FILE input.source.file Line 1 is not UTF-8 text; send a CSV or Excel file with a header.
+    zip: INVALID_FILE input.source.file The file cannot be read as an Excel workbook.
+    open quote in the header: INVALID_FILE input.source.file Line 1 opens a quote that is never closed; send a CSV or Excel file with a header.
+    10 MB on one line: INVALID_FILE input.source.file Line 1 is longer than 64 kB or has more than 1,024 cells; send a CSV or Excel file with a header.
+    10 MB of commas on one line: INVALID_FILE input.source.file Line 1 is longer than 64 kB or has more than 1,024 cells; send a CSV or Excel file with a header.
     too many rows: INVALID_FILE input.source.file The file has more than 200 rows; split it.
     ");
     let refused = "SELECT count(*) FROM audit_log WHERE action = 'create_job' AND outcome = 'refused'

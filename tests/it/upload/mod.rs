@@ -11,6 +11,7 @@ macro_rules! on_both_alike {
 mod bad_files;
 mod bad_rows;
 mod concurrent;
+mod excel;
 mod interrupted;
 mod program;
 mod requests;

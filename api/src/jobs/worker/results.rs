@@ -85,12 +85,17 @@ impl Results {
         if self.faults.is_empty() && !self.all_read {
             self.read_faults().await?;
         }
-        let Some(record) = self.input.records.next().await? else { return Ok(false) };
+        let columns = self.input.columns.clone();
+        let record = match self.input.next().await {
+            Err(Error::Unreadable(_)) => None,
+            record => record?,
+        };
+        let Some(record) = record else { return Ok(false) };
         self.left = self.left.map(|left| left - 1);
         let line = i32::try_from(record.line).unwrap_or(i32::MAX);
-        let labels = record.cells.map(|cells| self.input.columns.labels(cells)).unwrap_or_default();
+        let labels = record.cells.map(|cells| columns.labels(cells)).unwrap_or_default();
         let fault = self.faults.pop_front_if(|fault| fault.line == line);
-        match (fault, self.input.columns.read(record.line, record.cells)) {
+        match (fault, columns.read(record.line, record.cells)) {
             (Some(fault), _) => write_fault(writer, labels, &fault)?,
             (None, Ok(row)) => write_stored(writer, labels, &row, &row_id::of_row(self.job.id, line).to_string())?,
             // A version before this one stored rows by other rules.

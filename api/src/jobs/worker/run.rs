@@ -44,8 +44,6 @@ const FIRST_BATCH: usize = 1_000;
 const SMALLEST_BATCH: usize = 100;
 /// How long a batch takes at best: progress is seen, and a cancellation honoured, at least once a second.
 const PACE: std::ops::Range<Duration> = Duration::from_millis(200)..Duration::from_millis(500);
-/// How many names of ignored columns the log has room for.
-const NAMED: usize = 50;
 
 type Batch = Vec<Result<Row, RowFault>>;
 
@@ -81,11 +79,17 @@ pub async fn run(app: &App, job: &job::Model, stop: &CancellationToken, claim: &
     if JobStatus::of(job) == JobStatus::Cancelling {
         return finish::finish(app, job, claim, End::Cancelled).await;
     }
-    let input = match input::of_job(app, job).await? {
+    // A workbook is looked through first, which takes a while.
+    let opened = tokio::select! {
+        opened = input::of_job(app, job) => opened?,
+        () = claim.lost.cancelled() => return lost(app, job, claim).await,
+    };
+    let input = match opened {
         Ok(input) => input,
         Err(why) => return finish::finish(app, job, claim, End::Failed(why)).await,
     };
-    note_ignored(app, job, input.columns.ignored()).await?;
+    let unread = input.unread();
+    note_unread(app, job, &unread).await?;
     let size = BatchSize::new(app.limits.batch_rows);
     let (mut batches, reading) = read_ahead(input, job.processed_rows.unwrap_or_default(), size.clone());
     let mut known = Companies::new();
@@ -109,8 +113,12 @@ pub async fn run(app: &App, job: &job::Model, stop: &CancellationToken, claim: &
         }
     }
     // Only now it is known that the rows came to their end because the file did.
-    reading.await??;
-    finish::finish(app, job, claim, End::Done).await
+    let end = match reading.await? {
+        Ok(()) => End::Done,
+        Err(Error::Unreadable(why)) => End::Failed(why),
+        Err(error) => return Err(error),
+    };
+    finish::finish(app, job, claim, end).await
 }
 
 /// A claim that was not renewed: where the job was cancelled, this ends it.
@@ -131,14 +139,15 @@ fn read_ahead(input: Input, processed: i32, size: BatchSize) -> (Receiver<Batch>
 }
 
 async fn read(mut input: Input, processed: i32, size: BatchSize, batches: Sender<Batch>) -> Result<(), Error> {
+    let columns = input.columns.clone();
     let mut to_skip = processed;
     let mut batch = Batch::with_capacity(size.get());
-    while let Some(record) = input.records.next().await? {
+    while let Some(record) = input.next().await? {
         if to_skip > 0 {
             to_skip -= 1;
             continue;
         }
-        batch.push(input.columns.read(record.line, record.cells));
+        batch.push(columns.read(record.line, record.cells));
         if batch.len() >= size.get() {
             let full = std::mem::replace(&mut batch, Batch::with_capacity(size.get()));
             if batches.send(full).await.is_err() {
@@ -195,16 +204,15 @@ async fn commit(
     })
 }
 
-/// Names the columns that are not read, before the first row is.
-async fn note_ignored(app: &App, job: &job::Model, ignored: &[String]) -> Result<(), Error> {
-    if ignored.is_empty() || job.processed_rows.unwrap_or_default() > 0 {
+/// Tells what of the file is not read, before the first row is.
+async fn note_unread(app: &App, job: &job::Model, unread: &[String]) -> Result<(), Error> {
+    if unread.is_empty() || job.processed_rows.unwrap_or_default() > 0 {
         return Ok(());
     }
-    let named: Vec<_> = ignored.iter().take(NAMED).map(|name| format!("\"{name}\"")).collect();
-    let more = if ignored.len() > NAMED { format!(" and {} more", ignored.len() - NAMED) } else { String::new() };
-    let message = format!("Columns that are not read: {}{more}.", named.join(", "));
     let transaction = app.db.begin().await?;
-    log::write(&*transaction, job.id, message).await?;
+    for told in unread {
+        log::write(&*transaction, job.id, told).await?;
+    }
     transaction.commit().await?;
     Ok(())
 }
