@@ -21,6 +21,8 @@ pub enum Checkpoint {
     BatchBeforeCommit,
     /// A job's file is in its place and its row is not yet written.
     JobBeforeInsert,
+    /// A server is about to listen for events of other servers.
+    Listening,
 }
 
 type Hook = dyn Fn(Checkpoint) -> BoxFuture<'static, Result<(), Error>> + Send + Sync;

@@ -15,6 +15,7 @@ pub mod backfill_unresolved;
 pub mod company;
 pub mod deletion_receipt;
 pub mod job;
+pub mod job_event;
 pub mod organization;
 pub mod quarterly_prediction;
 pub mod row_error;

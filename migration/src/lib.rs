@@ -25,6 +25,7 @@ mod m0013_backfill_runs;
 mod m0014_receipt_row_counts;
 mod m0015_job_cancellation_and_hold;
 mod m0016_artifact_store;
+mod m0019_job_events;
 pub mod plan;
 mod run;
 pub mod step;
@@ -89,7 +90,7 @@ impl MigrationTrait for Migration {
 }
 
 /// All migrations, in order.
-const MIGRATIONS: [Migration; 16] = [
+const MIGRATIONS: [Migration; 17] = [
     m0001_adopt_tables::MIGRATION,
     m0002_annual_job_id::MIGRATION,
     m0003_quarterly_job_id::MIGRATION,
@@ -106,6 +107,7 @@ const MIGRATIONS: [Migration; 16] = [
     m0014_receipt_row_counts::MIGRATION,
     m0015_job_cancellation_and_hold::MIGRATION,
     m0016_artifact_store::MIGRATION,
+    m0019_job_events::MIGRATION,
 ];
 
 /// They as SeaORM's migrator runs them.

@@ -3,12 +3,14 @@
 use entity::{job, stored::AuditAction};
 use sea_orm::{ActiveModelTrait, EntityTrait, QueryFilter, prelude::Uuid, sea_query::LockType};
 
+use super::status::JobStatus;
 use crate::{
     app::App,
     audit::{self, Caller},
     database::{locked, retrying},
     deletion::{execute::gone, receipt},
     error::{Error, ErrorCode, Refusal},
+    events,
 };
 
 /// The longest reason or note, in characters.
@@ -68,13 +70,14 @@ async fn attempt(
         Ok(change) => change,
         Err(refusal) => return Ok(Outcome { job: Some(job), refusal: Some(refusal) }),
     };
-    let organization = job.organization_id;
+    let (organization, before) = (job.organization_id, JobStatus::of(&job));
     let job = match row {
         Some(row) => row.update(&*transaction).await?,
         None => job,
     };
     let entry = audit::Entry { action, target: Some(id), organization, refusal: None, detail: Some(detail) };
     audit::record(&*transaction, caller, entry).await?;
+    events::record_status(app, &transaction, before, &job).await?;
     transaction.commit().await?;
     Ok(Outcome { job: Some(job), refusal: None })
 }

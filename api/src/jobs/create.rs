@@ -3,7 +3,7 @@
 use artifacts::{Key, csv::CsvReader};
 use entity::{
     artifact, job,
-    stored::{ArtifactKind, AuditAction, Kind},
+    stored::{ArtifactKind, AuditAction, JobEventType, Kind},
 };
 use sea_orm::{ActiveModelTrait, IntoActiveModel, prelude::Uuid};
 
@@ -15,6 +15,7 @@ use crate::{
     checkpoint::Checkpoint,
     database::{now, retrying},
     error::{Error, ErrorCode, Refusal},
+    events,
     predictions::row::Columns,
 };
 
@@ -124,6 +125,7 @@ async fn insert(
         detail: Some(detail.to_owned()),
     };
     audit::record(&*transaction, caller, entry).await?;
+    events::record(app, &transaction, job, JobEventType::Created).await?;
     transaction.commit().await.map_err(Error::of_commit)?;
     Ok(())
 }

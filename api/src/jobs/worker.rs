@@ -16,7 +16,7 @@ use std::{
 use artifacts::{Key, csv::CsvReader};
 use entity::{
     artifact, job,
-    stored::{ArtifactKind, Kind},
+    stored::{ArtifactKind, JobEventType, Kind},
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
@@ -28,8 +28,9 @@ use super::status::{self, JobStatus};
 use crate::{
     app::App,
     checkpoint::Checkpoint,
-    database::{locked, now, retrying},
+    database::{WriteTransaction, locked, now, retrying},
     error::Error,
+    events,
     predictions::{
         row::{Columns, Row, RowFault},
         store,
@@ -104,6 +105,7 @@ async fn claim(app: &App) -> Result<Option<job::Model>, Error> {
         row.lease_token = Set(Some(Uuid::new_v4()));
         row.lease_expires_at = Set(Some(now() + app.limits.lease));
         let job = row.update(&*transaction).await?;
+        events::record(app, &transaction, &job, JobEventType::Status).await?;
         transaction.commit().await?;
         Ok(Some(job))
     })
@@ -304,7 +306,8 @@ async fn commit(
         if last {
             end(&mut row);
         }
-        row.update(&*transaction).await?;
+        let job = row.update(&*transaction).await?;
+        events::record_batch(app, &transaction, &job, last).await?;
         app.checkpoints.pass(Checkpoint::BatchBeforeCommit).await?;
         transaction.commit().await?;
         Ok(ControlFlow::Continue(()))
@@ -323,8 +326,8 @@ enum Locked {
 }
 
 /// Locks the job's row, and ends the job where it was cancelled.
-async fn lock_own(app: &App, transaction: &sea_orm::DatabaseTransaction, job: &job::Model) -> Result<Locked, Error> {
-    let Some(held) = locked(own(job), app.db.backend(), LockType::Update).one(transaction).await? else {
+async fn lock_own(app: &App, transaction: &WriteTransaction, job: &job::Model) -> Result<Locked, Error> {
+    let Some(held) = locked(own(job), app.db.backend(), LockType::Update).one(&**transaction).await? else {
         return Ok(Locked::Lost);
     };
     match JobStatus::of(&held) {
@@ -332,7 +335,8 @@ async fn lock_own(app: &App, transaction: &sea_orm::DatabaseTransaction, job: &j
         JobStatus::Cancelling => {
             let mut row = held.into_active_model();
             status::end(&mut row, JobStatus::Cancelled);
-            row.update(transaction).await?;
+            let job = row.update(&**transaction).await?;
+            events::record(app, transaction, &job, JobEventType::Status).await?;
             Ok(Locked::Cancelled)
         }
         _ => Ok(Locked::Lost),
@@ -356,7 +360,8 @@ async fn end_cancelled(app: &App) -> Result<(), Error> {
         for job in locked(abandoned(), app.db.backend(), LockType::Update).all(&*transaction).await? {
             let mut row = job.into_active_model();
             status::end(&mut row, JobStatus::Cancelled);
-            row.update(&*transaction).await?;
+            let job = row.update(&*transaction).await?;
+            events::record(app, &transaction, &job, JobEventType::Status).await?;
         }
         transaction.commit().await?;
         Ok(())
@@ -401,7 +406,8 @@ async fn change_own(
             Locked::Running(held) => {
                 let mut row = held.into_active_model();
                 change(&mut row);
-                row.update(&*transaction).await?;
+                let job = row.update(&*transaction).await?;
+                events::record_status(app, &transaction, JobStatus::Running, &job).await?;
             }
             Locked::Cancelled => {}
             Locked::Lost => return Ok(()),
