@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
-    Name, Positioned, Variables,
+    Name, Positioned, ServerError, Variables,
     indexmap::IndexMap,
     parser::{
         parse_schema,
@@ -154,6 +154,21 @@ pub struct Prepared {
     pub operation: OperationType,
     /// The names of its root fields.
     pub roots: Vec<Name>,
+}
+
+impl Prepared {
+    /// What is wrong where a subscription has not exactly one root field, of its own (5.2.3.1 of the specification).
+    pub fn too_many_streams(&self) -> Option<ServerError> {
+        if self.operation != OperationType::Subscription {
+            return None;
+        }
+        let message = match &*self.roots {
+            [root] if !root.starts_with("__") => return None,
+            [_] => "A subscription must not select an introspection field at its root.",
+            _ => "A subscription must select exactly one field at its root.",
+        };
+        Some(ServerError::new(message, None))
+    }
 }
 
 /// Why a document cannot be prepared.
