@@ -157,17 +157,10 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// What is wrong where a subscription has not exactly one root field, of its own (5.2.3.1 of the specification).
-    pub fn too_many_streams(&self) -> Option<ServerError> {
-        if self.operation != OperationType::Subscription {
-            return None;
-        }
-        let message = match &*self.roots {
-            [root] if !root.starts_with("__") => return None,
-            [_] => "A subscription must not select an introspection field at its root.",
-            _ => "A subscription must select exactly one field at its root.",
-        };
-        Some(ServerError::new(message, None))
+    /// What is wrong where a subscription has not exactly one root field (5.2.3.1 of the specification).
+    pub fn not_one_stream(&self) -> Option<ServerError> {
+        let wrong = self.operation == OperationType::Subscription && self.roots.len() != 1;
+        wrong.then(|| ServerError::new("A subscription must select exactly one field at its root.", None))
     }
 }
 

@@ -349,7 +349,7 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
     if !broken.is_empty() {
         return Err(invalid(broken, "BAD_USER_INPUT"));
     }
-    if let Some(error) = prepared.too_many_streams() {
+    if let Some(error) = prepared.not_one_stream() {
         return Err(invalid(vec![error], "GRAPHQL_VALIDATION_FAILED"));
     }
     request.set_parsed_query(prepared.document);

@@ -104,7 +104,9 @@ impl Connection {
                 () = init_timeout() => Break(Some(Close::init_timeout())),
                 message = socket.recv() => match message {
                     Some(Ok(message)) => self.hear(socket, message).await,
-                    Some(Err(_)) | None => Break(None),
+                    // Too large, or not even a WebSocket's; or the client is gone, and nothing more reaches it.
+                    Some(Err(_)) => Break(Some(Close::INVALID)),
+                    None => Break(None),
                 },
                 Some((number, message)) = said.recv() => self.pass_on(socket, number, message).await,
                 _ = pings.tick() => self.ask(socket).await,
