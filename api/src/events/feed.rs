@@ -11,23 +11,33 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     prelude::{DateTimeUtc, Uuid},
 };
-use tokio::sync::{
-    Mutex,
-    broadcast::{Receiver, Sender, WeakSender},
-    watch,
+use tokio::{
+    sync::{
+        Mutex,
+        broadcast::{Receiver, Sender, WeakSender},
+        watch,
+    },
+    time::MissedTickBehavior,
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Event, news};
+use super::{
+    Event,
+    news::{self, Look},
+};
 use crate::{app::App, database::now};
 
 /// How many events wait for the slowest who watches before that one loses some.
 const WAITING: usize = 1024;
-/// How far back each look goes.
+/// How far each regular look goes back behind the last one.
 ///
 /// Ids are made before the commit, so a row can appear behind others that were read long ago, and by the clocks of
 /// several machines. Whatever becomes visible within this time of its id is found.
 const OVERLAP: Duration = Duration::from_secs(30);
+/// How far a look goes back that something new set off: what it misses the next regular one finds.
+const RECENT: Duration = Duration::from_secs(5);
+/// How long to wait for more when something is new, so that many changes at once are one look.
+const GATHERING: Duration = Duration::from_millis(20);
 /// The most rows of one query.
 const PAGE: u64 = 1000;
 
@@ -83,10 +93,16 @@ pub async fn join(app: &App) -> Result<Seat, DbErr> {
 async fn read(app: App, sender: Sender<Told>, mut cursor: Cursor, mut woken: watch::Receiver<()>) {
     let feed = &app.events.feed;
     let _listening = AbortOnDropHandle::new(tokio::spawn(news::listen(app.clone())));
+    let mut looks = tokio::time::interval(app.limits.event_poll);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = tokio::time::sleep(app.limits.event_poll) => {}
-            _ = woken.changed() => {}
+        let look = tokio::select! {
+            _ = looks.tick() => Look::Whole,
+            _ = woken.changed() => {
+                tokio::time::sleep(GATHERING).await;
+                woken.mark_unchanged();
+                app.events.news.take_look()
+            }
             () = sender.closed() => {
                 let mut known = feed.sender.lock().await;
                 // Somebody may have come in between.
@@ -94,9 +110,10 @@ async fn read(app: App, sender: Sender<Told>, mut cursor: Cursor, mut woken: wat
                     *known = None;
                     return;
                 }
+                Look::Whole
             }
-        }
-        match cursor.next(app.db.reader()).await {
+        };
+        match cursor.next(app.db.reader(), look).await {
             Ok(events) => {
                 for event in events {
                     let heavy = u64::from(event.what != JobEventType::Progress);
@@ -105,11 +122,8 @@ async fn read(app: App, sender: Sender<Told>, mut cursor: Cursor, mut woken: wat
                     _ = sender.send(Told { event, weight });
                 }
             }
-            Err(error) => {
-                // The next look goes as far back as this one would have.
-                tracing::warn!("cannot look for events: {error}");
-                tokio::time::sleep(app.limits.event_poll).await;
-            }
+            // The next look goes as far back as this one would have.
+            Err(error) => tracing::warn!("cannot look for events: {error}"),
         }
     }
 }
@@ -117,7 +131,8 @@ async fn read(app: App, sender: Sender<Told>, mut cursor: Cursor, mut woken: wat
 /// How far the table was read.
 #[derive(Debug)]
 struct Cursor {
-    /// When the last look that succeeded began, by the clock of this process: a clock elsewhere that is ahead moves nothing.
+    /// When the last whole look that succeeded began, by the clock of this process: one elsewhere that is ahead moves
+    /// nothing.
     looked: DateTimeUtc,
     /// What was seen of the time that the next look goes back.
     seen: HashSet<Uuid>,
@@ -127,18 +142,24 @@ impl Cursor {
     /// At the end of the table.
     async fn begin(db: &impl ConnectionTrait) -> Result<Self, DbErr> {
         let mut cursor = Self { looked: now(), seen: HashSet::new() };
-        cursor.next(db).await?;
+        cursor.next(db, Look::Whole).await?;
         Ok(cursor)
     }
 
     /// What was committed since the last look, in the order of the ids.
-    async fn next(&mut self, db: &impl ConnectionTrait) -> Result<Vec<Event>, DbErr> {
+    async fn next(&mut self, db: &impl ConnectionTrait, look: Look) -> Result<Vec<Event>, DbErr> {
         let now = now();
-        let rows = rows_after(db, first_id(self.looked - OVERLAP)).await?;
+        let from = match look {
+            Look::Recent => now - RECENT,
+            Look::Whole => self.looked - OVERLAP,
+        };
+        let rows = rows_after(db, first_id(from)).await?;
         let events = rows.iter().filter(|row| self.seen.insert(row.id)).filter_map(Event::read).collect();
-        let next = first_id(now - OVERLAP);
-        self.seen.retain(|id| *id > next);
-        self.looked = now;
+        if look == Look::Whole {
+            self.looked = now;
+            let next = first_id(now - OVERLAP);
+            self.seen.retain(|id| *id > next);
+        }
         Ok(events)
     }
 }

@@ -27,10 +27,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to go without notices before trying again.
 const PAUSE: Duration = Duration::from_secs(30);
 
+/// Where to look for what is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Among the newest: something was committed just now.
+    Recent,
+    /// Wherever something may be new.
+    Whole,
+}
+
 /// That something happened.
 #[derive(Debug, Default)]
 pub struct News {
     happened: watch::Sender<()>,
+    /// What happened may be older than what was committed just now.
+    older: AtomicBool,
     /// A notice to other processes waits for a connection.
     sending: AtomicBool,
     /// The log says that others are not heard.
@@ -42,7 +53,7 @@ impl News {
     ///
     /// Others after the commit: transactions that notify themselves commit one after the other.
     pub fn tell(self: &Arc<Self>, db: &Database) {
-        self.wake();
+        self.wake(Look::Recent);
         if db.backend() != DbBackend::Postgres || self.sending.swap(true, Ordering::SeqCst) {
             return;
         }
@@ -66,7 +77,15 @@ impl News {
         self.happened.subscribe()
     }
 
-    fn wake(&self) {
+    /// Where to look, for who was told that something happened.
+    pub fn take_look(&self) -> Look {
+        if self.older.swap(false, Ordering::SeqCst) { Look::Whole } else { Look::Recent }
+    }
+
+    fn wake(&self, look: Look) {
+        if look == Look::Whole {
+            self.older.store(true, Ordering::SeqCst);
+        }
         self.happened.send_replace(());
     }
 }
@@ -110,9 +129,11 @@ async fn try_listen(app: &App) -> Result<std::convert::Infallible, Deaf> {
     // A pooler accepts LISTEN and may lend the connection to another one afterwards.
     notify(pool).await?;
     tokio::time::timeout(PATIENCE, listener.recv()).await??;
+    // Others may have told before it listened.
+    app.events.news.wake(Look::Whole);
     loop {
-        app.events.news.wake();
-        // A notice, or a new connection after one that was lost, and notices perhaps with it.
-        listener.try_recv().await?;
+        // Without a notice: a new connection after one that was lost, and notices with it.
+        let look = if listener.try_recv().await?.is_some() { Look::Recent } else { Look::Whole };
+        app.events.news.wake(look);
     }
 }

@@ -2,14 +2,13 @@
 
 use api::{app::Limits, checkpoint::Checkpoint, events::Wanted};
 use entity::job_event;
-use futures_util::StreamExt;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, prelude::Uuid};
 use serde_json::json;
 use tests::{Engine, Gate, Setup, World};
 
 use super::{
     client::{Client, watched_by},
-    shown, told,
+    next, told,
 };
 use crate::deletion::{delete, file};
 
@@ -18,6 +17,7 @@ tests::on_both!(
     whoever_watches_one_job_is_first_told_how_it_stands,
     a_cancellation_is_told_in_two_steps,
     each_end_of_a_job_is_told,
+    progress_is_told_twice_a_second_and_no_more,
     what_is_rolled_back_is_never_told,
 );
 
@@ -192,6 +192,16 @@ fn literal(engine: Engine, id: &str) -> String {
     }
 }
 
+async fn progress_is_told_twice_a_second_and_no_more(engine: Engine) {
+    let limits = Limits { batch_rows: 1, ..Default::default() };
+    let world = World::with(engine, Setup { limits, ..Default::default() }).await;
+    let began = std::time::Instant::now();
+    let id = world.upload("ANNUAL", "a.csv", file(300)).await;
+    let most = usize::try_from(began.elapsed().as_millis() / 500).unwrap() + 1;
+    let told = types(&world, &id).await.iter().filter(|what| *what == "progress").count();
+    assert!((1..=most).contains(&told), "{told} events in {:?}", began.elapsed());
+}
+
 async fn what_is_rolled_back_is_never_told(engine: Engine) {
     let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
     let local = api::auth::Viewer::local();
@@ -201,6 +211,6 @@ async fn what_is_rolled_back_is_never_told(engine: Engine) {
     let refused = delete(&world, &id.to_string(), json!({ "expected": 7 })).await;
     assert_eq!(refused["userErrors"][0]["code"], "PREVIEW_STALE");
     delete(&world, &id.to_string(), json!({})).await;
-    assert_eq!(all.next().await.map(shown), Some(format!("deleted {id}")));
+    assert_eq!(next(&mut all).await, Some(format!("deleted {id}")));
     assert_eq!(world.count("SELECT count(*) FROM job_events").await, 1);
 }

@@ -8,6 +8,8 @@ mod slow;
 mod socket;
 mod trim;
 
+use std::time::Duration;
+
 use api::{
     auth::{Viewer, token},
     events::{self, Event, Missed, Wanted},
@@ -24,6 +26,12 @@ async fn viewer(world: &World, bearer: &str) -> Viewer {
 /// What a viewer is told.
 async fn told(world: &World, viewer: &Viewer, wanted: Wanted) -> BoxStream<'static, Result<Event, Missed>> {
     events::watch(&world.app, viewer, wanted).await.unwrap().boxed()
+}
+
+/// The next event as text; none where there is no more.
+async fn next(stream: &mut BoxStream<'static, Result<Event, Missed>>) -> Option<String> {
+    let next = tokio::time::timeout(Duration::from_mins(1), stream.next()).await;
+    next.expect("waited for a minute in vain").map(shown)
 }
 
 /// What can be had of a stream without waiting.

@@ -7,7 +7,7 @@ use sea_orm::{EntityTrait, QueryFilter, QueryOrder, prelude::Uuid};
 use serde_json::json;
 use tests::{Engine, Person, Setup, World, people};
 
-use super::{at_hand, client::Client, line, shown, told, viewer};
+use super::{at_hand, client::Client, line, next, shown, told, viewer};
 use crate::deletion::DELETE;
 
 tests::on_both!(
@@ -89,7 +89,7 @@ async fn each_is_told_of_what_they_see_and_of_nothing_else(engine: Engine) {
     let (_, olgas) = watching.last_mut().unwrap();
     let mut of_olga = Vec::new();
     for _ in 0..town.jobs.len() * 2 {
-        of_olga.push(shown(olgas.next().await.unwrap()));
+        of_olga.push(next(olgas).await.unwrap());
     }
     let all: Vec<_> = town.jobs.iter().flat_map(|job| [line("status", *job), line("deleted", *job)]).collect();
     assert_eq!(of_olga, all);

@@ -9,12 +9,11 @@ use api::{
     error::Error,
     events::Wanted,
 };
-use futures_util::StreamExt;
 use sea_orm::prelude::Uuid;
 use serde_json::json;
 use tests::{Engine, Gate, Setup, World};
 
-use super::{client::Client, line, shown, told};
+use super::{client::Client, line, next, told};
 use crate::deletion::{delete, file};
 
 tests::on_both!(a_change_on_one_server_is_told_on_another);
@@ -58,15 +57,15 @@ async fn a_notice_wakes_another_server() {
     let mut all = told(&other, &Viewer::local(), Wanted::All).await;
     let first = ended_job(&world).await;
     delete(&world, &first.to_string(), json!({})).await;
-    assert_eq!(all.next().await.map(shown), Some(line("deleted", first)));
+    assert_eq!(next(&mut all).await, Some(line("deleted", first)));
     // By now it listens. What is committed while the connection is lost is found after it, without a notice.
     let lost = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'LISTEN%'";
     world.until(async || (world.count(lost).await == 1).then_some(())).await;
     for _ in 0..3 {
-        let next = ended_job(&world).await;
-        delete(&world, &next.to_string(), json!({})).await;
-        assert_eq!(all.next().await.map(shown), Some(line("deleted", next)));
+        let another = ended_job(&world).await;
+        delete(&world, &another.to_string(), json!({})).await;
+        assert_eq!(next(&mut all).await, Some(line("deleted", another)));
     }
 }
 
@@ -81,7 +80,7 @@ async fn without_notices_events_are_found_by_looking() {
     let mut all = told(&other, &Viewer::local(), Wanted::All).await;
     let id = ended_job(&world).await;
     delete(&world, &id.to_string(), json!({})).await;
-    assert_eq!(all.next().await.map(shown), Some(line("deleted", id)));
+    assert_eq!(next(&mut all).await, Some(line("deleted", id)));
 }
 
 /// On PostgreSQL: SQLite has one writer at a time, so there events are committed in their order.
@@ -95,17 +94,21 @@ async fn an_event_that_is_committed_after_later_ones_is_told() {
     let answer = tokio::join!(delete(&world, &id, json!({})), async {
         gate.wait().await;
         // Joins while the event is written and not committed: it is no event of the past for this one either.
-        let mut joined =
-            told(&another(&world, NEVER, Checkpoints::default()).await, &Viewer::local(), Wanted::All).await;
+        let mut joined = told(
+            &another(&world, Limits::default().event_poll, Checkpoints::default()).await,
+            &Viewer::local(),
+            Wanted::All,
+        )
+        .await;
         let id: Uuid = world.upload("ANNUAL", "a.csv", file(5)).await.parse().unwrap();
         for what in ["created", "status", "progress", "status"] {
-            assert_eq!(all.next().await.map(shown), Some(line(what, id)));
+            assert_eq!(next(&mut all).await, Some(line(what, id)));
         }
-        assert_eq!(joined.next().await.map(shown), Some(line("created", id)));
+        assert_eq!(next(&mut joined).await, Some(line("created", id)));
         gate.open();
-        while joined.next().await.map(shown) != Some(line("deleted", late)) {}
+        while next(&mut joined).await != Some(line("deleted", late)) {}
     })
     .0;
     assert_eq!(answer["deletedJobId"], json!(late));
-    assert_eq!(all.next().await.map(shown), Some(line("deleted", late)));
+    assert_eq!(next(&mut all).await, Some(line("deleted", late)));
 }

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 use sea_orm::prelude::Uuid;
 use tests::{Engine, Setup, World};
 
-use super::{at_hand, line, shown, told};
+use super::{at_hand, line, next, shown, told};
 
 tests::on_both!(whoever_is_slow_loses_progress_alone_or_is_told);
 
@@ -39,7 +39,7 @@ async fn whoever_is_slow_loses_progress_alone_or_is_told(engine: Engine) {
     let mut progress = vec!["progress"; WAITING * 3];
     write(&world, job, &progress).await;
     write(&world, last, &["status"]).await;
-    assert_eq!(of_last.next().await.map(shown), Some(line("status", last)), "of a job that is there alone");
+    assert_eq!(next(&mut of_last).await, Some(line("status", last)), "of a job that is there alone");
     let heard: Vec<_> = at_hand(&mut slow).into_iter().map(shown).collect();
     assert_eq!(heard.len(), WAITING, "no more is kept for one who is slow");
     assert!(heard[..WAITING - 1].iter().all(|event| *event == line("progress", job)));
@@ -50,7 +50,7 @@ async fn whoever_is_slow_loses_progress_alone_or_is_told(engine: Engine) {
     write(&world, job, &progress).await;
     write(&world, last, &["status"]).await;
     // Either the last one has come, or so many that this one was too slow too; then the other certainly was.
-    let heard = of_last.next().await.map(shown);
+    let heard = next(&mut of_last).await;
     assert!(heard == Some(line("status", last)) || heard.is_some_and(|heard| heard.contains("may be lost")));
     let heard: Vec<_> = slow.by_ref().map(shown).collect().await;
     assert_eq!(heard, ["Some events may be lost, because they came faster than they were taken; subscribe again."]);
