@@ -24,7 +24,12 @@ pub struct Client(pub Socket);
 
 /// Opens a connection with these headers beside the usual ones; the status where it is refused.
 pub async fn open(world: &World, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
-    let mut request = format!("{}/graphql", world.base().replace("http:", "ws:")).into_client_request().unwrap();
+    open_at(&world.base(), headers).await
+}
+
+/// As [`open`], of any server.
+pub async fn open_at(base: &str, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
+    let mut request = format!("{}/graphql", base.replace("http:", "ws:")).into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
     for (name, value) in headers {
         match *value {

@@ -1,6 +1,10 @@
 //! The protocol: who may connect, what closes a connection, and that no way around the checks leads through it.
 
-use std::time::Duration;
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+    time::Duration,
+};
 
 use api::app::{Limits, SocketLimits};
 use futures_util::SinkExt;
@@ -9,8 +13,11 @@ use tests::{Engine, Setup, World, people};
 use tokio::io::AsyncReadExt;
 use tokio_tungstenite::{MaybeTlsStream, tungstenite::Message};
 
-use super::client::{Client, open, watched_by};
-use crate::{deletion::file, graphql::tokens::expired};
+use super::client::{Client, open, open_at, watched_by};
+use crate::{
+    deletion::file,
+    graphql::{program, tokens::expired},
+};
 
 const ENGINE: Engine = Engine::Sqlite;
 const WHO: &str = "{ viewer { role } }";
@@ -79,6 +86,27 @@ async fn a_token_is_needed_to_be_let_in() {
             Some(code) => assert_eq!(client.closed().await, code, "{payload}"),
         }
     }
+}
+
+#[tokio::test]
+async fn no_log_however_talkative_shows_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut command = program(&["serve", "--listen", "127.0.0.1:0"]);
+    command.current_dir(&folder).env("JOBLINK_LOG", "trace").stdout(Stdio::piped());
+    let mut server = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let base = lines.find_map(|line| Some(line.strip_prefix("GraphQL ")?.trim().replace("/graphql", ""))).unwrap();
+    let mut client = Client(open_at(&base, &[("authorization", "Bearer the-first-secret")]).await.unwrap());
+    client.send(init(&json!({ "Authorization": "Bearer the-second-secret" }))).await;
+    assert_eq!(client.next().await["type"], "connection_ack");
+    client.ask("1", WHO, Value::Null).await;
+    assert_eq!(client.next().await["type"], "next");
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let log = std::fs::read_to_string(log).unwrap();
+    assert!(log.contains("tokio_tungstenite"), "the library says something");
+    assert!(!log.contains("-secret"), "{}", log.lines().find(|line| line.contains("-secret")).unwrap());
 }
 
 #[tokio::test]
