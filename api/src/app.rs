@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use artifacts::ArtifactStore;
 use tokio::sync::Notify;
 
-use crate::{checkpoint::Checkpoints, database::Database};
+use crate::{checkpoint::Checkpoints, database::Database, events::Events};
 
 /// The program's parts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct App {
     pub job_waits: Arc<Notify>,
     /// Wakes the purge when a job was deleted.
     pub job_deleted: Arc<Notify>,
+    /// What happens to jobs, for those who watch.
+    pub events: Events,
     /// Where tests step in.
     pub checkpoints: Checkpoints,
 }
@@ -43,6 +45,23 @@ pub struct Limits {
     pub batch_rows: usize,
     /// How long a worker's claim of a job holds without being renewed; then another worker may take it over.
     pub lease: Duration,
+    /// How often to look for events that nobody told of: of other servers.
+    pub event_poll: Duration,
+    /// Limits of WebSocket connections.
+    pub socket: SocketLimits,
+}
+
+/// Limits of a WebSocket connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SocketLimits {
+    /// Operations at a time.
+    pub operations: usize,
+    /// How long the client may take to introduce itself.
+    pub init: Duration,
+    /// How often the client is asked whether it is there; one that says nothing until the next time is gone.
+    pub ping: Duration,
+    /// How often its token is looked at again: it may have expired, or its user may no longer sign in.
+    pub recheck: Duration,
 }
 
 impl Default for Limits {
@@ -55,6 +74,19 @@ impl Default for Limits {
             workers: 1,
             batch_rows: 10_000,
             lease: Duration::from_secs(15),
+            event_poll: Duration::from_secs(1),
+            socket: SocketLimits::default(),
+        }
+    }
+}
+
+impl Default for SocketLimits {
+    fn default() -> Self {
+        Self {
+            operations: 100,
+            init: Duration::from_secs(3),
+            ping: Duration::from_secs(20),
+            recheck: Duration::from_mins(1),
         }
     }
 }
@@ -75,6 +107,7 @@ impl App {
             adopted_timezone,
             job_waits: Arc::default(),
             job_deleted: Arc::default(),
+            events: Events::default(),
             checkpoints,
         }
     }

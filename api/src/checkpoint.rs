@@ -33,6 +33,8 @@ pub enum Checkpoint {
     JobBeforeInsert,
     /// A job's row is written and not committed.
     JobBeforeCommit,
+    /// A server is about to listen for events of other servers.
+    Listening,
 }
 
 type Hook = dyn Fn(Checkpoint) -> BoxFuture<'static, Result<(), Error>> + Send + Sync;

@@ -1,9 +1,10 @@
 //! The connection to the database, and the one way to write to it.
 
 use std::{
+    fmt,
     future::Future,
     ops::Deref,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -117,7 +118,8 @@ impl Database {
         }
         let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname IN \
                    ('annual_predictions', 'quarterly_predictions', 'bulk_upload_jobs', 'companies', 'artifacts', \
-                   'artifact_purges', 'artifact_store', 'audit_log', 'deletion_receipts', 'idempotency_keys', 'job_log', 'row_errors', \
+                   'artifact_purges', 'artifact_store', 'audit_log', 'deletion_receipts', 'idempotency_keys', 'job_events', \
+                   'job_log', 'row_errors', \
                    'staged_uploads') \
                    AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
                    AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')) ORDER BY relname";
@@ -143,7 +145,7 @@ impl Database {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             })
             .await?;
-        Ok(WriteTransaction { transaction, turn })
+        Ok(WriteTransaction { transaction, turn, after: OnceLock::new() })
     }
 
     /// Closes all connections.
@@ -183,24 +185,39 @@ async fn check_sqlite(pool: &DatabaseConnection) -> Result<(), DbErr> {
 }
 
 /// A transaction that may write.
-#[derive(Debug)]
 pub struct WriteTransaction {
     transaction: DatabaseTransaction,
     turn: Option<OwnedMutexGuard<()>>,
+    after: OnceLock<Box<dyn FnOnce() + Send + Sync>>,
+}
+
+impl fmt::Debug for WriteTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WriteTransaction")
+    }
 }
 
 impl WriteTransaction {
     /// Makes everything in it visible at once.
     pub async fn commit(self) -> Result<(), DbErr> {
-        let Self { transaction, turn } = self;
+        let Self { transaction, turn, after } = self;
         let outcome = transaction.commit().await;
         drop(turn);
+        // Also where the database did not answer: it may be there.
+        if let Some(after) = after.into_inner() {
+            after();
+        }
         outcome
+    }
+
+    /// Calls this when the transaction is committed, to wake whoever waits for what is in it. Of several the first counts.
+    pub fn after_commit(&self, wake: impl FnOnce() + Send + Sync + 'static) {
+        self.after.get_or_init(|| Box::new(wake));
     }
 
     /// Takes everything in it back, and waits until that is done.
     pub async fn rollback(self) -> Result<(), DbErr> {
-        let Self { transaction, turn } = self;
+        let Self { transaction, turn, .. } = self;
         let outcome = transaction.rollback().await;
         drop(turn);
         outcome

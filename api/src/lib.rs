@@ -10,6 +10,7 @@ pub mod companies;
 pub mod database;
 pub mod deletion;
 pub mod error;
+pub mod events;
 pub mod files;
 pub mod graphql;
 pub mod jobs;

@@ -6,6 +6,11 @@ use std::{io::IsTerminal, process::ExitCode};
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("JOBLINK_LOG")
         .unwrap_or_else(|_| "warn,api=info,migration=info".into());
+    // Below this level it writes out whole messages; the first one of a connection bears the caller's token.
+    let filter = match "tungstenite::protocol=debug".parse() {
+        Ok(most) => filter.add_directive(most),
+        Err(_) => filter,
+    };
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
     match api::cli::run().await {

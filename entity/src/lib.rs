@@ -16,6 +16,7 @@ pub mod company;
 pub mod deletion_receipt;
 pub mod idempotency_key;
 pub mod job;
+pub mod job_event;
 pub mod job_log;
 pub mod organization;
 pub mod quarterly_prediction;

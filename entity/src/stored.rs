@@ -169,3 +169,17 @@ stored!(
         Failed = "failed",
     }
 );
+
+stored!(
+    /// What happened to a job.
+    JobEventType {
+        /// It was made.
+        Created = "created",
+        /// Rows were committed.
+        Progress = "progress",
+        /// Its status changed.
+        Status = "status",
+        /// It was deleted.
+        Deleted = "deleted",
+    }
+);

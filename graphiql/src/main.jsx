@@ -12,6 +12,8 @@ globalThis.MonacoEnvironment = {
 
 const fetcher = createGraphiQLFetcher({
   url: '/graphql',
+  // The headers of the editor, so the token too, go with the first message there.
+  subscriptionUrl: `${location.origin.replace(/^http/, 'ws')}/graphql`,
   // The API has no @defer or @stream; without them the page asks for application/graphql-response+json.
   enableIncrementalDelivery: false,
 });
@@ -70,6 +72,24 @@ mutation Delete($id: ID!) {
 }
 `,
     variables: '{\n  "id": ""\n}',
+  },
+  {
+    query: `# Shows what happens to jobs while it happens.
+# With a job's id under Variables below: to that job,
+# and first how it stands.
+subscription Watch($id: ID) {
+  jobEvents(jobId: $id) {
+    type
+    at
+    job {
+      id
+      status
+      progress { processed total }
+    }
+  }
+}
+`,
+    variables: '{\n  "id": null\n}',
   },
 ];
 

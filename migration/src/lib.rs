@@ -27,6 +27,7 @@ mod m0015_job_cancellation_and_hold;
 mod m0016_artifact_store;
 mod m0017_job_log;
 mod m0018_purge_settles;
+mod m0019_job_events;
 mod m0020_staged_uploads;
 mod m0021_idempotency_keys;
 pub mod plan;
@@ -93,7 +94,7 @@ impl MigrationTrait for Migration {
 }
 
 /// All migrations, in order.
-const MIGRATIONS: [Migration; 20] = [
+const MIGRATIONS: [Migration; 21] = [
     m0001_adopt_tables::MIGRATION,
     m0002_annual_job_id::MIGRATION,
     m0003_quarterly_job_id::MIGRATION,
@@ -112,6 +113,7 @@ const MIGRATIONS: [Migration; 20] = [
     m0016_artifact_store::MIGRATION,
     m0017_job_log::MIGRATION,
     m0018_purge_settles::MIGRATION,
+    m0019_job_events::MIGRATION,
     m0020_staged_uploads::MIGRATION,
     m0021_idempotency_keys::MIGRATION,
 ];

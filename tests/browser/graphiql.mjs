@@ -69,6 +69,26 @@ async function use(page) {
   await page.getByRole('tab', { name: 'Delete' }).click();
   await editor.locator('.view-line', { hasText: 'deleteJob' }).waitFor();
 
+  // The third tab watches jobs over a WebSocket, on which the headers go with the first message.
+  const variables = page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .monaco-editor');
+  await page.getByRole('tab', { name: 'Watch' }).click();
+  await editor.locator('.view-line', { hasText: 'jobEvents' }).first().waitFor();
+  const [id] = answer.match(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/);
+  await variables.click();
+  await page.keyboard.press('ControlOrMeta+A');
+  await page.keyboard.press('Delete'); // else the editor puts the new text between braces
+  await page.keyboard.insertText(JSON.stringify({ id }));
+  await page.getByRole('button', { name: 'Headers', exact: true }).click();
+  await variables.click();
+  await page.keyboard.insertText(JSON.stringify({ 'x-secret': secret }));
+  await stored(page, 'tabState', id);
+  const introduction = page.waitForEvent('websocket').then(socket => socket.waitForEvent('framesent'));
+  await page.locator('.graphiql-execute-button').click();
+  assert.deepEqual(JSON.parse((await introduction).payload), { type: 'connection_init', payload: { 'x-secret': secret } });
+  await response.locator('.view-line', { hasText: '"STATUS"' }).first().waitFor();
+  await page.locator('.graphiql-execute-button').click(); // stops it
+  await page.getByRole('button', { name: 'Variables', exact: true }).click();
+
   // The GraphQL worker completes a field name of the server's schema; Monaco closes the braces.
   await page.getByRole('button', { name: 'New tab' }).click();
   await editor.click();

@@ -12,6 +12,7 @@
 
 mod backfill;
 mod deletion;
+mod events;
 mod files;
 mod graphql;
 mod jobs;

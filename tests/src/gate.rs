@@ -38,6 +38,11 @@ impl Gate {
         self.arrived.recv().await.unwrap();
     }
 
+    /// Lets one pass.
+    pub fn let_one(&self) {
+        self.go.add_permits(1);
+    }
+
     /// Lets everybody pass from now on.
     pub fn open(&self) {
         self.go.add_permits(1_000_000);

@@ -85,6 +85,15 @@ impl Viewer {
         }
     }
 
+    /// Whether the caller sees a row of this organization and owner: the same rule as [`Self::sees`], for rows at hand.
+    pub fn sees_row(&self, organization: Option<Uuid>, owner: Uuid) -> bool {
+        match (self.role, self.organization_id()) {
+            (Role::Operator, _) => true,
+            (_, Some(id)) => organization == Some(id),
+            (_, None) => organization.is_none() && owner == self.user_id,
+        }
+    }
+
     /// Whether the caller may change what this owner made; only asked of what the caller sees.
     pub fn may_change(&self, owner: Option<Uuid>) -> bool {
         self.role >= Role::OrgAdmin || owner == Some(self.user_id)

@@ -2,7 +2,7 @@
 
 use entity::{
     artifact, artifact_purge, deletion_receipt, job,
-    stored::{AuditAction, DeletionTrigger, Kind},
+    stored::{AuditAction, DeletionTrigger, JobEventType, Kind},
 };
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
@@ -19,6 +19,7 @@ use crate::{
     checkpoint::Checkpoint,
     database::{locked, now, retrying},
     error::{Error, ErrorCode, Refusal},
+    events,
     jobs::{
         hold,
         status::{self, JobStatus},
@@ -131,6 +132,7 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
     audit::record(&*transaction, caller, entry).await?;
     // Its row errors and artifacts go with it, by their foreign keys.
     job::Entity::delete_by_id(job.id).exec(&*transaction).await?;
+    events::record(app, &transaction, &job, JobEventType::Deleted).await?;
 
     app.checkpoints.pass(Checkpoint::DeletionBeforeCommit).await?;
     transaction.commit().await?;

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
-    Name, Positioned, Variables,
+    Name, Positioned, ServerError, Variables,
     indexmap::IndexMap,
     parser::{
         parse_schema,
@@ -154,6 +154,14 @@ pub struct Prepared {
     pub operation: OperationType,
     /// The names of its root fields.
     pub roots: Vec<Name>,
+}
+
+impl Prepared {
+    /// What is wrong where a subscription has not exactly one root field (5.2.3.1 of the specification).
+    pub fn not_one_stream(&self) -> Option<ServerError> {
+        let wrong = self.operation == OperationType::Subscription && self.roots.len() != 1;
+        wrong.then(|| ServerError::new("A subscription must select exactly one field at its root.", None))
+    }
 }
 
 /// Why a document cannot be prepared.

@@ -56,7 +56,7 @@ pub fn loaders(app: App, viewer: Viewer) -> (Loaders, Batches) {
 ///
 /// A batch goes on only when the request cannot: then all that is needed at this point is known, and one statement
 /// reads it, however many rows there are. With batches in tasks of their own that would be a matter of luck.
-pub async fn execute_with<T>(request: impl Future<Output = T>, mut batches: Batches) -> T {
+pub async fn execute_with<T>(request: impl Future<Output = T>, batches: &mut Batches) -> T {
     let mut request = pin!(request);
     let mut running = FuturesUnordered::new();
     let woken = Arc::new(Woken::default());

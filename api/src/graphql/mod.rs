@@ -9,25 +9,28 @@ mod mutation;
 pub mod nesting;
 mod query;
 mod scalars;
+mod subscription;
 pub mod validation;
 
 use async_graphql::{
-    EmptySubscription, SDLExportOptions, Schema as GraphqlSchema, SchemaBuilder, ValidationMode,
+    Response, SDLExportOptions, Schema as GraphqlSchema, SchemaBuilder, ValidationMode,
     extensions::{Extension, ExtensionContext, ExtensionFactory, NextExecute},
 };
 pub use mutation::Files;
 pub use scalars::UPLOAD_MARK;
 
-use self::{model::Prediction, mutation::Mutation, query::Query};
+use futures_util::stream::BoxStream;
+
+use self::{model::Prediction, mutation::Mutation, query::Query, subscription::Subscription};
 use crate::app::App;
 
-type Schema = GraphqlSchema<Query, Mutation, EmptySubscription>;
+type Schema = GraphqlSchema<Query, Mutation, Subscription>;
 
 /// How deep fields may stand in each other; the introspection query of GraphiQL needs 15.
 pub const DEEPEST: usize = 15;
 
-fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query, Mutation, EmptySubscription)
+fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
+    Schema::build(Query, Mutation, Subscription)
         .register_output_type::<Prediction>()
         .register_output_type::<model::Node>()
         .limit_recursive_depth(100)
@@ -71,7 +74,7 @@ impl Executor {
     }
 
     /// Whether a request is valid: executes nothing, and answers with errors or without.
-    pub async fn check(&self, request: async_graphql::Request) -> async_graphql::Response {
+    pub async fn check(&self, request: async_graphql::Request) -> Response {
         self.checking.execute(request).await
     }
 
@@ -81,8 +84,13 @@ impl Executor {
     }
 
     /// Executes a request that was checked and prepared.
-    pub async fn execute(&self, request: async_graphql::Request) -> async_graphql::Response {
+    pub async fn execute(&self, request: async_graphql::Request) -> Response {
         self.executing.execute(request).await
+    }
+
+    /// Executes a subscription that was checked and prepared.
+    pub fn subscribe(&self, request: async_graphql::Request) -> BoxStream<'static, Response> {
+        self.executing.execute_stream(request)
     }
 }
 
@@ -102,7 +110,7 @@ impl Extension for StopBeforeExecution {
         _ctx: &ExtensionContext<'_>,
         _operation_name: Option<&str>,
         _next: NextExecute<'_>,
-    ) -> async_graphql::Response {
-        async_graphql::Response::new(async_graphql::Value::Null)
+    ) -> Response {
+        Response::new(async_graphql::Value::Null)
     }
 }

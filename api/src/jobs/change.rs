@@ -3,7 +3,7 @@
 use entity::{job, stored::AuditAction};
 use sea_orm::{ActiveModelTrait, EntityTrait, QueryFilter, prelude::Uuid, sea_query::LockType};
 
-use super::log;
+use super::{log, status::JobStatus};
 use crate::{
     app::App,
     audit::{self, Caller},
@@ -11,6 +11,7 @@ use crate::{
     database::{locked, retrying},
     deletion::{execute::gone, receipt},
     error::{Error, ErrorCode, Refusal},
+    events,
 };
 
 /// The longest reason or note, in characters.
@@ -72,7 +73,7 @@ async fn attempt(
         Ok(change) => change,
         Err(refusal) => return Ok(Outcome { job: Some(job), refusal: Some(refusal) }),
     };
-    let organization = job.organization_id;
+    let (organization, before) = (job.organization_id, JobStatus::of(&job));
     let job = match row {
         Some(row) => row.update(&*transaction).await?,
         None => job,
@@ -82,6 +83,7 @@ async fn attempt(
     }
     let entry = audit::Entry { action, target: Some(id), organization, refusal: None, detail: Some(detail) };
     audit::record(&*transaction, caller, entry).await?;
+    events::record_status(app, &transaction, before, &job).await?;
     app.checkpoints.pass(Checkpoint::ChangeBeforeCommit).await?;
     transaction.commit().await?;
     Ok(Outcome { job: Some(job), refusal: None })

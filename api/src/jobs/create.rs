@@ -3,7 +3,7 @@
 use artifacts::Key;
 use entity::{
     artifact, job,
-    stored::{ArtifactKind, AuditAction, Kind},
+    stored::{ArtifactKind, AuditAction, JobEventType, Kind},
 };
 use sea_orm::{ActiveModelTrait, IntoActiveModel, prelude::Uuid};
 
@@ -15,6 +15,7 @@ use crate::{
     checkpoint::Checkpoint,
     database::{now, retrying},
     error::{Error, ErrorCode, Refusal},
+    events,
     files::{ReceivedFile, staged},
 };
 
@@ -187,6 +188,7 @@ async fn insert(
         detail: Some(detail.to_owned()),
     };
     audit::record(&*transaction, caller, entry).await?;
+    events::record(app, &transaction, job, JobEventType::Created).await?;
     app.checkpoints.pass(Checkpoint::JobBeforeCommit).await?;
     transaction.commit().await.map_err(Error::of_commit)?;
     Ok(Added::Job)

@@ -81,9 +81,9 @@ pub async fn of_job(app: &App, job: &job::Model) -> Result<Result<Input, String>
 
 /// Names in quotes, as many as a log has room for.
 fn named(names: &[String]) -> String {
-    let named: Vec<_> = names.iter().take(NAMED).map(|name| format!("\"{name}\"")).collect();
+    let some: Vec<_> = names.iter().take(NAMED).map(|name| format!("\"{name}\"")).collect();
     let more = if names.len() > NAMED { format!(" and {} more", names.len() - NAMED) } else { String::new() };
-    named.join(", ") + &more
+    some.join(", ") + &more
 }
 
 /// The registered input of a job.

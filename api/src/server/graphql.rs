@@ -47,6 +47,11 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether there is a document in it.
+    pub fn has_query(&self) -> bool {
+        self.query.is_some()
+    }
+
     /// Reads it from JSON.
     pub fn parse(json: Value) -> Result<Self, Rejection> {
         let wrong = "The body is not a GraphQL request: an object with \"query\" and, where needed, \"variables\" and \"operationName\" is expected.";
@@ -56,33 +61,66 @@ impl Operation {
     }
 }
 
-/// What a request is answered with.
-struct Answer {
+/// A request of which nothing was executed: statuses for HTTP, and why.
+pub struct Unfit {
     status: StatusCode,
     /// In the older media type a request that could be read is answered with 200, whatever became of it.
     legacy_status: StatusCode,
-    /// JSON, with the fields in the order of the selection.
-    body: String,
+    /// A list of errors.
+    pub errors: Value,
 }
 
-impl Answer {
-    fn rejected(rejection: &Rejection, request_id: &str) -> Self {
-        let (status, body) = (rejection.status, rejection.body(request_id).to_string());
-        Self { status, legacy_status: status, body }
+impl Unfit {
+    /// Refused before its document was looked at, or for its size.
+    pub fn rejected(rejection: &Rejection, request_id: &str) -> Self {
+        let mut body = rejection.body(request_id);
+        Self { status: rejection.status, legacy_status: rejection.status, errors: body["errors"].take() }
     }
 
-    /// A document that cannot be executed: nothing was.
+    /// A document that cannot be executed.
     fn invalid(mut response: GraphqlResponse, code: &'static str, request_id: &str) -> Self {
         failure::finish(&mut response, request_id, code);
-        let body = json!({ "errors": response.errors }).to_string();
-        Self { status: StatusCode::BAD_REQUEST, legacy_status: StatusCode::OK, body }
+        Self { status: StatusCode::BAD_REQUEST, legacy_status: StatusCode::OK, errors: json!(response.errors) }
     }
+}
 
-    fn executed(mut response: GraphqlResponse, request_id: &str) -> Self {
+/// An operation, or an event of a subscription, that was executed.
+pub struct Executed {
+    status: StatusCode,
+    /// JSON, with the fields in the order of the selection.
+    pub body: String,
+}
+
+impl Executed {
+    /// Gives its errors their codes.
+    pub fn new(mut response: GraphqlResponse, request_id: &str) -> Self {
         let busy = failure::finish(&mut response, request_id, "BAD_USER_INPUT");
         let status = if busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
         let body = serde_json::to_string(&response).unwrap_or_else(|_| json!({ "data": null }).to_string());
-        Self { status, legacy_status: status, body }
+        Self { status, body }
+    }
+}
+
+/// What an HTTP request is answered with.
+struct Answer {
+    status: StatusCode,
+    legacy_status: StatusCode,
+    body: String,
+}
+
+impl From<Unfit> for Answer {
+    fn from(unfit: Unfit) -> Self {
+        let body = json!({ "errors": unfit.errors }).to_string();
+        Self { status: unfit.status, legacy_status: unfit.legacy_status, body }
+    }
+}
+
+impl From<Result<Executed, Unfit>> for Answer {
+    fn from(outcome: Result<Executed, Unfit>) -> Self {
+        match outcome {
+            Ok(Executed { status, body }) => Self { status, legacy_status: status, body },
+            Err(unfit) => unfit.into(),
+        }
     }
 }
 
@@ -98,11 +136,11 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
         Ok(Ok(answer)) => answer,
         Ok(Err(rejection)) => {
             rest.discard();
-            Answer::rejected(&rejection, &request_id)
+            Unfit::rejected(&rejection, &request_id).into()
         }
         Err(error) => {
             tracing::error!(request_id, "a request ended badly: {error}");
-            Answer::rejected(&Rejection::internal(), &request_id)
+            Unfit::rejected(&Rejection::internal(), &request_id).into()
         }
     };
     let status = if modern { answer.status } else { answer.legacy_status };
@@ -127,7 +165,7 @@ async fn respond(edge: &Edge, request: Request, request_id: &str) -> Result<Answ
     match body {
         BodyKind::Json => {
             let operation = read_json(edge, request).await?;
-            execute(edge, viewer, operation, Files::default(), request_id).await
+            Ok(execute(edge, viewer, operation, Files::default(), request_id).await.into())
         }
         // Only who may create jobs may send files.
         BodyKind::Multipart if viewer.is_none() => Err(Rejection::unauthenticated()),
@@ -136,7 +174,7 @@ async fn respond(edge: &Edge, request: Request, request_id: &str) -> Result<Answ
             let files = Files(received.files.clone().into());
             let answer = execute(edge, viewer, received.operation, files, request_id).await;
             multipart::drop_unused(&edge.app, &received.files).await;
-            answer
+            Ok(answer.into())
         }
     }
 }
@@ -179,43 +217,73 @@ async fn read_json(edge: &Edge, request: Request) -> Result<Operation, Rejection
     Operation::parse(json)
 }
 
-/// Checks and executes an operation.
-async fn execute(
+/// Checks and executes an operation that reads or changes.
+pub async fn execute(
     edge: &Edge,
     viewer: Option<Viewer>,
     operation: Operation,
     files: Files,
     request_id: &str,
-) -> Result<Answer, Rejection> {
+) -> Result<Executed, Unfit> {
+    let checked = check(edge, viewer.is_some(), operation, request_id).await?;
+    if checked.operation == OperationType::Subscription {
+        let message = "Subscriptions are answered over WebSocket, at this address.";
+        let rejection = Rejection::new(StatusCode::BAD_REQUEST, "GRAPHQL_VALIDATION_FAILED", message);
+        return Err(Unfit::rejected(&rejection, request_id));
+    }
+    Ok(run(edge, viewer, checked, files, request_id).await)
+}
+
+/// Executes what was checked and is no subscription.
+pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: Files, request_id: &str) -> Executed {
+    let request = checked.request.data(files);
+    let response = match viewer {
+        None => edge.executor.execute(request).await,
+        Some(viewer) => {
+            let (loaders, mut batches) = loaders::loaders(edge.app.clone(), viewer.clone());
+            let request = request.data(loaders).data(Caller { viewer, request_id: request_id.to_owned() });
+            loaders::execute_with(edge.executor.execute(request), &mut batches).await
+        }
+    };
+    Executed::new(response, request_id)
+}
+
+/// An operation that may be executed.
+pub struct Checked {
+    /// With the prepared document.
+    pub request: GraphqlRequest,
+    /// What it is.
+    pub operation: OperationType,
+}
+
+/// Checks an operation, on whatever way it came: nothing is executed that has not passed here.
+pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_id: &str) -> Result<Checked, Unfit> {
+    let rejected = |status, code, message: String| Unfit::rejected(&Rejection::new(status, code, message), request_id);
+    let invalid = |errors, code| Unfit::invalid(GraphqlResponse::from_errors(errors), code, request_id);
     let Some(query) = operation.query else {
-        return Err(Rejection::bad_request("The request has no \"query\"."));
+        return Err(Unfit::rejected(&Rejection::bad_request("The request has no \"query\"."), request_id));
     };
     let limit = edge.app.limits.document_bytes;
     if query.len() > limit {
         let message = format!("The document is too large: at most {limit} bytes are allowed.");
-        return Err(Rejection::new(StatusCode::BAD_REQUEST, "DOCUMENT_TOO_LARGE", message));
+        return Err(rejected(StatusCode::BAD_REQUEST, "DOCUMENT_TOO_LARGE", message));
     }
     if nesting::is_too_nested(&query) {
         let message = document::Unprepared::TooDeep.to_string();
-        return Err(Rejection::new(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", message));
+        return Err(rejected(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", message));
     }
-    let document = match async_graphql::parser::parse_query(&query) {
-        Ok(document) => document,
-        Err(error) => return Ok(unparsable(&error, request_id)),
-    };
+    let document = async_graphql::parser::parse_query(&query).map_err(|error| unparsable(&error, request_id))?;
     let variables = async_graphql::Variables::from_json(Value::Object(operation.variables.unwrap_or_default()));
     let name = operation.operation_name.as_deref();
     let prepared = match document::prepare(&document, name, &variables, edge.executor.types()) {
         Ok(prepared) => prepared,
-        Err(invalid @ (document::Unprepared::UnknownOperation | document::Unprepared::Circular)) => {
-            let error = ServerError::new(invalid.to_string(), None);
-            let response = GraphqlResponse::from_errors(vec![error]);
-            return Ok(Answer::invalid(response, "GRAPHQL_VALIDATION_FAILED", request_id));
+        Err(error @ (document::Unprepared::UnknownOperation | document::Unprepared::Circular)) => {
+            return Err(invalid(vec![ServerError::new(error.to_string(), None)], "GRAPHQL_VALIDATION_FAILED"));
         }
-        Err(limit) => return Err(Rejection::new(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", limit.to_string())),
+        Err(limit) => return Err(rejected(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", limit.to_string())),
     };
-    if viewer.is_none() && !prepared.roots.iter().all(|root| root.starts_with("__")) {
-        return Err(Rejection::unauthenticated());
+    if !signed_in && !prepared.roots.iter().all(|root| root.starts_with("__")) {
+        return Err(Unfit::rejected(&Rejection::unauthenticated(), request_id));
     }
     let mut request = GraphqlRequest::new(query).variables(variables);
     request.operation_name = operation.operation_name;
@@ -226,36 +294,26 @@ async fn execute(
     let mut checked = edge.executor.check(to_check).await;
     checked.errors.retain(|error| !validation::is_judged_here(error));
     if !checked.errors.is_empty() {
-        return Ok(Answer::invalid(checked, "GRAPHQL_VALIDATION_FAILED", request_id));
+        return Err(Unfit::invalid(checked, "GRAPHQL_VALIDATION_FAILED", request_id));
     }
     let rules = edge.executor.rules();
     let broken = rules.broken_by_document(&document, &request.query);
     if !broken.is_empty() {
-        return Ok(Answer::invalid(GraphqlResponse::from_errors(broken), "GRAPHQL_VALIDATION_FAILED", request_id));
+        return Err(invalid(broken, "GRAPHQL_VALIDATION_FAILED"));
     }
     let broken = rules.broken_by_variables(&document, request.operation_name.as_deref(), &request.variables);
     if !broken.is_empty() {
-        return Ok(Answer::invalid(GraphqlResponse::from_errors(broken), "BAD_USER_INPUT", request_id));
+        return Err(invalid(broken, "BAD_USER_INPUT"));
     }
-    if prepared.operation == OperationType::Subscription {
-        let message = "Subscriptions are not answered on this transport.";
-        return Err(Rejection::new(StatusCode::BAD_REQUEST, "GRAPHQL_VALIDATION_FAILED", message));
+    if let Some(error) = prepared.not_one_stream() {
+        return Err(invalid(vec![error], "GRAPHQL_VALIDATION_FAILED"));
     }
     request.set_parsed_query(prepared.document);
-    let request = request.data(files);
-    let response = match viewer {
-        None => edge.executor.execute(request).await,
-        Some(viewer) => {
-            let (loaders, batches) = loaders::loaders(edge.app.clone(), viewer.clone());
-            let request = request.data(loaders).data(Caller { viewer, request_id: request_id.to_owned() });
-            loaders::execute_with(edge.executor.execute(request), batches).await
-        }
-    };
-    Ok(Answer::executed(response, request_id))
+    Ok(Checked { request, operation: prepared.operation })
 }
 
 /// A document that cannot be read: where its mistake is, without the grammar of the parser.
-fn unparsable(error: &async_graphql::parser::Error, request_id: &str) -> Answer {
+fn unparsable(error: &async_graphql::parser::Error, request_id: &str) -> Unfit {
     use async_graphql::parser::Error;
     let at = error.positions().next();
     let place = at.map_or_else(String::new, |at| format!(" at line {}, column {}", at.line, at.column));
@@ -273,7 +331,7 @@ fn unparsable(error: &async_graphql::parser::Error, request_id: &str) -> Answer 
         _ => ("GRAPHQL_PARSE_FAILED", format!("The document has a syntax error{place}.")),
     };
     let error = ServerError::new(message, at);
-    Answer::invalid(GraphqlResponse::from_errors(vec![error]), code, request_id)
+    Unfit::invalid(GraphqlResponse::from_errors(vec![error]), code, request_id)
 }
 
 /// The caller's own request id, if it is a harmless one, else a new one.

@@ -7,6 +7,7 @@ mod graphql;
 mod lingering;
 mod multipart;
 mod rejection;
+mod socket;
 mod uploads;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -22,7 +23,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{app::App, auth::Access, deletion::purge, graphql::Executor, jobs::worker};
+use crate::{app::App, auth::Access, deletion::purge, events::trim, graphql::Executor, jobs::worker};
 
 /// What requests need.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub struct Edge {
     executor: Executor,
     /// Requests at work, also those whose caller is gone.
     requests: TaskTracker,
+    /// The server stops: connections that would stay open are closed.
+    stop: CancellationToken,
 }
 
 /// A server that answers requests and works on jobs and purges.
@@ -45,11 +48,11 @@ pub struct Server {
 }
 
 /// All routes. What they work on is spawned on `requests`, so that whoever stops them can wait for it.
-pub fn routes(app: App, access: Access, requests: TaskTracker) -> Router {
-    let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access), requests };
+pub fn routes(app: App, access: Access, requests: TaskTracker, stop: CancellationToken) -> Router {
+    let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access), requests, stop };
     Router::new()
         .route("/", get(async || Redirect::temporary("/graphiql")))
-        .route("/graphql", any(graphql::answer))
+        .route("/graphql", any(graphql::answer).get(socket::open))
         .route("/graphiql", get(graphiql::page))
         .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/uploads", post(uploads::answer))
@@ -101,10 +104,15 @@ impl Server {
             server.tasks.push(tokio::spawn(kept_alive("worker", stop, work)));
         }
         let purge = {
-            let stop = stop.clone();
+            let (app, stop) = (app.clone(), stop.clone());
             move || purge::work(app.clone(), stop.clone())
         };
         server.tasks.push(tokio::spawn(kept_alive("purge", stop.clone(), purge)));
+        let trim = {
+            let stop = stop.clone();
+            move || trim::work(app.clone(), stop.clone())
+        };
+        server.tasks.push(tokio::spawn(kept_alive("trimming of events", stop.clone(), trim)));
         Ok(server)
     }
 
@@ -113,7 +121,7 @@ impl Server {
         let stop = CancellationToken::new();
         let address = listener.local_addr()?;
         let requests = TaskTracker::new();
-        let routes = routes(app, access, requests.clone());
+        let routes = routes(app, access, requests.clone(), stop.clone());
         let stopped = stop.clone().cancelled_owned();
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {

@@ -15,7 +15,7 @@ mod paging;
 mod reading;
 mod scope;
 mod statements;
-mod tokens;
+pub mod tokens;
 mod transport;
 mod validation;
 

@@ -77,6 +77,13 @@ fn claims(person: &Person) -> Value {
     claims
 }
 
+/// A token that was valid until an hour ago.
+pub fn expired(person: &Person) -> String {
+    let mut claims = claims(person);
+    claims["exp"] = json!(jsonwebtoken::get_current_timestamp() - 3600);
+    signed(&claims)
+}
+
 async fn a_faulty_token_is_none(engine: Engine) {
     let world = world(engine).await;
     let people = people(&world).await;

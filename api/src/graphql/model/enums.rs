@@ -158,6 +158,20 @@ pub enum BackfillStatus {
     Undone,
 }
 
+/// What happened to a job.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::JobEventType")]
+pub enum JobEventType {
+    /// It was made.
+    Created,
+    /// Rows of its file were stored, or recorded as errors.
+    Progress,
+    /// Its status changed; also the first event of a subscription to one job.
+    Status,
+    /// It was deleted.
+    Deleted,
+}
+
 /// Why the backfill left a prediction without a link.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "stored::UnresolvedReason")]

@@ -4,6 +4,7 @@ mod backfill;
 mod company;
 mod deletion;
 mod enums;
+mod event;
 mod job;
 pub mod node;
 mod prediction;
@@ -16,6 +17,7 @@ pub use deletion::{DeletionPreview, DeletionReceipt, JobRefusal, Refused};
 pub use enums::{
     DeletionTrigger, JobOrderField, JobOrigin, JobStatus, LinkSource, OrderDirection, PredictionKind, RiskLevel,
 };
+pub use event::JobEvent;
 pub use job::Job;
 pub use node::Node;
 pub use prediction::{AnnualPrediction, Prediction, QuarterlyPrediction};

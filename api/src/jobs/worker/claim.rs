@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use entity::job;
+use entity::{job, stored::JobEventType};
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
     QueryFilter, QueryOrder, Select, prelude::Uuid, sea_query::LockType,
@@ -20,6 +20,7 @@ use crate::{
     checkpoint::Checkpoint,
     database::{locked, now, retrying},
     error::Error,
+    events,
     jobs::{log, status::JobStatus},
 };
 
@@ -59,6 +60,7 @@ pub async fn claim(app: &App) -> Result<Option<job::Model>, Error> {
         row.lease_token = Set(Some(Uuid::new_v4()));
         row.lease_expires_at = Set(Some(now() + app.limits.lease));
         let job = row.update(&*transaction).await?;
+        events::record(app, &transaction, &job, JobEventType::Status).await?;
         transaction.commit().await?;
         Ok(Some(job))
     })

@@ -4,7 +4,10 @@ use std::sync::atomic::Ordering;
 
 use artifacts::{Key, PutError};
 use bytes::Bytes;
-use entity::{artifact, job, stored::ArtifactKind};
+use entity::{
+    artifact, job,
+    stored::{ArtifactKind, JobEventType},
+};
 use futures_util::{Stream, StreamExt, stream};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel, prelude::Uuid};
 
@@ -18,6 +21,7 @@ use crate::{
     checkpoint::Checkpoint,
     database::{now, retrying},
     error::Error,
+    events,
     jobs::{
         input, log,
         status::{self, JobStatus},
@@ -167,7 +171,8 @@ async fn commit(app: &App, job: &job::Model, files: &[artifact::Model], end: &En
             row.error_message = Set(why);
         }
         status::end(&mut row, status);
-        row.update(&*transaction).await?;
+        let job = row.update(&*transaction).await?;
+        events::record(app, &transaction, &job, JobEventType::Status).await?;
         app.checkpoints.pass(Checkpoint::JobEndBeforeCommit).await?;
         transaction.commit().await?;
         Ok(Committed::Ended)

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use entity::job;
+use entity::{job, stored::JobEventType};
 use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel};
 use tokio::{
     sync::mpsc::{self, Receiver, Sender},
@@ -27,6 +27,7 @@ use crate::{
     checkpoint::Checkpoint,
     database::{now, retrying},
     error::Error,
+    events,
     jobs::{
         input::{self, Input},
         log,
@@ -189,7 +190,8 @@ async fn commit(
         row.failed_rows = Set(Some(held.failed_rows.unwrap_or_default() + stored.failed));
         row.updated_at = Set(Some(now().naive_utc()));
         row.lease_expires_at = Set(Some(now() + app.limits.lease));
-        row.update(&*transaction).await?;
+        let job = row.update(&*transaction).await?;
+        events::record(app, &transaction, &job, JobEventType::Progress).await?;
         app.checkpoints.pass(Checkpoint::BatchBeforeCommit).await?;
         transaction.commit().await?;
         Ok(ControlFlow::Continue(stored.companies))

@@ -1,0 +1,231 @@
+//! One connection, from its opening to its end.
+
+use std::{
+    collections::HashMap,
+    future::pending,
+    ops::ControlFlow::{self, Break, Continue},
+    time::Duration,
+};
+
+use axum::{
+    extract::ws::{Message, WebSocket},
+    http::{HeaderValue, StatusCode},
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{
+    message::{Close, Incoming, Outgoing},
+    operation::{self, Saying},
+};
+use crate::{
+    auth::{Access, Viewer},
+    server::{
+        Edge, access,
+        graphql::{Operation, Unfit},
+        rejection::Rejection,
+    },
+};
+
+/// Messages of operations that wait for a slow client; then the operations wait.
+const WAITING: usize = 16;
+/// How long a client may take to take a message.
+const SLOWEST: Duration = Duration::from_secs(30);
+/// How long to wait for the client's own end of a connection that is closed.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// Serves a client until one of both has enough. `authorization` is the header of the first request.
+pub async fn serve(edge: Edge, authorization: Option<HeaderValue>, mut socket: WebSocket) {
+    let (say, mut said) = mpsc::channel(WAITING);
+    let (running, ids) = (HashMap::new(), HashMap::new());
+    let mut connection = Connection { edge, authorization, viewer: None, running, ids, begun: 0, say, heard: true };
+    let close = connection.talk(&mut socket, &mut said).await;
+    // What runs ends before the client is told.
+    drop(connection);
+    if let Some(close) = close
+        && let Ok(Ok(())) = timeout(PARTING, socket.send(close.write())).await
+    {
+        // A connection with unread messages would be cut off, and the client might not see why it was closed.
+        let read_on = async { while let Some(Ok(_)) = socket.recv().await {} };
+        _ = timeout(PARTING, read_on).await;
+    }
+}
+
+struct Connection {
+    edge: Edge,
+    /// `Authorization`: of the first request, then of the client's introduction.
+    authorization: Option<HeaderValue>,
+    /// Who it is, once introduced.
+    viewer: Option<Viewer>,
+    /// What runs, by the client's id and ours. A client may use an id again.
+    running: HashMap<String, Running>,
+    ids: HashMap<u64, String>,
+    begun: u64,
+    say: mpsc::Sender<Saying>,
+    /// The client has said something since it was asked last.
+    heard: bool,
+}
+
+struct Running {
+    number: u64,
+    cancelled: CancellationToken,
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        for (_, running) in self.running.drain() {
+            running.cancelled.cancel();
+        }
+    }
+}
+
+/// How a connection goes on: not at all, with a closing message or, where the client is gone, without.
+type Flow = ControlFlow<Option<Close>>;
+
+impl Connection {
+    async fn talk(&mut self, socket: &mut WebSocket, said: &mut mpsc::Receiver<Saying>) -> Option<Close> {
+        let limits = self.edge.app.limits.socket;
+        let stop = self.edge.stop.clone();
+        let init_until = Instant::now() + limits.init;
+        let ticks = |every| {
+            let mut ticks = interval_at(Instant::now() + every, every);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let (mut pings, mut rechecks) = (ticks(limits.ping), ticks(limits.recheck));
+        loop {
+            let introduced = self.viewer.is_some();
+            let init_timeout = async || if introduced { pending().await } else { sleep_until(init_until).await };
+            let flow = tokio::select! {
+                () = stop.cancelled() => Break(Some(Close::going_away())),
+                () = init_timeout() => Break(Some(Close::init_timeout())),
+                message = socket.recv() => match message {
+                    Some(Ok(message)) => self.hear(socket, message).await,
+                    // Too large, or not even a WebSocket's; or the client is gone, and nothing more reaches it.
+                    Some(Err(_)) => Break(Some(Close::INVALID)),
+                    None => Break(None),
+                },
+                Some((number, message)) = said.recv() => self.pass_on(socket, number, message).await,
+                _ = pings.tick() => self.ask(socket).await,
+                _ = rechecks.tick(), if introduced => self.recheck().await,
+            };
+            if let Break(close) = flow {
+                return close;
+            }
+        }
+    }
+
+    async fn hear(&mut self, socket: &mut WebSocket, message: Message) -> Flow {
+        self.heard = true;
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Binary(_) => return Break(Some(Close::INVALID)),
+            // The library answers; after a close there is nothing more to receive.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => return Continue(()),
+        };
+        match Incoming::read(&text) {
+            Err(close) => Break(Some(close)),
+            Ok(Incoming::Init(_)) if self.viewer.is_some() => Break(Some(Close::too_many_inits())),
+            Ok(Incoming::Init(authorization)) => self.init(socket, authorization).await,
+            Ok(Incoming::Ping(payload)) => self.send(socket, Outgoing::Pong(payload).write("")).await,
+            Ok(Incoming::Pong) => Continue(()),
+            Ok(Incoming::Subscribe(id, operation)) => self.begin(socket, id, operation).await,
+            Ok(Incoming::Complete(id)) => {
+                self.forget(&id);
+                Continue(())
+            }
+        }
+    }
+
+    async fn init(&mut self, socket: &mut WebSocket, authorization: Option<String>) -> Flow {
+        if let Some(authorization) = authorization {
+            let Ok(value) = HeaderValue::try_from(authorization) else { return Break(Some(Close::forbidden())) };
+            self.authorization = Some(value);
+        }
+        if self.authorization.is_none() && !matches!(*self.edge.access, Access::Local) {
+            return Break(Some(Close::unauthorized()));
+        }
+        match access::viewer(&self.edge, self.authorization.as_ref()).await {
+            Ok(Some(viewer)) => self.viewer = Some(viewer),
+            Ok(None) => return Break(Some(Close::forbidden())),
+            Err(error) => {
+                tracing::error!("cannot look up the caller: {error}");
+                return Break(Some(Close::failed()));
+            }
+        }
+        self.send(socket, Outgoing::Ack.write("")).await
+    }
+
+    /// Whether the client may still be here. Who it is does not change meanwhile.
+    async fn recheck(&self) -> Flow {
+        match access::viewer(&self.edge, self.authorization.as_ref()).await {
+            Ok(None) => Break(Some(Close::forbidden())),
+            Ok(Some(_)) => Continue(()),
+            Err(error) => {
+                tracing::warn!("cannot look at a caller's token again: {error}");
+                Continue(())
+            }
+        }
+    }
+
+    async fn begin(&mut self, socket: &mut WebSocket, id: String, operation: Operation) -> Flow {
+        let Some(viewer) = self.viewer.clone() else { return Break(Some(Close::unauthorized())) };
+        if self.running.contains_key(&id) {
+            return Break(Some(Close::taken(&id)));
+        }
+        let most = self.edge.app.limits.socket.operations;
+        if self.running.len() >= most {
+            let message = format!("At most {most} operations may run on a connection at a time.");
+            let rejection = Rejection::new(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", message);
+            let unfit = Unfit::rejected(&rejection, &uuid::Uuid::now_v7().to_string());
+            return self.send(socket, Outgoing::Error(unfit.errors).write(&id)).await;
+        }
+        self.begun += 1;
+        let (number, cancelled, say) = (self.begun, CancellationToken::new(), self.say.clone());
+        self.ids.insert(number, id.clone());
+        self.running.insert(id, Running { number, cancelled: cancelled.clone() });
+        let say = async move |message| say.send((number, message)).await;
+        // In a task of its own, so that a client who hangs up leaves no transaction half done.
+        let running = operation::run(self.edge.clone(), viewer, operation, cancelled, say);
+        self.edge.requests.spawn(running.instrument(tracing::info_span!("operation")));
+        Continue(())
+    }
+
+    /// Ends an operation of which the client wants no more.
+    fn forget(&mut self, id: &str) {
+        if let Some(running) = self.running.remove(id) {
+            running.cancelled.cancel();
+            self.ids.remove(&running.number);
+        }
+    }
+
+    /// Sends what an operation says, unless the client wants no more of it.
+    async fn pass_on(&mut self, socket: &mut WebSocket, number: u64, message: Outgoing) -> Flow {
+        let Some(id) = self.ids.get(&number).cloned() else { return Continue(()) };
+        if message.is_last() {
+            self.forget(&id);
+        }
+        self.send(socket, message.write(&id)).await
+    }
+
+    /// Asks the client whether it is there, or finds that it did not answer the last time.
+    async fn ask(&mut self, socket: &mut WebSocket) -> Flow {
+        if !std::mem::take(&mut self.heard) {
+            return Break(Some(Close::silent()));
+        }
+        self.send(socket, Message::Ping(Vec::new().into())).await
+    }
+
+    async fn send(&self, socket: &mut WebSocket, message: Message) -> Flow {
+        tokio::select! {
+            sent = socket.send(message) => if sent.is_ok() { Continue(()) } else { Break(None) },
+            // In the middle of a message nothing else can be said.
+            () = self.edge.stop.cancelled() => Break(None),
+            () = sleep(SLOWEST) => Break(None),
+        }
+    }
+}
