@@ -23,7 +23,7 @@ const CREATE: &str = "mutation($upload: ID!, $key: String, $kind: PredictionKind
 
 async fn send(world: &World, token: Option<&str>, name: &str, file: impl Into<reqwest::Body>) -> (StatusCode, Value) {
     let request = world.http.post(format!("{}/uploads?name={name}", world.base())).header("content-type", "text/csv");
-    let request = token.into_iter().fold(request, |request, token| request.bearer_auth(token));
+    let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
     let response = request.body(file).send().await.unwrap();
     (response.status(), response.json().await.unwrap())
 }
