@@ -273,7 +273,7 @@ where
     }
 }
 
-/// Stores many rows: as one array for each column on PostgreSQL, in statements of many rows on SQLite.
+/// Stores many rows of a table with a key: as an array for each column in which they differ on PostgreSQL, in statements of many rows on SQLite.
 pub async fn insert_rows<E>(db: &impl ConnectionTrait, rows: Vec<E::Model>) -> Result<(), DbErr>
 where
     E: EntityTrait,
@@ -291,23 +291,34 @@ where
         }
         return Ok(());
     }
-    let columns = E::Column::iter().enumerate().map(|(index, column)| {
+    let (mut names, mut selected, mut arrays, mut given) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut values = Vec::new();
+    for column in E::Column::iter() {
         let kind = postgres_type(column.def().get_column_type())?;
         let name = format!("\"{}\"", sea_orm::IdenStatic::as_str(&column));
-        let cells = array_literal(rows.iter().map(|row| row.get(column)))?;
-        Ok((name, format!("${}::text::{kind}[]", index + 1), Value::from(cells)))
-    });
-    let columns = columns.collect::<Result<Vec<_>, DbErr>>()?;
-    let names: Vec<_> = columns.iter().map(|(name, ..)| name.as_str()).collect();
-    let arrays: Vec<_> = columns.iter().map(|(_, array, _)| array.as_str()).collect();
+        let cells: Vec<Value> = rows.iter().map(|row| row.get(column)).collect();
+        let place = values.len() + 1;
+        if cells.iter().all(|cell| *cell == cells[0]) {
+            // One value serves all rows; as a query of its own it is read once.
+            selected.push(format!("(SELECT (${place}::text::{kind}[])[1])"));
+            values.push(Value::from(array_literal(cells.into_iter().take(1))?));
+        } else {
+            selected.push(format!("given.{name}"));
+            arrays.push(format!("${place}::text::{kind}[]"));
+            given.push(name.clone());
+            values.push(Value::from(array_literal(cells.into_iter())?));
+        }
+        names.push(name);
+    }
+    // Of a single row every column is alike.
+    let from = if arrays.is_empty() {
+        String::new()
+    } else {
+        format!(" FROM UNNEST({}) AS given ({})", arrays.join(", "), given.join(", "))
+    };
     let table = E::default();
-    let sql = format!(
-        "INSERT INTO \"{}\" ({}) SELECT * FROM UNNEST({})",
-        table.table_name(),
-        names.join(", "),
-        arrays.join(", ")
-    );
-    let values = columns.into_iter().map(|(.., cells)| cells);
+    let sql =
+        format!("INSERT INTO \"{}\" ({}) SELECT {}{from}", table.table_name(), names.join(", "), selected.join(", "));
     db.execute_raw(Statement::from_sql_and_values(DbBackend::Postgres, sql, values)).await?;
     Ok(())
 }

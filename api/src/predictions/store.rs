@@ -100,13 +100,14 @@ pub async fn store(
         }
     }
     let (succeeded, failed) = (count(fresh.len()), count(faults.len()));
+    let at = now().naive_utc();
     match kind {
         Kind::Annual => {
-            let rows = fresh.into_iter().map(|(company, row)| annual(job, &owner, company, row)).collect();
+            let rows = fresh.into_iter().map(|(company, row)| annual(job, &owner, company, row, at)).collect();
             insert_rows::<annual_prediction::Entity>(db, rows).await?;
         }
         Kind::Quarterly => {
-            let rows = fresh.into_iter().map(|(company, row)| quarterly(job, &owner, company, row)).collect();
+            let rows = fresh.into_iter().map(|(company, row)| quarterly(job, &owner, company, row, at)).collect();
             insert_rows::<quarterly_prediction::Entity>(db, rows).await?;
         }
     }
@@ -265,12 +266,8 @@ pub fn four_decimals(value: f64) -> Decimal {
     Decimal::from_f64(value).unwrap_or_default().round_dp_with_strategy(4, RoundingStrategy::MidpointAwayFromZero)
 }
 
-fn written_at() -> DateTime {
-    now().naive_utc()
-}
-
-fn annual(job: &job::Model, owner: &Owner, company: Uuid, row: &Row) -> annual_prediction::Model {
-    let at = Some(written_at());
+fn annual(job: &job::Model, owner: &Owner, company: Uuid, row: &Row, at: DateTime) -> annual_prediction::Model {
+    let at = Some(at);
     let [
         long_term_debt_to_total_capital,
         total_debt_to_ebitda,
@@ -302,8 +299,8 @@ fn annual(job: &job::Model, owner: &Owner, company: Uuid, row: &Row) -> annual_p
     }
 }
 
-fn quarterly(job: &job::Model, owner: &Owner, company: Uuid, row: &Row) -> quarterly_prediction::Model {
-    let at = Some(written_at());
+fn quarterly(job: &job::Model, owner: &Owner, company: Uuid, row: &Row, at: DateTime) -> quarterly_prediction::Model {
+    let at = Some(at);
     let [total_debt_to_ebitda, sga_margin, long_term_debt_to_total_capital, return_on_capital, _] = row.ratios;
     let probability = four_decimals(row.score.probability);
     quarterly_prediction::Model {

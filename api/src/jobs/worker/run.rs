@@ -40,11 +40,11 @@ use crate::{
 };
 
 /// Rows of the first batch; from then on as many as take about as long as [`PACE`] allows.
-const FIRST_BATCH: usize = 1_000;
+const FIRST_BATCH: usize = 2_000;
 /// The fewest rows of a batch.
 const SMALLEST_BATCH: usize = 100;
 /// How long a batch takes at best: progress is seen, and a cancellation honoured, at least once a second.
-const PACE: std::ops::Range<Duration> = Duration::from_millis(200)..Duration::from_millis(500);
+const PACE: std::ops::Range<Duration> = Duration::from_millis(200)..Duration::from_millis(700);
 
 type Batch = Vec<Result<Row, RowFault>>;
 

@@ -43,7 +43,8 @@ pub struct Place {
     /// For seeding, and for everything else around what is measured.
     pub keeper: PgConnection,
     url: String,
-    program: PathBuf,
+    /// The program that is measured.
+    pub program: PathBuf,
     folder: TempDir,
     token: String,
     organization: Uuid,

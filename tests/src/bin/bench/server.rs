@@ -27,9 +27,18 @@ pub struct Server {
 impl Server {
     /// Starts the program on a database; `folder` takes its files and its log.
     pub fn start(program: &Path, database: &str, folder: &Path, token: &str) -> Result<Self> {
+        Self::start_with(program, database, folder, token, "jwt")
+    }
+
+    /// Starts the program with a SQLite database of its own in the folder, where everybody is the built-in user.
+    pub fn start_embedded(program: &Path, folder: &Path) -> Result<Self> {
+        Self::start_with(program, "sqlite://joblink.db?mode=rwc", folder, "none", "local")
+    }
+
+    fn start_with(program: &Path, database: &str, folder: &Path, token: &str, auth: &str) -> Result<Self> {
         let log = std::fs::File::options().create(true).append(true).open(folder.join("joblink.log"))?;
         let mut process = Command::new(program)
-            .args(["serve", "--listen", "127.0.0.1:0", "--auth", "jwt", "--artifacts", "artifacts"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--auth", auth, "--artifacts", "artifacts"])
             .env("DATABASE_URL", database)
             .env("JOBLINK_JWT_SECRET", SECRET)
             .current_dir(folder)
@@ -68,6 +77,22 @@ impl Server {
         let answer: Value = tests::multipart(request, "ANNUAL", "bench.csv", file).await.json().await?;
         let id = answer["data"]["createJob"]["job"]["id"].as_str();
         Ok(id.with_context(|| format!("no job: {answer}"))?.parse()?)
+    }
+
+    /// Waits until a job has stored so many rows and ended.
+    pub async fn completed(&self, job: Uuid, rows: usize) -> Result<()> {
+        let query = "query($id: ID!) { job(id: $id) { status progress { succeeded } } }";
+        let body = json!({ "query": query, "variables": { "id": job } });
+        loop {
+            let request = self.http.post(&self.graphql).bearer_auth(&self.token).json(&body);
+            let mut answer: Value = request.send().await?.json().await?;
+            let job = answer["data"]["job"].take();
+            if job["status"] != "PENDING" && job["status"] != "RUNNING" {
+                ensure!(job["progress"]["succeeded"] == json!(rows), "the job ended otherwise: {job}");
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     }
 
     /// The most memory that the process has held at a time, in bytes: `VmHWM`, man page proc(5).
