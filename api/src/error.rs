@@ -66,6 +66,11 @@ impl Error {
             if database_code(error).is_some_and(|code| matches!(code.as_str(), "40001" | "40P01" | "5" | "517")))
     }
 
+    /// Whether it is about files, and not about what the database holds.
+    pub const fn is_of_files(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Disk(_) | Self::Format(_) | Self::Unreadable(_))
+    }
+
     /// Whether the database cannot be reached or has no connection to spare.
     pub fn is_busy(&self) -> bool {
         let (Self::Database(error) | Self::CommitUnknown(error)) = self else { return false };

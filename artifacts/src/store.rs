@@ -177,7 +177,8 @@ impl ArtifactStore {
 
     /// How long what was sent to the store may still be on its way after its sender is gone.
     pub fn longest_request(&self) -> Duration {
-        if self.directory.is_some() { Duration::ZERO } else { LONGEST_REQUEST }
+        // Its beginning, a part, and its end are a request each.
+        if self.directory.is_some() { Duration::ZERO } else { LONGEST_REQUEST * 3 }
     }
 
     /// Takes in a file as a stream of chunks, never whole in memory. On any error nothing of it stays.

@@ -16,7 +16,10 @@ use std::io;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+};
 
 use crate::{csv::Record, table::TableError};
 
@@ -29,6 +32,8 @@ mod text;
 pub use inspect::Budget;
 use rows::Rows;
 
+/// How many workbooks a process has open at once: each may hold half a gigabyte. Others wait.
+static AT_ONCE: Semaphore = Semaphore::const_new(4);
 /// How many pieces of a sheet are read ahead.
 const READ_AHEAD: usize = 2;
 /// Why a workbook cannot be read; one sentence for whoever sent it.
@@ -149,9 +154,14 @@ pub(crate) struct XlsxReader {
 impl XlsxReader {
     /// Receives a workbook and checks it. Nothing is inflated beyond the budget.
     pub async fn open<E>(chunks: impl Stream<Item = Result<Bytes, E>>, budget: Budget) -> Result<Self, TableError<E>> {
+        // Never closed, so there is always a permit in the end.
+        let permit = AT_ONCE.acquire().await.ok();
         let file = spool::receive(chunks, budget).await?;
         let (sender, messages) = mpsc::channel(READ_AHEAD);
-        let thread = tokio::task::spawn_blocking(move || read::read(file, budget, &sender));
+        let thread = tokio::task::spawn_blocking(move || {
+            read::read(file, budget, &sender);
+            drop(permit);
+        });
         let (sheet, others, rows) = (String::new(), Vec::new(), Rows::default());
         let mut reader = Self { sheet, others, rows, next: 0, messages, thread: Some(thread), line: 0 };
         match reader.receive().await? {

@@ -12,6 +12,8 @@ pub struct Model {
     /// As given.
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: String,
+    /// The organization for which the job was made; none = the personal space.
+    pub organization_id: Option<Uuid>,
     /// The job that was made.
     pub job_id: Uuid,
     /// A stored [`crate::stored::Kind`].

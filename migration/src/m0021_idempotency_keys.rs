@@ -13,6 +13,7 @@ pub const MIGRATION: Migration = Migration {
                 "CREATE TABLE idempotency_keys (
             user_id uuid NOT NULL,
             key text NOT NULL,
+            organization_id uuid,
             job_id uuid NOT NULL,
             job_kind text NOT NULL,
             sha256 text NOT NULL,

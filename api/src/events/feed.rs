@@ -67,6 +67,7 @@ pub struct Seat {
 }
 
 impl Feed {
+    /// How many watch in this process.
     pub async fn watchers(&self) -> usize {
         let sender = self.sender.lock().await.as_ref().and_then(WeakSender::upgrade);
         sender.map_or(0, |sender| sender.receiver_count())

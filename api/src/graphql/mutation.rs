@@ -68,7 +68,7 @@ struct JobExpectation {
 struct CreateJobPayload {
     /// The job, pending.
     job: Option<Job>,
-    /// Why it was refused; nothing of the file is kept then.
+    /// Why it was refused; a file that came with the request is not kept then, one that was sent ahead still waits.
     user_errors: Vec<UserError>,
 }
 

@@ -16,11 +16,8 @@ use crate::{
     database::{now, retrying},
     error::{Error, ErrorCode, Refusal},
     events,
-    files::{ReceivedFile, staged},
+    files::{ReceivedFile, file_name, staged},
 };
-
-/// The longest file name that the table holds, in characters.
-const LONGEST_NAME: usize = 255;
 
 /// Where the file of a new job comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,42 +57,86 @@ async fn attempt(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<j
             return Ok(answer);
         }
     }
+    let missing = match make(app, caller, wanted).await? {
+        Made::Job(job) => return Ok(Ok(job)),
+        Made::Refused(refusal) => return Ok(Err(refusal)),
+        Made::FileTaken(refusal) => refusal,
+    };
+    // Perhaps by the same request, sent before and still at work.
+    match &wanted.key {
+        Some(key) => Ok(idempotency::answered_soon(app, caller, wanted, key).await?.unwrap_or(Err(missing))),
+        None => Ok(Err(missing)),
+    }
+}
+
+/// What became of a request for a job.
+enum Made {
+    Job(job::Model),
+    Refused(Refusal),
+    /// Its file is not there, or its key is another request's.
+    FileTaken(Refusal),
+}
+
+async fn make(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Made, Error> {
     let file = match &wanted.source {
         Source::Sent(file) => file.clone(),
         Source::Staged(id) => match staged::find(app.db.reader(), &caller.viewer, *id).await? {
             Some(file) => file,
-            None => return Ok(Err(no_upload())),
+            None => return Ok(Made::FileTaken(no_upload())),
         },
     };
     let rows = match inspect(app, wanted.kind, &file).await {
-        Err(Error::Store(error)) if error.is_missing() => return Ok(Err(taken(&wanted.source))),
+        Err(Error::Store(error)) if error.is_missing() => return Ok(Made::FileTaken(taken(&wanted.source))),
         inspected => match inspected? {
             Ok(rows) => rows,
-            Err(fault) => return Ok(Err(Refusal::new(ErrorCode::InvalidFile, fault).at(argument(&wanted.source)))),
+            Err(fault) => {
+                let refusal = Refusal::new(ErrorCode::InvalidFile, fault).at(argument(&wanted.source));
+                return Ok(Made::Refused(refusal));
+            }
         },
     };
     let job = new_job(caller, wanted.kind, &file, rows);
     let input = input_of(&job, &file);
-    let (waiting, taken_key) = (Key::Upload(file.id), Key::Input { job: job.id, artifact: input.id });
-    match app.store.rename(waiting, taken_key).await {
-        Err(error) if error.is_missing() => return Ok(Err(taken(&wanted.source))),
-        moved => moved?,
+    let place = Key::Input { job: job.id, artifact: input.id };
+    match app.store.rename(Key::Upload(file.id), place).await {
+        Err(error) if error.is_missing() => return Ok(Made::FileTaken(taken(&wanted.source))),
+        Err(error) => {
+            // In S3 it is a copy and a removal, and the copy may be there.
+            drop_input(app, place).await;
+            return Err(error.into());
+        }
+        Ok(()) => {}
     }
-    match add(app, caller, AuditAction::CreateJob, format!("{rows} rows"), &job, &input, Some((wanted, &file))).await {
-        Ok(Added::Job) => Ok(Ok(job)),
+    let added = add(app, caller, AuditAction::CreateJob, format!("{rows} rows"), &job, &input, Some((wanted, &file)));
+    match added.await {
+        Ok(Added::Job) => Ok(Made::Job(job)),
         Err(error @ Error::CommitUnknown(_)) => Err(error),
         other => {
-            if let Err(left) = app.store.rename(taken_key, waiting).await {
-                tracing::warn!(job = %job.id, "an input file without a job is left behind: {left}");
-            }
-            match (other?, &wanted.key) {
-                (Added::KeyTaken, Some(key)) => match idempotency::answered(app, caller, wanted, key).await? {
-                    Some(answer) => Ok(answer),
-                    None => Ok(Err(no_upload())),
-                },
-                _ => Ok(Err(no_upload())),
-            }
+            give_back(app, caller, wanted, &file, place).await?;
+            other?;
+            Ok(Made::FileTaken(taken(&wanted.source)))
         }
+    }
+}
+
+/// Lets a file wait again that became no job's; one that another request took meanwhile is that one's.
+async fn give_back(app: &App, caller: &Caller, wanted: &NewJob, file: &ReceivedFile, place: Key) -> Result<(), Error> {
+    let waits = match wanted.source {
+        Source::Sent(_) => true,
+        Source::Staged(id) => staged::find(app.db.reader(), &caller.viewer, id).await?.is_some(),
+    };
+    if !waits {
+        drop_input(app, place).await;
+    } else if let Err(left) = app.store.rename(place, Key::Upload(file.id)).await {
+        tracing::warn!(upload = %file.id, "an input file without a job is left behind: {left}");
+    }
+    Ok(())
+}
+
+/// Removes a file that stands in the place of an input, without a job.
+pub async fn drop_input(app: &App, place: Key) {
+    if let Err(left) = app.store.delete(place).await {
+        tracing::warn!(?place, "an input file without a job is left behind until the next sweep: {left}");
     }
 }
 
@@ -108,7 +149,7 @@ fn argument(source: &Source) -> &'static [&'static str] {
 }
 
 fn taken(source: &Source) -> Refusal {
-    let message = "The file has become a job already; send it once for each job.";
+    let message = "The file is not there any more: a job has taken it; send it again for another one.";
     Refusal::new(ErrorCode::ValidationFailed, message).at(argument(source))
 }
 
@@ -258,13 +299,6 @@ fn new_job(caller: &Caller, kind: Kind, file: &ReceivedFile, rows: u64) -> job::
     })
 }
 
-/// A file's own name, without a folder, as the table can hold it.
-fn file_name(given: &str) -> String {
-    let own = given.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = own.chars().filter(|char| !char.is_control()).take(LONGEST_NAME).collect();
-    if clean.trim().is_empty() { "upload.csv".to_owned() } else { clean }
-}
-
 /// Reads the file once to its end: how many data rows it has, or in one sentence why it is no table of this kind.
 async fn inspect(app: &App, kind: Kind, file: &ReceivedFile) -> Result<Result<u64, String>, Error> {
     let mut input = match input::open(app, kind, Key::Upload(file.id)).await? {
@@ -284,18 +318,4 @@ async fn inspect(app: &App, kind: Kind, file: &ReceivedFile) -> Result<Result<u6
         }
     }
     Ok(if rows == 0 { Err("The file has a header but no data row.".to_owned()) } else { Ok(rows) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::file_name;
-
-    #[test]
-    fn a_file_name_is_never_a_path() {
-        assert_eq!(file_name("../../etc/passwd"), "passwd");
-        assert_eq!(file_name("C:\\data\\annual.csv"), "annual.csv");
-        assert_eq!(file_name("a\0b\n.csv"), "ab.csv");
-        assert_eq!(file_name("x/"), "upload.csv");
-        assert_eq!(file_name(&"é".repeat(300)).chars().count(), 255);
-    }
 }

@@ -1,8 +1,8 @@
 //! The same request for a job, sent twice under one key, makes one job.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use entity::{idempotency_key, job};
+use entity::{idempotency_key, job, stored::AuditAction};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
     sea_query::OnConflict,
@@ -11,8 +11,8 @@ use sea_orm::{
 use super::create::{NewJob, Source};
 use crate::{
     app::App,
-    audit::Caller,
-    database::now,
+    audit::{self, Caller},
+    database::{now, retrying},
     deletion::{execute::gone, receipt},
     error::{Error, ErrorCode, Refusal},
     files::{ReceivedFile, staged},
@@ -20,6 +20,8 @@ use crate::{
 
 /// How long a key is remembered.
 const KEPT_FOR: Duration = Duration::from_hours(24);
+/// How long a request that has taken its file may take to be done.
+const SOON: Duration = Duration::from_secs(5);
 /// The longest key, in characters.
 const LONGEST: usize = 255;
 /// The argument.
@@ -52,15 +54,54 @@ pub async fn answered(
             staged::find(db, &caller.viewer, *id).await?.is_some_and(|file| file.sha256 == first.sha256)
         }
     };
-    if !same_file || first.job_kind != wanted.kind.as_stored() {
-        let message = "The idempotency key stands for another file or kind; use a new key for each job.";
+    let same_place = first.organization_id == caller.viewer.organization_id();
+    if !same_file || !same_place || first.job_kind != wanted.kind.as_stored() {
+        let message = "The idempotency key stands for another file, kind or organization; use a new key for each job.";
         return Ok(Some(Err(Refusal::new(ErrorCode::ValidationFailed, message).at(&KEY))));
     }
     let job = job::Entity::find_by_id(first.job_id).filter(caller.viewer.sees_job()).one(db).await?;
     Ok(Some(match job {
-        Some(job) => Ok(job),
+        Some(job) => {
+            tell(app, caller, &job).await?;
+            Ok(job)
+        }
         None => Err(gone(receipt::find(db, &caller.viewer, first.job_id).await?).refusal),
     }))
+}
+
+/// The answer of a request under this key that is about to be done: it has taken the file already.
+pub async fn answered_soon(
+    app: &App,
+    caller: &Caller,
+    wanted: &NewJob,
+    key: &str,
+) -> Result<Option<Result<job::Model, Refusal>>, Error> {
+    let began = Instant::now();
+    loop {
+        let answer = answered(app, caller, wanted, key).await?;
+        if answer.is_some() || began.elapsed() > SOON {
+            return Ok(answer);
+        }
+        tokio::time::sleep(SOON / 50).await;
+    }
+}
+
+/// Writes into the audit log that a request was answered as before.
+async fn tell(app: &App, caller: &Caller, job: &job::Model) -> Result<(), Error> {
+    let entry = || audit::Entry {
+        action: AuditAction::CreateJob,
+        target: Some(job.id),
+        organization: job.organization_id,
+        refusal: None,
+        detail: Some("answered as before, by its idempotency key".to_owned()),
+    };
+    retrying(|| async {
+        let transaction = app.db.begin().await?;
+        audit::record(&*transaction, caller, entry()).await?;
+        transaction.commit().await?;
+        Ok(())
+    })
+    .await
 }
 
 /// Remembers a key, in the transaction that makes the job; `false`: another request under it was faster.
@@ -81,6 +122,7 @@ pub async fn remember(
     let row = idempotency_key::Model {
         user_id: user,
         key: key.to_owned(),
+        organization_id: job.organization_id,
         job_id: job.id,
         job_kind: job.job_type.clone(),
         sha256: file.sha256.clone(),

@@ -69,9 +69,7 @@ async fn again(app: &App, caller: &Caller, job: job::Model) -> Result<Outcome, E
         Ok(_) => {}
         Err(error @ Error::CommitUnknown(_)) => return Err(error),
         Err(error) => {
-            if let Err(left) = app.store.delete(Key::Input { job: new.id, artifact: copy.id }).await {
-                tracing::warn!(job = %new.id, "an input file without a job is left behind: {left}");
-            }
+            create::drop_input(app, Key::Input { job: new.id, artifact: copy.id }).await;
             return Err(error);
         }
     }

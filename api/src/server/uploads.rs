@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     auth::Viewer,
-    files::{ReceivedFile, staged},
+    files::{ReceivedFile, file_name, staged},
 };
 
 /// What a page of another site can send without being asked (Fetch, "CORS-safelisted request-header").
@@ -101,5 +101,5 @@ async fn store(edge: &Edge, viewer: &Viewer, request: Request) -> Result<Value, 
 /// The file's name, from `?name=`.
 fn name(query: &str) -> String {
     let given = query.split('&').find_map(|pair| pair.strip_prefix("name=")).unwrap_or_default().replace('+', " ");
-    percent_encoding::percent_decode_str(&given).decode_utf8_lossy().into_owned()
+    file_name(&percent_encoding::percent_decode_str(&given).decode_utf8_lossy())
 }

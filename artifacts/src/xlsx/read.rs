@@ -65,11 +65,18 @@ fn choose(sheets: &[Sheet]) -> Result<(String, Vec<String>), Stop> {
     Ok((name, others))
 }
 
+/// After how many cells to look whether somebody still waits.
+const CELLS_UNASKED: u64 = 10_000;
+
 type Cells<'a> = XlsxCellReader<'a, BufReader<File>>;
 
 fn read_sheet(cells: &mut Cells<'_>, sheet: &str, messages: &Messages) -> Result<(), Stop> {
     let mut builder = Builder::default();
-    loop {
+    for number in 0_u64.. {
+        // A sheet of empty cells tells nothing, and so would not notice.
+        if number.is_multiple_of(CELLS_UNASKED) && messages.is_closed() {
+            return Err(Stop::Dropped);
+        }
         // Caught here, a panic costs none of the rows before it.
         let added = match catch_unwind(AssertUnwindSafe(|| cells.next_cell())) {
             Ok(Ok(Some(cell))) => builder.add(cell.get_position(), cell.get_value()),
@@ -87,6 +94,7 @@ fn read_sheet(cells: &mut Cells<'_>, sheet: &str, messages: &Messages) -> Result
             }
         }
     }
+    Ok(())
 }
 
 fn tell_rows(messages: &Messages, rows: Rows) -> Result<(), Stop> {

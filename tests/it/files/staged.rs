@@ -14,6 +14,7 @@ tests::on_both!(
     what_is_no_upload_is_refused,
     the_same_key_and_file_give_the_first_job_again,
     of_two_requests_under_one_key_at_once_one_makes_the_job,
+    the_same_request_sent_again_while_the_first_is_at_work_gets_its_job,
     a_key_is_its_users_own_for_a_day,
 );
 
@@ -157,6 +158,28 @@ async fn of_two_requests_under_one_key_at_once_one_makes_the_job(engine: Engine)
     assert_eq!(world.count("SELECT count(*) FROM bulk_upload_jobs").await, 1);
     let left = world.app.store.keys().await.unwrap().into_iter().filter(|key| key.starts_with("uploads/")).count();
     assert_eq!(left, 1, "the second file waits again");
+}
+
+async fn the_same_request_sent_again_while_the_first_is_at_work_gets_its_job(engine: Engine) {
+    let (mut gate, checkpoints) = Gate::at(Checkpoint::JobBeforeInsert, 1);
+    let world = World::with(engine, Setup { checkpoints, ..Setup::default() }).await;
+    let sent = upload(&world, file(3)).await;
+    let seen = || world.statements.load(std::sync::atomic::Ordering::Relaxed);
+    let (first, second) = tokio::join!(create(&world, &sent, Some("key")), async {
+        gate.wait().await;
+        let before = seen();
+        let (second, ()) = tokio::join!(create(&world, &sent, Some("key")), async {
+            // It has looked for its key and its file, and the key again.
+            world.until(async || (seen() > before + 4).then_some(())).await;
+            gate.open();
+        });
+        second
+    });
+    assert!(first["job"]["id"].is_string(), "{first}");
+    assert_eq!(first["job"]["id"], second["job"]["id"], "{second}");
+    assert_eq!(world.count("SELECT count(*) FROM bulk_upload_jobs").await, 1);
+    let told = "SELECT count(*) FROM audit_log WHERE detail = 'answered as before, by its idempotency key'";
+    assert_eq!(world.count(told).await, 1);
 }
 
 async fn a_key_is_its_users_own_for_a_day(engine: Engine) {

@@ -4,6 +4,7 @@ use api::{
     app::Limits,
     checkpoint::{Checkpoint, Checkpoints},
 };
+use sea_orm::EntityTrait;
 use serde_json::json;
 use tests::{Engine, Gate, Setup, World};
 
@@ -18,6 +19,8 @@ tests::on_both!(
     no_cell_of_the_results_is_a_formula,
     the_log_tells_what_happened,
     a_cancelled_job_has_results_of_what_it_did,
+    a_worker_that_learns_of_the_cancellation_from_its_claim_ends_the_job_itself,
+    a_file_that_ends_before_its_last_row_is_no_completed_job,
     a_job_that_cannot_be_read_has_a_log_alone,
     a_cancellation_while_results_are_written_counts,
     a_job_deleted_while_its_results_are_written_leaves_nothing,
@@ -153,6 +156,44 @@ async fn a_cancelled_job_has_results_of_what_it_did(engine: Engine) {
         ]
     );
     world.check_invariants().await;
+}
+
+async fn a_worker_that_learns_of_the_cancellation_from_its_claim_ends_the_job_itself(engine: Engine) {
+    let (mut gate, checkpoints) = Gate::at(Checkpoint::BatchBegins, 3);
+    let limits = Limits { batch_rows: 10, lease: std::time::Duration::from_millis(600), ..Default::default() };
+    let world = World::with(engine, Setup { checkpoints, limits, ..Default::default() }).await;
+    let id = world.create("ANNUAL", "a.csv", file(60)).await["job"]["id"].as_str().unwrap().to_owned();
+    gate.wait().await;
+    cancel(&world, &id).await;
+    // The claim runs out, although its worker lives: three renewals saw that the job was cancelled.
+    let left = async || {
+        let job = entity::job::Entity::find().one(world.app.db.reader()).await.unwrap().unwrap();
+        (job.lease_expires_at.unwrap() < chrono::Utc::now()).then_some(())
+    };
+    world.until(left).await;
+    gate.open();
+    assert_eq!(world.ended(&id).await, "cancelled");
+    let log = messages(&world.file(&id, "log").await);
+    assert!(log.last().unwrap().starts_with("Cancelled: 20 predictions stored"), "{log:?}");
+    assert!(!log.iter().any(|line| line.contains("silent")), "{log:?}");
+    world.check_invariants().await;
+}
+
+async fn a_file_that_ends_before_its_last_row_is_no_completed_job(engine: Engine) {
+    let (mut gate, checkpoints) = Gate::at(Checkpoint::JobClaimed, 1);
+    let world = World::with(engine, Setup { checkpoints, ..Default::default() }).await;
+    let id = world.create("ANNUAL", "a.csv", file(30)).await["job"]["id"].as_str().unwrap().to_owned();
+    gate.wait().await;
+    let folder = world.artifacts.join("jobs").join(&id).join("input");
+    let input = folder.read_dir().unwrap().next().unwrap().unwrap().path();
+    let text = std::fs::read_to_string(&input).unwrap();
+    std::fs::write(&input, text.lines().take(21).collect::<Vec<_>>().join("\n")).unwrap();
+    gate.open();
+    assert_eq!(world.ended(&id).await, "failed");
+    assert_eq!(
+        job(&world, &id, "errorMessage progress { succeeded }").await,
+        json!({ "errorMessage": "The file ended after 20 of its 30 rows; send it again.", "progress": { "succeeded": 20 } })
+    );
 }
 
 async fn a_job_that_cannot_be_read_has_a_log_alone(engine: Engine) {

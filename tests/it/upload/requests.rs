@@ -277,7 +277,7 @@ async fn a_file_makes_one_job_alone(engine: Engine) {
     let parts = [("operations", &*operations), ("map", r#"{"0":["variables.file"]}"#), ("0; filename=a", &annual(3))];
     let (_, answer) = send_form(&world, form(&parts)).await;
     let id = job_id(&answer["data"]["first"]);
-    on_both_alike!(answer["data"]["second"].to_string(), @r#"{"job":null,"userErrors":[{"code":"VALIDATION_FAILED","field":["input","source","file"],"message":"The file has become a job already; send it once for each job."}]}"#);
+    on_both_alike!(answer["data"]["second"].to_string(), @r#"{"job":null,"userErrors":[{"code":"VALIDATION_FAILED","field":["input","source","file"],"message":"The file is not there any more: a job has taken it; send it again for another one."}]}"#);
     assert_eq!(world.ended(&id).await, "completed");
     assert_eq!(world.count("SELECT count(*) FROM bulk_upload_jobs").await, 1);
     world.check_invariants().await;

@@ -34,8 +34,10 @@ const LONGEST_BATCH: Duration = Duration::from_mins(10);
 pub struct Claim {
     /// The worker has left the job.
     pub done: CancellationToken,
-    /// The job is another's, or is to end.
+    /// The job is another's, or gone.
     pub lost: CancellationToken,
+    /// The job is to end.
+    pub cancelled: CancellationToken,
     /// Steps done so far: batches committed, pieces of files written.
     pub steps: Arc<AtomicUsize>,
     /// The worker brings the job to its end, also one that was cancelled.
@@ -123,8 +125,9 @@ pub async fn keep(app: App, job: job::Model, claim: Claim) {
             return;
         }
         match renew(&app, &job, claim.ending.load(Ordering::Relaxed)).await {
-            Ok(true) => {}
-            Ok(false) => {
+            Ok(Renewal::Held) => {}
+            Ok(Renewal::Cancelled) => claim.cancelled.cancel(),
+            Ok(Renewal::Lost) => {
                 claim.lost.cancel();
                 return;
             }
@@ -134,22 +137,32 @@ pub async fn keep(app: App, job: job::Model, claim: Claim) {
     }
 }
 
-/// Renews a claim; `false`: the job is not this worker's to run any more. The claim on a job that was cancelled runs out
-/// unless its worker is `ending` it, so that it ends even where its worker hangs.
-async fn renew(app: &App, job: &job::Model, ending: bool) -> Result<bool, Error> {
+/// What a renewal found.
+enum Renewal {
+    /// The claim holds on.
+    Held,
+    /// The job was cancelled, and its worker does not know yet.
+    Cancelled,
+    /// The job is gone, or another worker's.
+    Lost,
+}
+
+/// Renews a claim. That on a job that was cancelled runs out unless its worker is `ending` it, so that it ends even where its
+/// worker hangs.
+async fn renew(app: &App, job: &job::Model, ending: bool) -> Result<Renewal, Error> {
     let transaction = app.db.begin().await?;
     let Some(held) = locked(own(job), app.db.backend(), LockType::Update).one(&*transaction).await? else {
-        return Ok(false);
+        return Ok(Renewal::Lost);
     };
-    if JobStatus::of(&held) != JobStatus::Running && !ending {
-        return Ok(false);
+    if JobStatus::of(&held) == JobStatus::Cancelling && !ending {
+        return Ok(Renewal::Cancelled);
     }
     let mut row = held.into_active_model();
     // Counted from here on, whatever it waited for.
     row.lease_expires_at = Set(Some(now() + app.limits.lease));
     row.update(&*transaction).await?;
     transaction.commit().await?;
-    Ok(true)
+    Ok(Renewal::Held)
 }
 
 /// The row of a job that this worker claimed.

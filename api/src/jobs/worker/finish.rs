@@ -5,11 +5,17 @@ use std::sync::atomic::Ordering;
 use artifacts::{Key, PutError};
 use bytes::Bytes;
 use entity::{
-    artifact, job,
+    artifact, artifact_purge, job,
     stored::{ArtifactKind, JobEventType},
 };
 use futures_util::{Stream, StreamExt, stream};
-use sea_orm::{ActiveModelTrait, ActiveValue::Set, IntoActiveModel, prelude::Uuid};
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    prelude::{DateTimeUtc, Uuid},
+    sea_query::Expr,
+};
 
 use super::{
     Left,
@@ -42,7 +48,14 @@ pub enum End {
 impl End {
     /// The status, and of a failed job why.
     fn status(&self, job: &job::Model) -> (JobStatus, Option<String>) {
+        let (total, processed) = (job.total_rows, job.processed_rows.unwrap_or_default());
         match self {
+            // It was counted when the job was made.
+            Self::Done if total.is_some_and(|total| total != processed) => {
+                let total = total.unwrap_or_default();
+                let why = format!("The file ended after {processed} of its {total} rows; send it again.");
+                (JobStatus::Failed, Some(why))
+            }
             Self::Done if job.successful_rows.unwrap_or_default() > 0 => (JobStatus::Completed, None),
             Self::Done => {
                 let failed = job.failed_rows.unwrap_or_default();
@@ -71,12 +84,15 @@ pub async fn finish(app: &App, job: &job::Model, claim: &Claim, end: End) -> Res
     let mut end = end;
     loop {
         let files = match Box::pin(write(app, job, claim, &end)).await {
+            Err(Error::Gone) => {
+                purge_again(app, job).await?;
+                return Ok(Left::Lost);
+            }
             // A job that is to stop does so, whatever becomes of its files.
-            Err(error @ Error::Store(_)) if end == End::Cancelled => {
+            Err(error) if end == End::Cancelled && error.is_of_files() => {
                 tracing::warn!(job = %job.id, "a cancelled job ends without its log and results: {error}");
                 Vec::new()
             }
-            Err(Error::Gone) => return Ok(Left::Lost),
             written => written?,
         };
         app.checkpoints.pass(Checkpoint::OutputsWritten).await?;
@@ -87,6 +103,7 @@ pub async fn finish(app: &App, job: &job::Model, claim: &Claim, end: End) -> Res
             }
             Committed::Lost => {
                 discard(app, &files).await;
+                purge_again(app, job).await?;
                 return Ok(Left::Lost);
             }
             // It was cancelled while they were written, and they do not tell.
@@ -186,6 +203,24 @@ async fn tidy(app: &App, job: &job::Model, files: &[artifact::Model]) {
     if let Err(error) = app.store.drop_other_outputs(job.id, &registered).await {
         tracing::warn!(job = %job.id, "what an earlier worker left half done stays until the job is deleted: {error}");
     }
+}
+
+/// Of a job that was deleted meanwhile: what was written since may have come behind the purge.
+async fn purge_again(app: &App, job: &job::Model) -> Result<(), Error> {
+    retrying(|| async {
+        let transaction = app.db.begin().await?;
+        artifact_purge::Entity::update_many()
+            .col_expr(artifact_purge::Column::CompletedAt, Expr::value(None::<DateTimeUtc>))
+            .col_expr(artifact_purge::Column::DueAt, Expr::value(now()))
+            .filter(artifact_purge::Column::JobId.eq(job.id))
+            .exec(&*transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    })
+    .await?;
+    app.job_deleted.notify_one();
+    Ok(())
 }
 
 /// Removes files that are nobody's: the job is gone, or another worker writes its own.

@@ -77,59 +77,63 @@ impl BatchSize {
 
 /// Takes a job from where it stands to its end.
 pub async fn run(app: &App, job: &job::Model, stop: &CancellationToken, claim: &Claim) -> Result<Left, Error> {
-    if JobStatus::of(job) == JobStatus::Cancelling {
-        return finish::finish(app, job, claim, End::Cancelled).await;
+    let end = if JobStatus::of(job) == JobStatus::Cancelling {
+        ControlFlow::Continue(End::Cancelled)
+    } else {
+        rows(app, job, stop, claim).await?
+    };
+    match end {
+        ControlFlow::Continue(end) => finish::finish(app, job, claim, end).await,
+        ControlFlow::Break(left) => Ok(left),
     }
+}
+
+/// Stores the rows of a job from where it stands; how it ends, or how the worker left it before.
+async fn rows(
+    app: &App,
+    job: &job::Model,
+    stop: &CancellationToken,
+    claim: &Claim,
+) -> Result<ControlFlow<Left, End>, Error> {
     // A workbook is looked through first, which takes a while.
     let opened = tokio::select! {
         opened = input::of_job(app, job) => opened?,
-        () = claim.lost.cancelled() => return lost(app, job, claim).await,
+        () = claim.cancelled.cancelled() => return Ok(ControlFlow::Continue(End::Cancelled)),
+        () = claim.lost.cancelled() => return Ok(ControlFlow::Break(Left::Lost)),
     };
     let input = match opened {
         Ok(input) => input,
-        Err(why) => return finish::finish(app, job, claim, End::Failed(why)).await,
+        Err(why) => return Ok(ControlFlow::Continue(End::Failed(why))),
     };
     let unread = input.unread();
-    note_unread(app, job, &unread).await?;
     let size = BatchSize::new(app.limits.batch_rows);
     let (mut batches, reading) = read_ahead(input, job.processed_rows.unwrap_or_default(), size.clone());
     let mut known = Companies::new();
     loop {
         let next = tokio::select! {
             next = batches.recv() => next,
-            () = claim.lost.cancelled() => return lost(app, job, claim).await,
+            () = claim.cancelled.cancelled() => return Ok(ControlFlow::Continue(End::Cancelled)),
+            () = claim.lost.cancelled() => return Ok(ControlFlow::Break(Left::Lost)),
         };
         let Some(batch) = next else { break };
         let began = Instant::now();
-        match commit(app, job, &mut known, &batch).await? {
-            ControlFlow::Break(Held::Cancelling(_)) => return finish::finish(app, job, claim, End::Cancelled).await,
-            ControlFlow::Break(_) => return Ok(Left::Lost),
+        match commit(app, job, &unread, &mut known, &batch).await? {
+            ControlFlow::Break(Held::Cancelling(_)) => return Ok(ControlFlow::Continue(End::Cancelled)),
+            ControlFlow::Break(_) => return Ok(ControlFlow::Break(Left::Lost)),
             ControlFlow::Continue(()) => {}
         }
         size.adapt(began.elapsed(), app.limits.batch_rows);
         claim.steps.fetch_add(1, Ordering::Relaxed);
         if stop.is_cancelled() {
             claim::release(app, job).await?;
-            return Ok(Left::Released);
+            return Ok(ControlFlow::Break(Left::Released));
         }
     }
     // Only now it is known that the rows came to their end because the file did.
-    let end = match reading.await? {
-        Ok(()) => End::Done,
-        Err(Error::Unreadable(why)) => End::Failed(why),
-        Err(error) => return Err(error),
-    };
-    finish::finish(app, job, claim, end).await
-}
-
-/// A claim that was not renewed: where the job was cancelled, this ends it.
-async fn lost(app: &App, job: &job::Model, claim: &Claim) -> Result<Left, Error> {
-    let transaction = app.db.begin().await?;
-    let held = claim::hold(app, &transaction, job).await?;
-    transaction.rollback().await?;
-    match held {
-        Held::Cancelling(_) => finish::finish(app, job, claim, End::Cancelled).await,
-        Held::Running(_) | Held::Lost => Ok(Left::Lost),
+    match reading.await? {
+        Ok(()) => Ok(ControlFlow::Continue(End::Done)),
+        Err(Error::Unreadable(why)) => Ok(ControlFlow::Continue(End::Failed(why))),
+        Err(error) => Err(error),
     }
 }
 
@@ -143,7 +147,14 @@ async fn read(mut input: Input, processed: i32, size: BatchSize, batches: Sender
     let columns = input.columns.clone();
     let mut to_skip = processed;
     let mut batch = Batch::with_capacity(size.get());
-    while let Some(record) = input.next().await? {
+    let end = loop {
+        let record = match input.next().await {
+            Ok(Some(record)) => record,
+            Ok(None) => break Ok(()),
+            // The rows before are good.
+            Err(error @ Error::Unreadable(_)) => break Err(error),
+            Err(error) => return Err(error),
+        };
         if to_skip > 0 {
             to_skip -= 1;
             continue;
@@ -156,18 +167,19 @@ async fn read(mut input: Input, processed: i32, size: BatchSize, batches: Sender
                 return Ok(());
             }
         }
-    }
+    };
     if !batch.is_empty() {
         // As above.
         _ = batches.send(batch).await;
     }
-    Ok(())
+    end
 }
 
-/// Commits a batch with the progress it makes; nothing of it where the job is lost or was cancelled.
+/// Commits a batch with the progress it makes, and with the first one what of the file is `unread`; nothing of it where the job is lost or was cancelled.
 async fn commit(
     app: &App,
     job: &job::Model,
+    unread: &[String],
     known: &mut Companies,
     batch: &[Result<Row, RowFault>],
 ) -> Result<ControlFlow<Held>, Error> {
@@ -182,6 +194,9 @@ async fn commit(
         let stored = store::store(&*transaction, &held, status::kind(&held), found, batch).await?;
         let from = held.processed_rows.unwrap_or_default();
         let to = from + i32::try_from(batch.len()).unwrap_or(i32::MAX);
+        for told in unread.iter().filter(|_| from == 0) {
+            log::write(&*transaction, job.id, told).await?;
+        }
         let told = format!("Rows {} to {to}: {} stored, {} with errors.", from + 1, stored.succeeded, stored.failed);
         log::write(&*transaction, job.id, told).await?;
         let mut row = held.clone().into_active_model();
@@ -204,17 +219,4 @@ async fn commit(
         }
         ControlFlow::Break(held) => ControlFlow::Break(held),
     })
-}
-
-/// Tells what of the file is not read, before the first row is.
-async fn note_unread(app: &App, job: &job::Model, unread: &[String]) -> Result<(), Error> {
-    if unread.is_empty() || job.processed_rows.unwrap_or_default() > 0 {
-        return Ok(());
-    }
-    let transaction = app.db.begin().await?;
-    for told in unread {
-        log::write(&*transaction, job.id, told).await?;
-    }
-    transaction.commit().await?;
-    Ok(())
 }

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     future::pending,
     ops::ControlFlow::{self, Break, Continue},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,7 +13,7 @@ use axum::{
     http::{HeaderValue, StatusCode},
 };
 use tokio::{
-    sync::mpsc,
+    sync::{Semaphore, mpsc},
     time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -42,7 +43,9 @@ const PARTING: Duration = Duration::from_secs(1);
 pub async fn serve(edge: Edge, authorization: Option<HeaderValue>, mut socket: WebSocket) {
     let (say, mut said) = mpsc::channel(WAITING);
     let (running, ids) = (HashMap::new(), HashMap::new());
-    let mut connection = Connection { edge, authorization, viewer: None, running, ids, begun: 0, say, heard: true };
+    let at_work = Arc::new(Semaphore::new(edge.app.limits.socket.operations));
+    let mut connection =
+        Connection { edge, authorization, viewer: None, running, ids, begun: 0, at_work, say, heard: true };
     let close = connection.talk(&mut socket, &mut said).await;
     // What runs ends before the client is told.
     drop(connection);
@@ -65,6 +68,8 @@ struct Connection {
     running: HashMap<String, Running>,
     ids: HashMap<u64, String>,
     begun: u64,
+    /// How many more operations may be at work.
+    at_work: Arc<Semaphore>,
     say: mpsc::Sender<Saying>,
     /// The client has said something since it was asked last.
     heard: bool,
@@ -149,15 +154,22 @@ impl Connection {
         if self.authorization.is_none() && !matches!(*self.edge.access, Access::Local) {
             return Break(Some(Close::unauthorized()));
         }
-        match access::viewer(&self.edge, self.authorization.as_ref()).await {
-            Ok(Some(viewer)) => self.viewer = Some(viewer),
-            Ok(None) => return Break(Some(Close::forbidden())),
-            Err(error) => {
-                tracing::error!("cannot look up the caller: {error}");
-                return Break(Some(Close::failed()));
-            }
+        match self.look_up().await {
+            Ok(viewer) => self.viewer = Some(viewer),
+            Err(close) => return Break(Some(close)),
         }
         self.send(socket, Outgoing::Ack.write("")).await
+    }
+
+    /// Who calls, as of now.
+    async fn look_up(&self) -> Result<Viewer, Close> {
+        match access::viewer(&self.edge, self.authorization.as_ref()).await {
+            Ok(viewer) => viewer.ok_or_else(Close::forbidden),
+            Err(error) => {
+                tracing::error!("cannot look up the caller: {error}");
+                Err(Close::failed())
+            }
+        }
     }
 
     /// Whether the client may still be here. Who it is does not change meanwhile.
@@ -173,24 +185,36 @@ impl Connection {
     }
 
     async fn begin(&mut self, socket: &mut WebSocket, id: String, operation: Operation) -> Flow {
-        let Some(viewer) = self.viewer.clone() else { return Break(Some(Close::unauthorized())) };
+        if self.viewer.is_none() {
+            return Break(Some(Close::unauthorized()));
+        }
+        // A token may have run out since the client introduced itself.
+        let viewer = match self.look_up().await {
+            Ok(viewer) => viewer,
+            Err(close) => return Break(Some(close)),
+        };
         if self.running.contains_key(&id) {
             return Break(Some(Close::taken(&id)));
         }
-        let most = self.edge.app.limits.socket.operations;
-        if self.running.len() >= most {
+        // Until it has ended, also where the client wants no more of it.
+        let Ok(at_work) = self.at_work.clone().try_acquire_owned() else {
+            let most = self.edge.app.limits.socket.operations;
             let message = format!("At most {most} operations may run on a connection at a time.");
             let rejection = Rejection::new(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", message);
             let unfit = Unfit::rejected(&rejection, &uuid::Uuid::now_v7().to_string());
             return self.send(socket, Outgoing::Error(unfit.errors).write(&id)).await;
-        }
+        };
         self.begun += 1;
         let (number, cancelled, say) = (self.begun, CancellationToken::new(), self.say.clone());
         self.ids.insert(number, id.clone());
         self.running.insert(id, Running { number, cancelled: cancelled.clone() });
         let say = async move |message| say.send((number, message)).await;
         // In a task of its own, so that a client who hangs up leaves no transaction half done.
-        let running = operation::run(self.edge.clone(), viewer, operation, cancelled, say);
+        let edge = self.edge.clone();
+        let running = async move {
+            operation::run(edge, viewer, operation, cancelled, say).await;
+            drop(at_work);
+        };
         self.edge.requests.spawn(running.instrument(tracing::info_span!("operation")));
         Continue(())
     }
