@@ -86,7 +86,7 @@ impl Default for SocketLimits {
             operations: 100,
             init: Duration::from_secs(3),
             ping: Duration::from_secs(20),
-            recheck: Duration::from_mins(1),
+            recheck: Duration::from_secs(15),
         }
     }
 }

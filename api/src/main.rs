@@ -6,8 +6,8 @@ use std::{io::IsTerminal, process::ExitCode};
 async fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("JOBLINK_LOG")
         .unwrap_or_else(|_| "warn,api=info,migration=info".into());
-    // Below this level it writes out whole messages; the first one of a connection bears the caller's token.
-    let filter = match "tungstenite::protocol=debug".parse() {
+    // It writes out whole messages where it is let; the first one of a connection bears the caller's token.
+    let filter = match "tungstenite::protocol=warn".parse() {
         Ok(most) => filter.add_directive(most),
         Err(_) => filter,
     };

@@ -47,6 +47,11 @@ pub enum WorkbookFault {
     /// Unpacked it would be too large.
     #[error("The workbook is too large: {0}; save its first sheet as CSV.")]
     TooLarge(String),
+    /// A program wrote it that does not calculate; the name of a cell.
+    #[error(
+        "The workbook has a formula without a stored value in cell {0}; open it in Excel, save it, and send it again."
+    )]
+    Uncalculated(String),
     /// Nothing to read.
     #[error("The workbook has no visible worksheet.")]
     NoWorksheet,

@@ -65,7 +65,12 @@ pub async fn answered(
             tell(app, caller, &job).await?;
             Ok(job)
         }
-        None => Err(gone(receipt::find(db, &caller.viewer, first.job_id).await?).refusal),
+        None => {
+            let refusal = gone(receipt::find(db, &caller.viewer, first.job_id).await?).refusal;
+            let message =
+                "The job that was made under this idempotency key has been deleted; use a new key for another one.";
+            Err(Refusal { message: message.to_owned(), ..refusal }.at(&KEY))
+        }
     }))
 }
 

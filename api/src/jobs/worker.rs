@@ -9,7 +9,7 @@ mod finish;
 mod results;
 mod run;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use entity::job;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +31,16 @@ enum Left {
     Released,
 }
 
+impl Left {
+    const fn told(self) -> &'static str {
+        match self {
+            Self::Ended => "the job has ended",
+            Self::Lost => "the job is gone, or another worker has it",
+            Self::Released => "the server stops, and another worker goes on with the job",
+        }
+    }
+}
+
 /// Runs jobs, one after the other, until `stop`; ends after the batch at hand.
 pub async fn work(app: App, stop: CancellationToken) {
     loop {
@@ -49,10 +59,13 @@ pub async fn work(app: App, stop: CancellationToken) {
             }
             continue;
         };
+        let began = Instant::now();
         match run_and_keep(&app, &job, &stop).await {
-            Ok(left) => tracing::info!(job = %job.id, "worker left the job: {left:?}"),
-            // The lease runs out and the job is tried again, from its last committed row.
-            Err(error) => tracing::error!(job = %job.id, "worker failed: {error}"),
+            Ok(left) => tracing::info!(job = %job.id, took = ?began.elapsed(), "{}", left.told()),
+            Err(error) => tracing::error!(
+                job = %job.id,
+                "a worker failed; the job is tried again from its last committed row when the claim has run out: {error}"
+            ),
         }
         if stop.is_cancelled() {
             return;

@@ -23,6 +23,9 @@ use crate::files::download;
 /// What RFC 8187 lets stand in a name beside letters and digits.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
 
+/// What every client understands in a name.
+const NAME_ASCII: fn(char) -> bool = |char| char.is_ascii_alphanumeric() || " .-_()".contains(char);
+
 /// Answers one download.
 pub async fn answer(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
     let request_id = request_id(request.headers());
@@ -70,7 +73,7 @@ async fn respond(
     headers: &HeaderMap,
 ) -> Result<Response, Rejection> {
     let size = file.size.unsigned_abs();
-    let part = part(headers, &tag(file), size);
+    let part = part(method, headers, &tag(file), size);
     let (status, range) = match part {
         Part::Whole => (StatusCode::OK, 0..size),
         Part::Some(range) => (StatusCode::PARTIAL_CONTENT, range),
@@ -111,7 +114,8 @@ async fn respond(
     set(header::CONTENT_TYPE, content_type(file).to_owned());
     // A file from outside is never shown in the server's own name.
     let name = utf8_percent_encode(&file.name, NAME);
-    set(header::CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}"));
+    let plain: String = file.name.chars().map(|it| if NAME_ASCII(it) { it } else { '_' }).collect();
+    set(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{name}"));
     set(header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned());
     Ok(response)
 }
@@ -121,12 +125,12 @@ fn tag(file: &artifact::Model) -> String {
     format!("\"{}\"", file.sha256.clone().unwrap_or_else(|| file.id.to_string()))
 }
 
-fn part(headers: &HeaderMap, tag: &str, size: u64) -> Part {
+fn part(method: &Method, headers: &HeaderMap, tag: &str, size: u64) -> Part {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    if text(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|it| ["*", tag].contains(&it.trim()))) {
+    if text(header::IF_NONE_MATCH).is_some_and(|tags| tags.split(',').any(|it| is_tag(it.trim(), tag))) {
         return Part::Unchanged;
     }
-    let Some(range) = text(header::RANGE) else { return Part::Whole };
+    let Some(range) = text(header::RANGE).filter(|_| method == Method::GET) else { return Part::Whole };
     // Of another content the range means nothing.
     if text(header::IF_RANGE).is_some_and(|wanted| wanted != tag) {
         return Part::Whole;
@@ -148,6 +152,11 @@ fn part(headers: &HeaderMap, tag: &str, size: u64) -> Part {
     }
 }
 
+/// Compared weakly (RFC 9110, 13.1.2): what compresses on the way marks tags as weak.
+fn is_tag(given: &str, tag: &str) -> bool {
+    given == "*" || given.strip_prefix("W/").unwrap_or(given) == tag
+}
+
 fn content_type(file: &artifact::Model) -> &'static str {
     let ending = file.name.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase());
     match ending.as_deref() {
@@ -167,7 +176,7 @@ mod tests {
         let part = |range: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(header::RANGE, HeaderValue::from_str(range).unwrap());
-            part(&headers, "\"t\"", 100)
+            part(&Method::GET, &headers, "\"t\"", 100)
         };
         assert_eq!(part("bytes=0-0"), Part::Some(0..1));
         assert_eq!(part("bytes=10-"), Part::Some(10..100));

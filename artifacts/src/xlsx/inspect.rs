@@ -20,7 +20,7 @@ use quick_xml::{
 };
 use zip::ZipArchive;
 
-use super::Stop;
+use super::{Stop, WorkbookFault};
 
 /// The longest cell of a worksheet, as XML, and the longest tag; Excel's longest text is 32,767 characters.
 const CELL_BYTES: usize = 1024 * 1024;
@@ -206,6 +206,7 @@ fn look_at_cells(sheet: &mut impl Read) -> Result<bool, Stop> {
     reader.config_mut().check_end_names = true;
     let mut buffer = Vec::new();
     let (mut in_cell, mut depth) = (false, 0_usize);
+    let mut cell = Cell::default();
     loop {
         buffer.clear();
         if !in_cell {
@@ -214,12 +215,22 @@ fn look_at_cells(sheet: &mut impl Read) -> Result<bool, Stop> {
         match reader.read_event_into(&mut buffer) {
             Ok(Event::Start(tag)) => {
                 depth = deeper(depth)?;
-                in_cell |= tag.local_name().as_ref() == "c";
+                if tag.local_name().as_ref() == "c" {
+                    in_cell = true;
+                    cell.begin(&tag);
+                } else {
+                    cell.inside(tag.local_name().as_ref());
+                }
             }
+            Ok(Event::Text(text)) => cell.stored |= cell.in_value && !text.is_empty(),
             Ok(Event::End(tag)) => {
                 depth = depth.saturating_sub(1);
                 match tag.local_name().as_ref() {
-                    "c" => in_cell = false,
+                    "c" => {
+                        in_cell = false;
+                        cell.end()?;
+                    }
+                    "v" => cell.in_value = false,
                     "sheetData" if !in_cell => return Ok(false),
                     _ => {}
                 }
@@ -232,6 +243,46 @@ fn look_at_cells(sheet: &mut impl Read) -> Result<bool, Stop> {
             Ok(Event::Eof) | Err(_) => return Ok(false),
             Ok(_) => {}
         }
+    }
+}
+
+/// A cell, as far as its formula goes.
+#[derive(Default)]
+struct Cell {
+    /// As they stand in its tag; looked at where there is a formula alone.
+    attributes: String,
+    formula: bool,
+    in_value: bool,
+    /// What the formula gave is stored beside it.
+    stored: bool,
+}
+
+impl Cell {
+    fn begin(&mut self, tag: &BytesStart<'_>) {
+        self.attributes.clear();
+        self.attributes.push_str(tag.attributes_raw());
+        (self.formula, self.in_value, self.stored) = (false, false, false);
+    }
+
+    fn inside(&mut self, tag: &str) {
+        self.formula |= tag == "f";
+        self.in_value = tag == "v";
+    }
+
+    /// Programs that write workbooks without calculating them leave formulas without what they give: to take such a cell for
+    /// an empty one would be a guess. A formula may give an empty text, though.
+    fn end(&self) -> Result<(), Stop> {
+        if !self.formula || self.stored || self.attribute("t") == Some("str") {
+            return Ok(());
+        }
+        let name: String = self.attribute("r").unwrap_or_default().chars().take(10).collect();
+        let name = if name.chars().all(|char| char.is_ascii_alphanumeric()) { name } else { String::new() };
+        Err(Stop::Fault(WorkbookFault::Uncalculated(name)))
+    }
+
+    fn attribute(&self, name: &str) -> Option<&str> {
+        let place = self.attributes.split_ascii_whitespace().find_map(|it| it.strip_prefix(name)?.strip_prefix('='))?;
+        Some(place.trim_matches(['"', '\'']))
     }
 }
 

@@ -57,8 +57,9 @@ pub async fn claim(app: &App) -> Result<Option<job::Model>, Error> {
         if JobStatus::of(&job) != JobStatus::Cancelling {
             row.status = Set(Some(JobStatus::Running.as_stored().to_owned()));
         }
-        row.started_at = Set(job.started_at.or(Some(now().naive_utc())));
-        row.updated_at = Set(Some(now().naive_utc()));
+        let at = now();
+        row.started_at = Set(job.started_at.or(Some(at.naive_utc())));
+        row.updated_at = Set(Some(at.naive_utc()));
         row.lease_token = Set(Some(Uuid::new_v4()));
         row.lease_expires_at = Set(Some(now() + app.limits.lease));
         let job = row.update(&*transaction).await?;
@@ -67,7 +68,13 @@ pub async fn claim(app: &App) -> Result<Option<job::Model>, Error> {
         Ok(Some(job))
     })
     .await?;
-    if claimed.is_some() {
+    if let Some(job) = &claimed {
+        let (rows, taken_over) = (job.processed_rows.unwrap_or_default(), job.started_at != job.updated_at);
+        if taken_over {
+            tracing::warn!(job = %job.id, rows, "a job that was begun before is taken up");
+        } else {
+            tracing::info!(job = %job.id, "a worker begins");
+        }
         app.checkpoints.pass(Checkpoint::JobClaimed).await?;
     }
     Ok(claimed)

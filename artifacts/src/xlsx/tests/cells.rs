@@ -72,13 +72,26 @@ fn values_become_the_text_that_a_csv_file_would_have() {
 }
 
 #[test]
-fn a_formula_without_a_value_is_an_empty_cell() {
+fn a_formula_is_what_it_gave_when_the_workbook_was_saved() {
     let file = Parts::with_rows(
         r#"<row r="1"><c r="A1" t="inlineStr"><is><t>a</t></is></c><c r="B1" t="str"><f>"b"</f><v>b</v></c></row>
-        <row r="2"><c r="A2"><f>1+1</f></c><c r="B2"><f>1+1</f><v>2</v></c></row>
-        <row r="3"><c r="A3" t="e"><f>NA()</f><v>#N/A</v></c><c r="B3"><f>1+1</f><v></v></c></row>"#,
+        <row r="2"><c r="A2" t="str"><f>""</f><v></v></c><c r="B2"><f>1+1</f><v>2</v></c></row>
+        <row r="3"><c r="A3" t="e"><f>NA()</f><v>#N/A</v></c><c r="B3"><v/></c></row>"#,
     );
     assert_eq!(read(&file.zip()).whole(), ["1: a|b", "2: |2", "3: #N/A|"]);
+}
+
+#[test]
+fn a_workbook_whose_formulas_were_never_calculated_is_refused() {
+    for cell in
+        [r#"<c r="B7"><f>1+1</f></c>"#, r#"<c s="1" r="B7"><f>1+1</f><v/></c>"#, r#"<c r='B7'><f>1</f><v></v></c>"#]
+    {
+        let file = Parts::with_rows(&format!(r#"<row r="7"><c r="A7"><v>1</v></c>{cell}</row>"#));
+        let fault = read(&file.zip()).fault();
+        assert_eq!(fault, WorkbookFault::Uncalculated("B7".to_owned()), "{cell}");
+        let told = "The workbook has a formula without a stored value in cell B7; open it in Excel, save it, and send it again.";
+        assert_eq!(fault.to_string(), told);
+    }
 }
 
 #[test]
