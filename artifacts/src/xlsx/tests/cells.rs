@@ -84,7 +84,7 @@ fn a_formula_is_what_it_gave_when_the_workbook_was_saved() {
 #[test]
 fn a_workbook_whose_formulas_were_never_calculated_is_refused() {
     for cell in
-        [r#"<c r="B7"><f>1+1</f></c>"#, r#"<c s="1" r="B7"><f>1+1</f><v/></c>"#, r#"<c r='B7'><f>1</f><v></v></c>"#]
+        [r#"<c r="B7"><f>1+1</f></c>"#, r#"<c s="1" r="B7"><f>1+1</f><v/></c>"#, r"<c r='B7'><f>1</f><v></v></c>"]
     {
         let file = Parts::with_rows(&format!(r#"<row r="7"><c r="A7"><v>1</v></c>{cell}</row>"#));
         let fault = read(&file.zip()).fault();
