@@ -146,6 +146,7 @@ pub async fn add(
         }
     })?;
     if added == Added::Job {
+        app.checkpoints.pass(Checkpoint::JobCommitted).await?;
         tracing::info!(job = %job.id, kind = job.job_type, detail, bytes = input.size, "job created");
         app.job_waits.notify_one();
     }
