@@ -16,7 +16,7 @@ const HOLD: &str = "mutation($id: ID!, $reason: String!) { holdJob(id: $id, reas
 const RELEASE: &str = "mutation($id: ID!) { releaseJobHold(id: $id) { job { id } userErrors { code message field } } }";
 
 /// Cancels a job as the built-in user and gives the payload.
-async fn cancel(world: &World, id: &str) -> Value {
+pub async fn cancel(world: &World, id: &str) -> Value {
     world.data(CANCEL, json!({ "id": id })).await["cancelJob"].take()
 }
 
