@@ -296,6 +296,13 @@ impl ArtifactStore {
         }
     }
 
+    /// Gives a file a second key, without reading it: a bucket copies it, a directory makes another name of the same file. So
+    /// the first one is to go as soon as the second is known.
+    pub async fn link(&self, from: Key, to: Key) -> Result<(), StoreError> {
+        let (from, to) = (from.path(), to.path());
+        self.objects.copy(&from, &to).await.map_err(failed("copy", &from))
+    }
+
     /// Moves a file to another key.
     pub async fn rename(&self, from: Key, to: Key) -> Result<(), StoreError> {
         let (from, to) = (from.path(), to.path());

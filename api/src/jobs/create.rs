@@ -1,6 +1,6 @@
 //! A file that was sent becomes a job, or is refused.
 
-use artifacts::Key;
+use artifacts::{Key, StoreError};
 use entity::{
     artifact, job,
     stored::{ArtifactKind, AuditAction, JobEventType, Kind},
@@ -76,16 +76,19 @@ async fn attempt(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<j
     };
     let job = new_job(caller, wanted.kind, &file, rows);
     let input = input_of(&job, &file);
-    let (waiting, taken_key) = (Key::Upload(file.id), Key::Input { job: job.id, artifact: input.id });
-    match app.store.rename(waiting, taken_key).await {
+    let place = Key::Input { job: job.id, artifact: input.id };
+    match put_in_place(app, wanted, &file, place).await {
         Err(error) if error.is_missing() => return Ok(Err(taken(&wanted.source))),
         moved => moved?,
     }
     match add(app, caller, AuditAction::CreateJob, format!("{rows} rows"), &job, &input, Some((wanted, &file))).await {
-        Ok(Added::Job) => Ok(Ok(job)),
+        Ok(Added::Job) => {
+            drop_waiting(app, wanted, &file).await;
+            Ok(Ok(job))
+        }
         Err(error @ Error::CommitUnknown(_)) => Err(error),
         other => {
-            if let Err(left) = app.store.rename(taken_key, waiting).await {
+            if let Err(left) = take_back(app, wanted, &file, place).await {
                 tracing::warn!(job = %job.id, "an input file without a job is left behind: {left}");
             }
             match (other?, &wanted.key) {
@@ -96,6 +99,30 @@ async fn attempt(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<j
                 _ => Ok(Err(no_upload())),
             }
         }
+    }
+}
+
+/// A file that was sent ahead also stays where it waits until its job is committed: a crash in between must not take it from
+/// whoever asks again.
+async fn put_in_place(app: &App, wanted: &NewJob, file: &ReceivedFile, place: Key) -> Result<(), StoreError> {
+    match wanted.source {
+        Source::Sent(_) => app.store.rename(Key::Upload(file.id), place).await,
+        Source::Staged(_) => app.store.link(Key::Upload(file.id), place).await,
+    }
+}
+
+async fn take_back(app: &App, wanted: &NewJob, file: &ReceivedFile, place: Key) -> Result<(), StoreError> {
+    match wanted.source {
+        Source::Sent(_) => app.store.rename(place, Key::Upload(file.id)).await,
+        Source::Staged(_) => app.store.delete(place).await,
+    }
+}
+
+async fn drop_waiting(app: &App, wanted: &NewJob, file: &ReceivedFile) {
+    if matches!(wanted.source, Source::Staged(_))
+        && let Err(left) = app.store.delete(Key::Upload(file.id)).await
+    {
+        tracing::warn!(upload = %file.id, "an upload that became a job is left until it is a day old: {left}");
     }
 }
 

@@ -29,7 +29,7 @@ pub enum Act {
     Send,
     /// `POST /uploads` of a file that never ends.
     SendForEver,
-    /// `createJob` of the file that was sent ahead.
+    /// `createJob` of the file that was sent ahead; asked again after the crash.
     CreateStaged,
     Cancel,
     Retry,
@@ -66,8 +66,8 @@ pub const CREATE: &[Case] = &[
     case(Before::Nothing, Act::Create, &["idle", "kill=JobCommitted"], DONE),
     case(Before::Nothing, Act::Send, &["idle", "kill=FileReceived"], NONE),
     case(Before::Nothing, Act::SendForEver, &["idle"], NONE),
-    case(Before::Upload, Act::CreateStaged, &["idle", "kill=JobBeforeInsert"], NONE),
-    case(Before::Upload, Act::CreateStaged, &["idle", "kill=JobBeforeCommit"], NONE),
+    case(Before::Upload, Act::CreateStaged, &["idle", "kill=JobBeforeInsert"], DONE),
+    case(Before::Upload, Act::CreateStaged, &["idle", "kill=JobBeforeCommit"], DONE),
     case(Before::Upload, Act::CreateStaged, &["idle", "kill=JobCommitted"], DONE),
     case(Before::Cancelled, Act::Retry, &["idle", "kill=JobBeforeInsert"], STOPPED),
     case(Before::Cancelled, Act::Retry, &["idle", "kill=JobBeforeCommit"], STOPPED),

@@ -125,7 +125,7 @@ impl Crash {
             assert_eq!(sent.await.unwrap().is_ok(), dies_later, "{name}: whether it answered");
         }
         program.died(&name).await;
-        self.settle(case, &name).await;
+        self.settle(case, &subject, &name).await;
     }
 
     fn store(&self) -> &str {
@@ -222,11 +222,15 @@ impl Crash {
     }
 
     /// Another server takes up what was left; then everything is as it should be.
-    async fn settle(&self, case: &Case, name: &str) {
+    async fn settle(&self, case: &Case, subject: &str, name: &str) {
         for sql in LATER {
             self.world.run(sql).await;
         }
         let mut server = self.another().await;
+        if case.act == Act::CreateStaged {
+            // What the client does that had no answer.
+            server.data(CREATE_STAGED, json!({ "id": subject })).await;
+        }
         let open = "SELECT count(*) FROM bulk_upload_jobs WHERE status NOT IN ('completed', 'failed', 'cancelled')";
         self.world.until(async || (self.world.count(open).await == 0).then_some(())).await;
         server.purged().await;
