@@ -9,30 +9,48 @@ use crate::error::Error;
 /// Where a test can step in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Checkpoint {
+    /// A file was received, and nobody knows of it.
+    FileReceived,
+    /// A deletion is about to begin.
+    DeletionBegins,
     /// A deletion holds the job's row and has checked caller and state.
     DeletionChecked,
     /// A deletion has done everything but the commit.
     DeletionBeforeCommit,
+    /// A deletion is committed and nobody was told.
+    DeletionCommitted,
     /// A worker has claimed a job.
     JobClaimed,
     /// A worker is about to begin a batch.
     BatchBegins,
     /// A worker has stored a batch but not committed it.
     BatchBeforeCommit,
+    /// A worker is about to write the next piece of a job's results.
+    ResultsPiece,
     /// A worker has written a job's log and results, and nobody knows of them.
     OutputsWritten,
     /// A worker has ended a job but not committed it.
     JobEndBeforeCommit,
+    /// A worker has ended a job, and not looked for what others left of it.
+    JobEnded,
+    /// A change of a job is about to begin.
+    ChangeBegins,
     /// A change of a job, as a cancellation, is done but not committed.
     ChangeBeforeCommit,
     /// A purge is claimed and nothing is removed.
     PurgeClaimed,
     /// A purge has removed everything and not told so.
     PurgeRemoved,
+    /// A purge has written what became of it and not committed it.
+    PurgeBeforeCommit,
+    /// A sweep has removed a file, or a job's files, and not looked at the next.
+    SweepRemoved,
     /// A job's file is in its place and its row is not yet written.
     JobBeforeInsert,
     /// A job's row is written and not committed.
     JobBeforeCommit,
+    /// A job is made, and neither caller nor worker was told.
+    JobCommitted,
     /// A server is about to listen for events of other servers.
     Listening,
 }

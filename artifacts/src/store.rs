@@ -2,7 +2,12 @@
 //!
 //! Keys are made from ids alone, so no name from outside ever becomes a path.
 
-use std::{fmt::Write as _, ops::Range, sync::Arc, time::Duration};
+use std::{
+    fmt::Write as _,
+    ops::Range,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use futures_util::{
@@ -10,11 +15,13 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use object_store::{
-    ClientOptions, GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, RetryConfig, WriteMultipart,
-    aws::AmazonS3Builder, local::LocalFileSystem, path::Path, prefix::PrefixStore,
+    ClientOptions, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, RetryConfig,
+    WriteMultipart, aws::AmazonS3Builder, local::LocalFileSystem, path::Path, prefix::PrefixStore,
 };
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
+
+use crate::directory;
 
 /// Where a file stands in the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +94,7 @@ impl StoreError {
     }
 }
 
-/// A file of a job as the store lists it.
+/// A file as the store lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// Its key.
@@ -96,6 +103,29 @@ pub struct Listed {
     pub size: u64,
     /// How long ago it was written; zero where the clocks say that it is yet to be.
     pub age: Duration,
+}
+
+impl Listed {
+    fn of(object: &ObjectMeta, now: SystemTime) -> Self {
+        let age = now.duration_since(object.last_modified.into()).unwrap_or_default();
+        Self { key: object.location.to_string(), size: object.size, age }
+    }
+
+    /// The id in its name, also of what a write that never came to its end left in a directory; `None`: it is not ours.
+    pub fn id(&self) -> Option<Uuid> {
+        let name = self.key.rsplit('/').next().unwrap_or_default();
+        Uuid::try_parse(name.split_once('#').map_or(name, |(id, _)| id)).ok()
+    }
+
+    /// Whether a job made it, by where it stands.
+    pub fn is_output(&self) -> bool {
+        self.key.split('/').nth(2) == Some(OUTPUT)
+    }
+
+    /// Whether a write is at it, or was when its program was killed.
+    pub fn is_staging(&self) -> bool {
+        self.key.contains('#')
+    }
 }
 
 /// Why a file was not taken in. Nothing of it is left in the store.
@@ -127,6 +157,10 @@ pub struct ArtifactStore {
 
 fn failed<'a>(action: &'static str, target: &'a Path) -> impl FnOnce(object_store::Error) -> StoreError + 'a {
     move |source| StoreError { action, target: target.to_string(), source }
+}
+
+fn disk<'a>(action: &'static str, target: &'a Path) -> impl FnOnce(std::io::Error) -> StoreError + 'a {
+    move |source| failed(action, target)(object_store::Error::Generic { store: "directory", source: source.into() })
 }
 
 impl ArtifactStore {
@@ -263,6 +297,17 @@ impl ArtifactStore {
         }
     }
 
+    /// Gives a file a second key, without reading it: a bucket copies it, a directory makes another name of the same file. So
+    /// the first one is to go as soon as the second is known.
+    pub async fn link(&self, from: Key, to: Key) -> Result<(), StoreError> {
+        let (from, to) = (from.path(), to.path());
+        self.objects.copy(&from, &to).await.map_err(failed("copy", &from))?;
+        match &self.directory {
+            Some(root) => directory::sync_folders_of(root, to.as_ref()).await.map_err(disk("copy", &to)),
+            None => Ok(()),
+        }
+    }
+
     /// Moves a file to another key.
     pub async fn rename(&self, from: Key, to: Key) -> Result<(), StoreError> {
         let (from, to) = (from.path(), to.path());
@@ -276,30 +321,41 @@ impl ArtifactStore {
 
     /// Removes every file of a job, registered or not, and answers the keys that went.
     pub async fn purge_job(&self, job: Uuid) -> Result<Vec<String>, StoreError> {
-        let prefix = Path::from_iter([JOBS, &job.to_string()]);
-        let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
-        let removed = found.iter().map(|object| object.location.to_string()).collect();
-        let locations = stream::iter(found).map(|object| Ok(object.location)).boxed();
-        let mut deletions = self.objects.delete_stream(locations);
-        while let Some(deleted) = deletions.next().await {
-            match deleted {
-                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(failed("remove", &prefix)(error)),
+        let prefix = folder_of(job);
+        let found = self.files_of(job).await?;
+        if let Some(root) = &self.directory {
+            // The folder as a whole: it may hold what was never finished, or nothing.
+            let removed = directory::remove_folder(root, prefix.as_ref().into()).await;
+            removed.and_then(|()| sync_jobs(root)).map_err(disk("remove", &prefix))?;
+        } else {
+            let locations: Vec<_> = found.iter().map(|file| Ok(Path::from(file.key.as_str()))).collect();
+            let mut deletions = self.objects.delete_stream(stream::iter(locations).boxed());
+            while let Some(deleted) = deletions.next().await {
+                match deleted {
+                    Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => return Err(failed("remove", &prefix)(error)),
+                }
             }
         }
-        self.sync_jobs().map_err(failed("remove", &prefix))?;
-        Ok(removed)
+        Ok(found.into_iter().map(|file| file.key).collect())
     }
 
     /// Removes the files that a job made, but for these.
     pub async fn drop_other_outputs(&self, job: Uuid, keep: &[Uuid]) -> Result<(), StoreError> {
-        let prefix = Path::from_iter([JOBS, &job.to_string(), OUTPUT]);
-        let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
-        let kept = |name: Option<&str>| keep.iter().any(|id| name.is_some_and(|name| name == id.to_string()));
-        for object in found.iter().filter(|object| !kept(object.location.filename())) {
-            self.delete_path(&object.location).await?;
+        let kept = |file: &Listed| !file.is_staging() && file.id().is_some_and(|id| keep.contains(&id));
+        for file in self.files_of(job).await?.iter().filter(|file| file.is_output() && !kept(file)) {
+            self.remove(file).await?;
         }
         Ok(())
+    }
+
+    /// Removes a file that was listed; one that is missing counts as removed.
+    pub async fn remove(&self, file: &Listed) -> Result<(), StoreError> {
+        let path = Path::from(file.key.as_str());
+        match &self.directory {
+            Some(root) => directory::remove_file(root, &file.key).await.map_err(disk("remove", &path)),
+            None => self.delete_path(&path).await,
+        }
     }
 
     /// The names below which files of jobs are: ids of jobs, if nobody else put anything there.
@@ -309,17 +365,23 @@ impl ArtifactStore {
         Ok(listed.common_prefixes.iter().filter_map(|path| path.filename().map(ToOwned::to_owned)).collect())
     }
 
-    /// All files of a job, registered or not.
+    /// All files of a job, registered or not, finished or not.
     pub async fn files_of(&self, job: Uuid) -> Result<Vec<Listed>, StoreError> {
-        let prefix = Path::from_iter([JOBS, &job.to_string()]);
+        self.list(folder_of(job)).await
+    }
+
+    /// All files that were sent and belong to no job yet, finished or not.
+    pub async fn uploads(&self) -> Result<Vec<Listed>, StoreError> {
+        self.list(Path::from(UPLOADS)).await
+    }
+
+    async fn list(&self, prefix: Path) -> Result<Vec<Listed>, StoreError> {
+        if let Some(root) = &self.directory {
+            return directory::list(root, prefix.as_ref().into()).await.map_err(disk("list", &prefix));
+        }
         let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
-        let now = std::time::SystemTime::now();
-        let listed = found.into_iter().map(|object| Listed {
-            key: object.location.to_string(),
-            size: object.size,
-            age: now.duration_since(object.last_modified.into()).unwrap_or_default(),
-        });
-        Ok(listed.collect())
+        let now = SystemTime::now();
+        Ok(found.iter().map(|object| Listed::of(object, now)).collect())
     }
 
     /// The store's own id; `None` where it has none yet.
@@ -344,20 +406,14 @@ impl ArtifactStore {
         }
     }
 
-    /// Removes uploads that no job took within `age`, and answers how many.
+    /// Removes uploads that no job took within `age`, finished or not, and answers how many.
     pub async fn drop_stale_uploads(&self, age: Duration) -> Result<usize, StoreError> {
-        let prefix = Path::from(UPLOADS);
-        let found: Vec<_> = self.objects.list(Some(&prefix)).try_collect().await.map_err(failed("list", &prefix))?;
-        let now = std::time::SystemTime::now();
-        let stale = |object: &object_store::ObjectMeta| {
-            now.duration_since(object.last_modified.into()).is_ok_and(|since| since > age)
-        };
-        let mut dropped = 0;
-        for object in found.into_iter().filter(stale) {
-            self.delete_path(&object.location).await?;
-            dropped += 1;
+        let mut stale = self.uploads().await?;
+        stale.retain(|file| file.age > age && file.id().is_some());
+        for file in &stale {
+            self.remove(file).await?;
         }
-        Ok(dropped)
+        Ok(stale.len())
     }
 
     /// The keys of all files but the store's mark, in order: for tests and audits of the store.
@@ -375,23 +431,23 @@ impl ArtifactStore {
         Ok(keys)
     }
 
-    /// Makes removals last through a loss of power: the names that are gone stand in directories.
-    fn sync_jobs(&self) -> Result<(), object_store::Error> {
-        let Some(directory) = &self.directory else { return Ok(()) };
-        // Directories of a job go with their last file, so it is the one above them all that has changed.
-        match std::fs::File::open(directory.join(JOBS)).and_then(|jobs| jobs.sync_all()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(object_store::Error::Generic { store: "directory", source: error.into() })
-            }
-            _ => Ok(()),
-        }
-    }
-
     async fn delete_path(&self, path: &Path) -> Result<(), StoreError> {
         match self.objects.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failed("remove", path)(error)),
         }
+    }
+}
+
+fn folder_of(job: Uuid) -> Path {
+    Path::from_iter([JOBS, &job.to_string()])
+}
+
+/// Makes removals last through a loss of power: the names of jobs that are gone stand in the folder above them.
+fn sync_jobs(root: &std::path::Path) -> std::io::Result<()> {
+    match std::fs::File::open(root.join(JOBS)).and_then(|jobs| jobs.sync_all()) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod backfill;
+mod crashes;
 mod deletion;
 mod events;
 mod files;

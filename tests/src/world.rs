@@ -334,6 +334,11 @@ fn data(mut answer: Value) -> Value {
 
 /// Sends `createJob` with a file by the multipart specification.
 pub async fn multipart(request: RequestBuilder, kind: &str, name: &str, file: Vec<u8>) -> Response {
+    multipart_request(request, kind, name, file).send().await.unwrap()
+}
+
+/// The same, not sent yet.
+pub fn multipart_request(request: RequestBuilder, kind: &str, name: &str, file: Vec<u8>) -> RequestBuilder {
     let operations = json!({
         "query": "mutation($kind: PredictionKind!, $file: Upload!) { createJob(input: {kind: $kind, source: {file: $file}}) {
             job { id status progress { total } } userErrors { code message field } } }",
@@ -343,5 +348,5 @@ pub async fn multipart(request: RequestBuilder, kind: &str, name: &str, file: Ve
         .text("operations", operations.to_string())
         .text("map", json!({ "0": ["variables.file"] }).to_string())
         .part("0", reqwest::multipart::Part::bytes(file).file_name(name.to_owned()));
-    request.header("apollo-require-preflight", "1").multipart(form).send().await.unwrap()
+    request.header("apollo-require-preflight", "1").multipart(form)
 }

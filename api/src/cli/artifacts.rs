@@ -1,6 +1,6 @@
 //! `joblink artifacts`
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, time::Duration};
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -23,6 +23,9 @@ pub enum Command {
 pub struct Sweep {
     #[command(flatten)]
     place: Place,
+    /// Leave what is younger alone, because it may be about to be registered: 30s, 10m, 1h or 7d
+    #[arg(long, default_value = "1h", value_name = "AGE", value_parser = age)]
+    older_than: Duration,
     /// Show what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
@@ -34,13 +37,26 @@ pub struct Sweep {
     json: bool,
 }
 
+fn age(text: &str) -> Result<Duration, String> {
+    let unit = match text.chars().last() {
+        Some('s') => 1,
+        Some('m') => 60,
+        Some('h') => 60 * 60,
+        Some('d') => 24 * 60 * 60,
+        _ => 0,
+    };
+    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
+    let wrong = || "give a number and its unit, such as 30s, 10m, 1h or 7d".to_owned();
+    number.filter(|_| unit > 0).map(|number| Duration::from_secs(u64::from(number) * unit)).ok_or_else(wrong)
+}
+
 /// Does it.
 pub async fn execute(command: Command) -> Result<(), Exit> {
     let Command::Sweep(options) = command;
     let app = options.place.open(Limits::default(), chrono_tz::UTC).await?;
     options.place.check_store(&app, false).await?;
     let failed = |error| Exit::failed("cannot sweep the artifact store", error);
-    let found = sweep::sweep(&app, true).await.map_err(failed)?;
+    let found = sweep::sweep(&app, options.older_than, true).await.map_err(failed)?;
     if options.dry_run || found.keys.is_empty() {
         say(&options, &found, if options.dry_run { "would be removed" } else { "removed" });
     } else {
@@ -48,7 +64,7 @@ pub async fn execute(command: Command) -> Result<(), Exit> {
             say(&options, &found, "would be removed");
             confirm()?;
         }
-        say(&options, &sweep::sweep(&app, false).await.map_err(failed)?, "removed");
+        say(&options, &sweep::sweep(&app, options.older_than, false).await.map_err(failed)?, "removed");
     }
     app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
 }

@@ -68,6 +68,7 @@ pub async fn delete_job(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob
     if let Some(refusal) = invalid(wanted) {
         return refuse(app, caller, id, Refused { refusal, job: None, receipt: None }.into()).await;
     }
+    app.checkpoints.pass(Checkpoint::DeletionBegins).await?;
     let outcome = retrying(|| attempt(app, caller, id, wanted))
         .await
         .inspect_err(|error| tracing::error!(job = %id, "deletion failed; if a receipt exists it was done: {error}"))?;
@@ -136,6 +137,7 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
 
     app.checkpoints.pass(Checkpoint::DeletionBeforeCommit).await?;
     transaction.commit().await?;
+    app.checkpoints.pass(Checkpoint::DeletionCommitted).await?;
     Ok(Outcome::Deleted(Receipt::just_written(row, status::is_own(&job) || files.count > 0).into()))
 }
 

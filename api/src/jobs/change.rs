@@ -46,6 +46,7 @@ pub async fn change(
     action: AuditAction,
     decide: impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync,
 ) -> Result<Outcome, Error> {
+    app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
     let outcome = retrying(|| attempt(app, caller, id, action, &decide)).await?;
     let code = outcome.refusal.as_ref().map_or("done", |refusal| refusal.code.as_str());
     tracing::info!(job = ?id, action = action.as_stored(), "{code}");

@@ -1,6 +1,6 @@
 //! A file that was sent becomes a job, or is refused.
 
-use artifacts::Key;
+use artifacts::{Key, StoreError};
 use entity::{
     artifact, job,
     stored::{ArtifactKind, AuditAction, JobEventType, Kind},
@@ -58,7 +58,7 @@ async fn attempt(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<j
         }
     }
     let missing = match make(app, caller, wanted).await? {
-        Made::Job(job) => return Ok(Ok(job)),
+        Made::Job(job) => return Ok(Ok(*job)),
         Made::Refused(refusal) => return Ok(Err(refusal)),
         Made::FileTaken(refusal) => refusal,
     };
@@ -71,7 +71,7 @@ async fn attempt(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<j
 
 /// What became of a request for a job.
 enum Made {
-    Job(job::Model),
+    Job(Box<job::Model>),
     Refused(Refusal),
     /// Its file is not there, or its key is another request's.
     FileTaken(Refusal),
@@ -98,10 +98,10 @@ async fn make(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Made, Error
     let job = new_job(caller, wanted.kind, &file, rows);
     let input = input_of(&job, &file);
     let place = Key::Input { job: job.id, artifact: input.id };
-    match app.store.rename(Key::Upload(file.id), place).await {
+    match put_in_place(app, wanted, &file, place).await {
         Err(error) if error.is_missing() => return Ok(Made::FileTaken(taken(&wanted.source))),
         Err(error) => {
-            // In S3 it is a copy and a removal, and the copy may be there.
+            // In S3 it is a copy, and that may be there although the answer was lost.
             drop_input(app, place).await;
             return Err(error.into());
         }
@@ -109,28 +109,45 @@ async fn make(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Made, Error
     }
     let added = add(app, caller, AuditAction::CreateJob, format!("{rows} rows"), &job, &input, Some((wanted, &file)));
     match added.await {
-        Ok(Added::Job) => Ok(Made::Job(job)),
+        Ok(Added::Job) => {
+            drop_waiting(app, wanted, &file).await;
+            Ok(Made::Job(job.into()))
+        }
         Err(error @ Error::CommitUnknown(_)) => Err(error),
         other => {
-            give_back(app, caller, wanted, &file, place).await?;
+            take_back(app, wanted, &file, place).await;
             other?;
             Ok(Made::FileTaken(taken(&wanted.source)))
         }
     }
 }
 
-/// Lets a file wait again that became no job's; one that another request took meanwhile is that one's.
-async fn give_back(app: &App, caller: &Caller, wanted: &NewJob, file: &ReceivedFile, place: Key) -> Result<(), Error> {
-    let waits = match wanted.source {
-        Source::Sent(_) => true,
-        Source::Staged(id) => staged::find(app.db.reader(), &caller.viewer, id).await?.is_some(),
-    };
-    if !waits {
-        drop_input(app, place).await;
-    } else if let Err(left) = app.store.rename(place, Key::Upload(file.id)).await {
-        tracing::warn!(upload = %file.id, "an input file without a job is left behind: {left}");
+/// A file that was sent ahead also stays where it waits until its job is committed: a crash in between must not take it from
+/// whoever asks again.
+async fn put_in_place(app: &App, wanted: &NewJob, file: &ReceivedFile, place: Key) -> Result<(), StoreError> {
+    match wanted.source {
+        Source::Sent(_) => app.store.rename(Key::Upload(file.id), place).await,
+        Source::Staged(_) => app.store.link(Key::Upload(file.id), place).await,
     }
-    Ok(())
+}
+
+async fn take_back(app: &App, wanted: &NewJob, file: &ReceivedFile, place: Key) {
+    match wanted.source {
+        Source::Staged(_) => drop_input(app, place).await,
+        Source::Sent(_) => {
+            if let Err(left) = app.store.rename(place, Key::Upload(file.id)).await {
+                tracing::warn!(?place, "an input file without a job is left behind until the next sweep: {left}");
+            }
+        }
+    }
+}
+
+async fn drop_waiting(app: &App, wanted: &NewJob, file: &ReceivedFile) {
+    if matches!(wanted.source, Source::Staged(_))
+        && let Err(left) = app.store.delete(Key::Upload(file.id)).await
+    {
+        tracing::warn!(upload = %file.id, "an upload that became a job is left until it is a day old: {left}");
+    }
 }
 
 /// Removes a file that stands in the place of an input, without a job.
@@ -187,6 +204,7 @@ pub async fn add(
         }
     })?;
     if added == Added::Job {
+        app.checkpoints.pass(Checkpoint::JobCommitted).await?;
         tracing::info!(job = %job.id, kind = job.job_type, detail, bytes = input.size, "job created");
         app.job_waits.notify_one();
     }

@@ -60,18 +60,13 @@ pub async fn answered(
         return Ok(Some(Err(Refusal::new(ErrorCode::ValidationFailed, message).at(&KEY))));
     }
     let job = job::Entity::find_by_id(first.job_id).filter(caller.viewer.sees_job()).one(db).await?;
-    Ok(Some(match job {
-        Some(job) => {
-            tell(app, caller, &job).await?;
-            Ok(job)
-        }
-        None => {
-            let refusal = gone(receipt::find(db, &caller.viewer, first.job_id).await?).refusal;
-            let message =
-                "The job that was made under this idempotency key has been deleted; use a new key for another one.";
-            Err(Refusal { message: message.to_owned(), ..refusal }.at(&KEY))
-        }
-    }))
+    if let Some(job) = job {
+        tell(app, caller, &job).await?;
+        return Ok(Some(Ok(job)));
+    }
+    let refusal = gone(receipt::find(db, &caller.viewer, first.job_id).await?).refusal;
+    let message = "The job that was made under this idempotency key has been deleted; use a new key for another one.";
+    Ok(Some(Err(Refusal { message: message.to_owned(), ..refusal }.at(&KEY))))
 }
 
 /// The answer of a request under this key that is about to be done: it has taken the file already.

@@ -15,7 +15,7 @@ use sea_orm::prelude::Uuid;
 use serde_json::Value;
 
 use super::{graphql::Operation, rejection::Rejection};
-use crate::{app::App, files::ReceivedFile, graphql::UPLOAD_MARK};
+use crate::{app::App, checkpoint::Checkpoint, files::ReceivedFile, graphql::UPLOAD_MARK};
 
 /// The most files of one request.
 const MOST_FILES: usize = 10;
@@ -89,6 +89,7 @@ async fn receive_parts(app: &App, mut request: Request, files: &mut Vec<Received
         }
         let left = app.limits.file_bytes - files.iter().map(|file| file.size).sum::<u64>();
         files.push(receive_file(app, part, left).await?);
+        app.checkpoints.pass(Checkpoint::FileReceived).await.map_err(|_| Rejection::internal())?;
     }
     if let Some(name) = map.keys().next() {
         return Err(Rejection::bad_request(format!("The request has no part {name:?}, which \"map\" names.")));

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     auth::Viewer,
+    checkpoint::Checkpoint,
     files::{ReceivedFile, file_name, staged},
 };
 
@@ -85,7 +86,11 @@ async fn store(edge: &Edge, viewer: &Viewer, request: Request) -> Result<Value, 
         }
     };
     let file = ReceivedFile { id, name, size: stored.size, sha256: stored.sha256 };
-    let until = match staged::add(app, viewer, &file).await {
+    let registered = async {
+        app.checkpoints.pass(Checkpoint::FileReceived).await?;
+        staged::add(app, viewer, &file).await
+    };
+    let until = match registered.await {
         Ok(until) => until,
         Err(error) => {
             tracing::error!("cannot register a file: {error}");

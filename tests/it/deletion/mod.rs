@@ -1,5 +1,6 @@
 //! Deleting jobs: all or nothing, once, with a receipt, and whatever else happens at the same time.
 
+mod forced;
 mod look_alikes;
 mod many;
 mod purge;

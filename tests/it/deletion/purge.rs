@@ -3,10 +3,11 @@
 use api::{
     audit::Caller,
     auth::Viewer,
+    checkpoint::Checkpoint,
     deletion::execute::{DeleteJob, Outcome, delete_job},
 };
 use serde_json::{Value, json};
-use tests::{Engine, Setup, World};
+use tests::{Engine, Gate, Setup, World};
 
 use super::{delete, file};
 
@@ -14,6 +15,8 @@ tests::on_both!(
     a_store_that_is_down_neither_undoes_a_deletion_nor_loses_the_purge,
     a_purge_that_a_stopped_server_left_is_done_by_the_next,
     files_that_were_never_registered_go_too,
+    a_purge_that_hangs_holds_up_no_other,
+    a_server_that_stops_waits_for_the_purges_at_hand,
 );
 
 async fn a_store_that_is_down_neither_undoes_a_deletion_nor_loses_the_purge(engine: Engine) {
@@ -77,5 +80,53 @@ async fn files_that_were_never_registered_go_too(engine: Engine) {
     let keys = world.app.store.keys().await.unwrap();
     assert_eq!(keys.len(), 4);
     assert!(keys.iter().all(|key| key.contains(&kept)), "{keys:?}");
+    world.check_invariants().await;
+}
+
+async fn a_purge_that_hangs_holds_up_no_other(engine: Engine) {
+    // The first three purges never come to an end; whoever looks for more finds the fourth place.
+    let (mut gate, checkpoints) = Gate::first(Checkpoint::PurgeClaimed, 3);
+    let mut world = World::with(engine, Setup { checkpoints, ..Default::default() }).await;
+    let mut jobs = Vec::new();
+    for number in 0..6 {
+        jobs.push(world.upload("ANNUAL", &format!("{number}.csv"), file(2)).await);
+    }
+    for id in &jobs {
+        delete(&world, id, json!({})).await;
+    }
+    for _ in 0..3 {
+        gate.wait().await;
+    }
+    let left = "SELECT count(*) FROM artifact_purges WHERE completed_at IS NULL";
+    world.until(async || (world.count(left).await == 3).then_some(())).await;
+    assert_eq!(world.app.store.keys().await.unwrap().len(), 9, "the files of the others are gone");
+    // Their claims run out, and this server begins none of them a second time.
+    world.run("UPDATE artifact_purges SET due_at = '2000-01-01T00:00:00+00:00' WHERE completed_at IS NULL").await;
+    let last = world.upload("ANNUAL", "last.csv", file(2)).await;
+    delete(&world, &last, json!({})).await;
+    world.until(async || (world.count(left).await == 3).then_some(())).await;
+    assert_eq!(world.count("SELECT count(*) FROM artifact_purges WHERE attempts <> 1").await, 0);
+    gate.open();
+    world.purged().await;
+    world.stop().await;
+    assert_eq!(world.app.store.keys().await.unwrap(), Vec::<String>::new());
+    world.check_invariants().await;
+}
+
+async fn a_server_that_stops_waits_for_the_purges_at_hand(engine: Engine) {
+    let (mut gate, checkpoints) = Gate::at(Checkpoint::PurgeRemoved, 1);
+    let mut world = World::with(engine, Setup { checkpoints, ..Default::default() }).await;
+    for number in 0..2 {
+        let id = world.upload("ANNUAL", &format!("{number}.csv"), file(2)).await;
+        delete(&world, &id, json!({})).await;
+        gate.wait().await;
+    }
+    let (app, left) = (world.app.clone(), "SELECT count(*) FROM artifact_purges WHERE completed_at IS NULL");
+    assert_eq!(world.count(left).await, 2, "both are at work");
+    tokio::join!(world.stop(), async {
+        app.db.reader().ping().await.unwrap();
+        gate.open();
+    });
+    assert_eq!(world.count(left).await, 0);
     world.check_invariants().await;
 }

@@ -1,5 +1,7 @@
 //! Deletions that meet each other, a worker, or a client that goes away. The tests hold each side where they want it.
 
+use std::time::Duration;
+
 use api::checkpoint::Checkpoint;
 use serde_json::json;
 use tests::{Engine, Gate, Setup, World};
@@ -15,6 +17,9 @@ tests::on_both!(
     a_deletion_outlives_its_client,
     forced_deletions_at_any_moment_leave_nothing_behind,
 );
+
+/// The purge of a job whose worker was alive waits for its lease.
+const LEASE: Duration = Duration::from_secs(1);
 
 async fn of_two_deletions_at_once_one_succeeds_and_the_other_names_its_receipt(engine: Engine) {
     let (mut gate, checkpoints) = Gate::at(Checkpoint::DeletionBeforeCommit, 1);
@@ -38,7 +43,7 @@ async fn of_two_deletions_at_once_one_succeeds_and_the_other_names_its_receipt(e
 
 async fn a_forced_deletion_waits_for_the_batch_that_is_being_committed(engine: Engine) {
     let (mut gate, checkpoints) = Gate::at(Checkpoint::BatchBeforeCommit, 3);
-    let limits = api::app::Limits { batch_rows: 10, ..Default::default() };
+    let limits = api::app::Limits { batch_rows: 10, lease: LEASE, ..Default::default() };
     let world = World::with(engine, Setup { checkpoints, limits, ..Default::default() }).await;
     let id = world.create("ANNUAL", "a.csv", file(100)).await["job"]["id"].as_str().unwrap().to_owned();
     gate.wait().await;
@@ -54,7 +59,7 @@ async fn a_forced_deletion_waits_for_the_batch_that_is_being_committed(engine: E
 
 async fn a_worker_whose_job_was_deleted_before_its_batch_stops(engine: Engine) {
     let (mut gate, checkpoints) = Gate::at(Checkpoint::BatchBegins, 2);
-    let limits = api::app::Limits { batch_rows: 10, ..Default::default() };
+    let limits = api::app::Limits { batch_rows: 10, lease: LEASE, ..Default::default() };
     let world = World::with(engine, Setup { checkpoints, limits, ..Default::default() }).await;
     let id = world.create("ANNUAL", "a.csv", file(100)).await["job"]["id"].as_str().unwrap().to_owned();
     gate.wait().await;
@@ -68,7 +73,8 @@ async fn a_worker_whose_job_was_deleted_before_its_batch_stops(engine: Engine) {
 
 async fn a_worker_whose_job_was_deleted_after_its_claim_stops(engine: Engine) {
     let (mut gate, checkpoints) = Gate::at(Checkpoint::JobClaimed, 1);
-    let world = World::with(engine, Setup { checkpoints, ..Default::default() }).await;
+    let limits = api::app::Limits { lease: LEASE, ..Default::default() };
+    let world = World::with(engine, Setup { checkpoints, limits, ..Default::default() }).await;
     let id = world.create("ANNUAL", "a.csv", file(100)).await["job"]["id"].as_str().unwrap().to_owned();
     gate.wait().await;
     let payload = delete(&world, &id, json!({ "force": true })).await;
@@ -121,7 +127,7 @@ async fn a_deletion_outlives_its_client(engine: Engine) {
 
 /// Many jobs, each deleted by force at another moment of its run, while the worker goes from one to the next.
 async fn forced_deletions_at_any_moment_leave_nothing_behind(engine: Engine) {
-    let limits = api::app::Limits { batch_rows: 7, ..Default::default() };
+    let limits = api::app::Limits { batch_rows: 7, lease: LEASE, ..Default::default() };
     let world = World::with(engine, Setup { limits, ..Default::default() }).await;
     let rounds = if std::env::var_os("JOBLINK_TEST_LONG").is_some() { 300 } else { 25 };
     for round in 0..rounds {

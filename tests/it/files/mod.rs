@@ -2,6 +2,6 @@
 
 mod download;
 mod mark;
-mod s3;
+pub mod s3;
 mod staged;
 mod sweep;

@@ -28,7 +28,7 @@ tests::on_both!(
 );
 
 /// A place in the bucket that nobody else uses.
-fn place() -> String {
+pub fn place() -> String {
     let bucket = std::env::var("JOBLINK_TEST_S3")
         .expect("JOBLINK_TEST_S3 names no bucket: run the tests by tests/run, or start a server with tests/s3");
     format!("{bucket}/{}/files", Uuid::now_v7())

@@ -8,15 +8,15 @@ mod retry;
 use serde_json::{Value, json};
 use tests::World;
 
-const CANCEL: &str = "mutation($id: ID!, $reason: String = \"user_request\", $notes: String) {
+pub const CANCEL: &str = "mutation($id: ID!, $reason: String = \"user_request\", $notes: String) {
     cancelJob(id: $id, reason: $reason, notes: $notes) { job { id status } userErrors { code message field } } }";
-const RETRY: &str =
+pub const RETRY: &str =
     "mutation($id: ID!) { retryJob(id: $id) { job { id status fileName } userErrors { code message field } } }";
 const HOLD: &str = "mutation($id: ID!, $reason: String!) { holdJob(id: $id, reason: $reason) { job { id } userErrors { code message field } } }";
 const RELEASE: &str = "mutation($id: ID!) { releaseJobHold(id: $id) { job { id } userErrors { code message field } } }";
 
 /// Cancels a job as the built-in user and gives the payload.
-async fn cancel(world: &World, id: &str) -> Value {
+pub async fn cancel(world: &World, id: &str) -> Value {
     world.data(CANCEL, json!({ "id": id })).await["cancelJob"].take()
 }
 

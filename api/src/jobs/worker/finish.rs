@@ -98,6 +98,7 @@ pub async fn finish(app: &App, job: &job::Model, claim: &Claim, end: End) -> Res
         app.checkpoints.pass(Checkpoint::OutputsWritten).await?;
         match commit(app, job, &files, &end).await? {
             Committed::Ended => {
+                app.checkpoints.pass(Checkpoint::JobEnded).await?;
                 tidy(app, job, &files).await;
                 return Ok(Left::Ended);
             }

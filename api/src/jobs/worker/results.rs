@@ -12,6 +12,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use super::claim::Claim;
 use crate::{
     app::App,
+    checkpoint::Checkpoint,
     error::Error,
     jobs::input::Input,
     predictions::{
@@ -65,6 +66,7 @@ impl Results {
         if self.claim.lost.is_cancelled() {
             return Err(Error::Gone);
         }
+        self.app.checkpoints.pass(Checkpoint::ResultsPiece).await?;
         let mut writer = csv::Writer::from_writer(Vec::with_capacity(CHUNK + 1024));
         if self.left.is_none() {
             write(&mut writer, HEADER)?;
