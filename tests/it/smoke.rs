@@ -30,7 +30,7 @@ async fn a_file_becomes_predictions_and_goes_with_its_job(engine: Engine) {
         deletedJobId receipt { deletedAnnualPredictions artifacts { total } } userErrors { message } } }";
     let deleted = &world.data(delete, json!({ "id": id })).await["deleteJob"];
     assert_eq!(deleted["deletedJobId"], json!(id));
-    assert_eq!(deleted["receipt"], json!({ "deletedAnnualPredictions": 2, "artifacts": { "total": 1 } }));
+    assert_eq!(deleted["receipt"], json!({ "deletedAnnualPredictions": 2, "artifacts": { "total": 3 } }));
     world.purged().await;
     assert_eq!(world.app.store.keys().await.unwrap(), Vec::<String>::new());
     assert_eq!(world.count("SELECT count(*) FROM annual_predictions").await, 0);
