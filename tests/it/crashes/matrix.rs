@@ -80,7 +80,12 @@ async fn all(engine: Engine, bucket: bool, cases: &'static [Case]) {
         // How far a file that never ends has come shows in a directory alone.
         let cases = cases.iter().filter(|case| !(bucket && case.act == Act::SendForEver));
         stream::iter(cases)
-            .for_each_concurrent(AT_ONCE, async |case| Crash::new(engine, bucket).await.run(case).await)
+            .for_each_concurrent(AT_ONCE, async |case| {
+                let mut crash = Crash::new(engine, bucket).await;
+                crash.run(case).await;
+                // Else its connections would stay open until all cases are through.
+                crash.world.app.db.clone().close().await.unwrap();
+            })
             .await;
     }
 }
@@ -106,7 +111,7 @@ impl Crash {
         Self { world: World::with(engine, Setup { idle: true, store, ..Setup::default() }).await, bucket }
     }
 
-    async fn run(mut self, case: &Case) {
+    async fn run(&mut self, case: &Case) {
         let name = format!("{:?} {:?} {:?}", case.before, case.act, case.program);
         let subject = self.before(case.before).await;
         let mut program = Program::start(&self.world.url, self.store(), case.program).await;
