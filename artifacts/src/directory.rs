@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::store::Listed;
+use crate::key::Listed;
 
 /// All files of a folder of a store, at any depth; none where there is no such folder.
 pub async fn list(root: &Path, folder: PathBuf) -> io::Result<Vec<Listed>> {

@@ -2,8 +2,11 @@
 
 pub mod csv;
 mod directory;
+mod key;
+mod open;
 mod store;
 pub mod table;
 pub mod xlsx;
 
-pub use store::{ArtifactStore, Key, Listed, PutError, StoreError, Stored};
+pub use key::{Key, Listed};
+pub use store::{ArtifactStore, PutError, StoreError, Stored};

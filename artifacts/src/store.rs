@@ -1,6 +1,4 @@
 //! The artifact store: a local directory or a bucket of an S3-compatible server, behind the `object_store` crate.
-//!
-//! Keys are made from ids alone, so no name from outside ever becomes a path.
 
 use std::{
     fmt::Write as _,
@@ -14,60 +12,18 @@ use futures_util::{
     Stream, StreamExt, TryStreamExt, pin_mut,
     stream::{self, BoxStream},
 };
-use object_store::{
-    ClientOptions, GetOptions, GetRange, GetResult, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, RetryConfig,
-    WriteMultipart, aws::AmazonS3Builder, local::LocalFileSystem, path::Path, prefix::PrefixStore,
-};
+use object_store::{GetOptions, GetRange, GetResult, ObjectStore, ObjectStoreExt, PutMode, WriteMultipart, path::Path};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::directory;
-
-/// Where a file stands in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// A file that was sent and belongs to no job yet.
-    Upload(Uuid),
-    /// A job's input file.
-    Input {
-        /// The job.
-        job: Uuid,
-        /// The artifact.
-        artifact: Uuid,
-    },
-    /// A file that a job made: its log, its results.
-    Output {
-        /// The job.
-        job: Uuid,
-        /// The artifact.
-        artifact: Uuid,
-    },
-}
-
-impl Key {
-    fn path(self) -> Path {
-        match self {
-            Self::Upload(id) => Path::from_iter([UPLOADS, &id.to_string()]),
-            Self::Input { job, artifact } => Path::from_iter([JOBS, &job.to_string(), "input", &artifact.to_string()]),
-            Self::Output { job, artifact } => Path::from_iter([JOBS, &job.to_string(), OUTPUT, &artifact.to_string()]),
-        }
-    }
-}
-
-const UPLOADS: &str = "uploads";
-const JOBS: &str = "jobs";
-const OUTPUT: &str = "output";
-/// The file that holds the store's own id.
-const MARK: &str = "joblink-store";
+use crate::{
+    directory,
+    key::{JOBS, Key, Listed, MARK, UPLOADS, folder_of},
+    open::LONGEST_REQUEST,
+};
 
 /// How many parts of one upload may be on their way to the store at once: bounds the memory of an upload.
 const PARTS_IN_FLIGHT: usize = 2;
-/// How much of an upload goes to a directory at once, in bytes.
-const LOCAL_PART: usize = 1024 * 1024;
-/// How much of an upload goes to a bucket at once, in bytes: the least that S3 takes but for the last part.
-const S3_PART: usize = 5 * 1024 * 1024;
-/// How long an S3 server may be silent, and how long a request is tried again. Callers wait for it; purges come back.
-const LONGEST_REQUEST: Duration = Duration::from_secs(20);
 
 /// What the store knows of a file after taking it in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,40 +50,6 @@ impl StoreError {
     }
 }
 
-/// A file as the store lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its key.
-    pub key: String,
-    /// Bytes.
-    pub size: u64,
-    /// How long ago it was written; zero where the clocks say that it is yet to be.
-    pub age: Duration,
-}
-
-impl Listed {
-    fn of(object: &ObjectMeta, now: SystemTime) -> Self {
-        let age = now.duration_since(object.last_modified.into()).unwrap_or_default();
-        Self { key: object.location.to_string(), size: object.size, age }
-    }
-
-    /// The id in its name, also of what a write that never came to its end left in a directory; `None`: it is not ours.
-    pub fn id(&self) -> Option<Uuid> {
-        let name = self.key.rsplit('/').next().unwrap_or_default();
-        Uuid::try_parse(name.split_once('#').map_or(name, |(id, _)| id)).ok()
-    }
-
-    /// Whether a job made it, by where it stands.
-    pub fn is_output(&self) -> bool {
-        self.key.split('/').nth(2) == Some(OUTPUT)
-    }
-
-    /// Whether a write is at it, or was when its program was killed.
-    pub fn is_staging(&self) -> bool {
-        self.key.contains('#')
-    }
-}
-
 /// Why a file was not taken in. Nothing of it is left in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError<E> {
@@ -148,11 +70,11 @@ pub enum PutError<E> {
 /// Holds the files of all jobs.
 #[derive(Clone, Debug)]
 pub struct ArtifactStore {
-    objects: Arc<dyn ObjectStore>,
+    pub(crate) objects: Arc<dyn ObjectStore>,
     /// How much of an upload goes there at once, in bytes.
-    part: usize,
+    pub(crate) part: usize,
     /// Of a local store, where it is.
-    directory: Option<Arc<std::path::Path>>,
+    pub(crate) directory: Option<Arc<std::path::Path>>,
 }
 
 fn failed<'a>(action: &'static str, target: &'a Path) -> impl FnOnce(object_store::Error) -> StoreError + 'a {
@@ -164,51 +86,6 @@ fn disk<'a>(action: &'static str, target: &'a Path) -> impl FnOnce(std::io::Erro
 }
 
 impl ArtifactStore {
-    /// Opens the directory named by a path or a `file://` URL, and makes it where it is missing; or what an `s3://` URL
-    /// names (`s3://BUCKET/PREFIX`), with the usual `AWS_…` variables of the environment.
-    pub fn open(location: &str) -> std::io::Result<Self> {
-        Self::open_with(location, &[])
-    }
-
-    /// The same with settings beside those of the environment, by the names of `object_store`'s `AmazonS3ConfigKey`.
-    pub fn open_with(location: &str, settings: &[(&str, &str)]) -> std::io::Result<Self> {
-        if location.starts_with("s3://") {
-            return Self::open_s3(location, settings).map_err(std::io::Error::other);
-        }
-        if let Some((scheme, _)) = location.split_once("://").filter(|(scheme, _)| *scheme != "file") {
-            let message =
-                format!("{scheme}:// is no place for files: give a directory, file:///… or s3://BUCKET/PREFIX");
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
-        }
-        let directory = location.strip_prefix("file://").unwrap_or(location);
-        std::fs::create_dir_all(directory)?;
-        let objects = LocalFileSystem::new_with_prefix(directory)?.with_automatic_cleanup(true).with_fsync(true);
-        let directory = Some(std::path::Path::new(directory).into());
-        Ok(Self { objects: Arc::new(objects), part: LOCAL_PART, directory })
-    }
-
-    fn open_s3(location: &str, settings: &[(&str, &str)]) -> Result<Self, object_store::Error> {
-        // The process has one provider of cryptography; whoever was first has it chosen.
-        _ = rustls::crypto::ring::default_provider().install_default();
-        // Not for a request as a whole: a file is read for as long as its job runs.
-        let options = ClientOptions::new().with_timeout_disabled().with_read_timeout(LONGEST_REQUEST);
-        let options = options.with_connect_timeout(LONGEST_REQUEST / 4);
-        let retry = RetryConfig { max_retries: 3, retry_timeout: LONGEST_REQUEST, ..RetryConfig::default() };
-        let mut builder = AmazonS3Builder::from_env().with_url(location).with_client_options(options).with_retry(retry);
-        // Options replace what the environment says of plain HTTP.
-        let allow_http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|allow| allow.eq_ignore_ascii_case("true"));
-        builder = builder.with_allow_http(allow_http);
-        for (name, value) in settings {
-            builder = builder.with_config(name.parse()?, *value);
-        }
-        let bucket = builder.build()?;
-        let (_, path) = location.trim_start_matches("s3://").split_once('/').unwrap_or_default();
-        let prefix = Path::parse(path)?;
-        let objects: Arc<dyn ObjectStore> =
-            if prefix.is_root() { Arc::new(bucket) } else { Arc::new(PrefixStore::new(bucket, prefix)) };
-        Ok(Self { objects, part: S3_PART, directory: None })
-    }
-
     /// How long what was sent to the store may still be on its way after its sender is gone.
     pub fn longest_request(&self) -> Duration {
         // Its beginning, a part, and its end are a request each.
@@ -437,10 +314,6 @@ impl ArtifactStore {
             Err(error) => Err(failed("remove", path)(error)),
         }
     }
-}
-
-fn folder_of(job: Uuid) -> Path {
-    Path::from_iter([JOBS, &job.to_string()])
 }
 
 /// Makes removals last through a loss of power: the names of jobs that are gone stand in the folder above them.

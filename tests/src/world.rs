@@ -15,9 +15,10 @@ use api::{
     auth::{Access, Role, token},
     checkpoint::Checkpoints,
     database::Database,
+    files::download,
     server::Server,
 };
-use artifacts::{ArtifactStore, Key};
+use artifacts::ArtifactStore;
 use entity::artifact;
 use futures_util::TryStreamExt;
 use reqwest::{RequestBuilder, Response};
@@ -287,10 +288,7 @@ impl World {
 
     /// What a file of a job holds.
     pub async fn content(&self, file: &artifact::Model) -> Vec<u8> {
-        let (job, id) = (file.job_id, file.id);
-        let key =
-            if file.kind == "input" { Key::Input { job, artifact: id } } else { Key::Output { job, artifact: id } };
-        let chunks: Vec<_> = self.app.store.read(key).await.unwrap().try_collect().await.unwrap();
+        let chunks: Vec<_> = self.app.store.read(download::key(file)).await.unwrap().try_collect().await.unwrap();
         chunks.concat()
     }
 

@@ -62,9 +62,9 @@ async fn attempt(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<j
         Made::Refused(refusal) => return Ok(Err(refusal)),
         Made::FileTaken(refusal) => refusal,
     };
-    // Perhaps by the same request, sent before and still at work.
+    // Perhaps by the same request, sent before: it took the file and the key in one transaction.
     match &wanted.key {
-        Some(key) => Ok(idempotency::answered_soon(app, caller, wanted, key).await?.unwrap_or(Err(missing))),
+        Some(key) => Ok(idempotency::answered(app, caller, wanted, key).await?.unwrap_or(Err(missing))),
         None => Ok(Err(missing)),
     }
 }

@@ -1,6 +1,6 @@
 //! The same request for a job, sent twice under one key, makes one job.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use entity::{idempotency_key, job, stored::AuditAction};
 use sea_orm::{
@@ -20,8 +20,6 @@ use crate::{
 
 /// How long a key is remembered.
 const KEPT_FOR: Duration = Duration::from_hours(24);
-/// How long a request that has taken its file may take to be done.
-const SOON: Duration = Duration::from_secs(5);
 /// The longest key, in characters.
 const LONGEST: usize = 255;
 /// The argument.
@@ -67,23 +65,6 @@ pub async fn answered(
     let refusal = gone(receipt::find(db, &caller.viewer, first.job_id).await?).refusal;
     let message = "The job that was made under this idempotency key has been deleted; use a new key for another one.";
     Ok(Some(Err(Refusal { message: message.to_owned(), ..refusal }.at(&KEY))))
-}
-
-/// The answer of a request under this key that is about to be done: it has taken the file already.
-pub async fn answered_soon(
-    app: &App,
-    caller: &Caller,
-    wanted: &NewJob,
-    key: &str,
-) -> Result<Option<Result<job::Model, Refusal>>, Error> {
-    let began = Instant::now();
-    loop {
-        let answer = answered(app, caller, wanted, key).await?;
-        if answer.is_some() || began.elapsed() > SOON {
-            return Ok(answer);
-        }
-        tokio::time::sleep(SOON / 50).await;
-    }
 }
 
 /// Writes into the audit log that a request was answered as before.

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::Edge;
+use super::{Edge, rejection::Rejection};
 use crate::auth::{self, Access, Viewer};
 
 /// In local mode nobody logs in, so only pages and programs of this machine may ask: by a loopback `Host` (another
@@ -66,6 +66,20 @@ pub async fn viewer(edge: &Edge, authorization: Option<&HeaderValue>) -> Result<
             None => Ok(None),
         },
     }
+}
+
+/// Who calls by HTTP, likewise.
+pub async fn caller(edge: &Edge, headers: &HeaderMap) -> Result<Option<Viewer>, Rejection> {
+    viewer(edge, headers.get(header::AUTHORIZATION)).await.map_err(|error| {
+        tracing::error!("cannot look up the caller: {error}");
+        Rejection::database_busy()
+    })
+}
+
+/// The media type of a request's body, in lower case and without its parameters.
+pub fn media_type(headers: &HeaderMap) -> String {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 fn bearer(authorization: &HeaderValue) -> Option<&str> {

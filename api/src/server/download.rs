@@ -36,7 +36,7 @@ pub async fn answer(State(edge): State<Edge>, Path(id): Path<String>, request: R
                 .await
                 .unwrap_or_else(|rejection| rejection.response(&request_id));
             let status = response.status();
-            rejection::name(&mut response, status, &request_id);
+            rejection::set_headers(&mut response, status, &request_id);
             response
         }
     }
@@ -44,15 +44,16 @@ pub async fn answer(State(edge): State<Edge>, Path(id): Path<String>, request: R
 
 /// The file, if the caller sees its job; all others are told the same.
 async fn find(edge: &Edge, id: &str, headers: &HeaderMap) -> Result<artifact::Model, Rejection> {
-    let busy = |error| {
-        tracing::error!("cannot look up a file: {error}");
-        Rejection::database_busy()
-    };
-    let viewer = access::viewer(edge, headers.get(header::AUTHORIZATION)).await.map_err(busy)?;
-    let viewer = viewer.ok_or_else(Rejection::unauthenticated)?;
+    let viewer = access::caller(edge, headers).await?.ok_or_else(Rejection::unauthenticated)?;
     let missing = || Rejection::new(StatusCode::NOT_FOUND, "NOT_FOUND", "No such file.");
     let id = Uuid::try_parse(id).map_err(|_| missing())?;
-    download::find(edge.app.db.reader(), &viewer, id).await.map_err(busy)?.ok_or_else(missing)
+    download::find(edge.app.db.reader(), &viewer, id)
+        .await
+        .map_err(|error| {
+            tracing::error!("cannot look up a file: {error}");
+            Rejection::database_busy()
+        })?
+        .ok_or_else(missing)
 }
 
 /// What is sent of a file.

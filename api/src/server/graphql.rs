@@ -149,19 +149,13 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
     if let Ok(kind) = HeaderValue::from_str(&format!("{kind}; charset=utf-8")) {
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
-    rejection::name(&mut response, status, &request_id);
+    rejection::set_headers(&mut response, status, &request_id);
     response
 }
 
 async fn respond(edge: &Edge, request: Request, request_id: &str) -> Result<Answer, Rejection> {
     let body = body_kind(&request)?;
-    let viewer = match access::viewer(edge, request.headers().get(header::AUTHORIZATION)).await {
-        Ok(viewer) => viewer,
-        Err(error) => {
-            tracing::error!(request_id, "cannot look up the caller: {error}");
-            return Err(Rejection::database_busy());
-        }
-    };
+    let viewer = access::caller(edge, request.headers()).await?;
     match body {
         BodyKind::Json => {
             let operation = read_json(edge, request).await?;
@@ -191,9 +185,7 @@ fn body_kind(request: &Request) -> Result<BodyKind, Rejection> {
         return Err(Rejection::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message));
     }
     let headers = request.headers();
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match kind.as_str() {
+    match access::media_type(headers).as_str() {
         "application/json" => Ok(BodyKind::Json),
         "multipart/form-data" if PREFLIGHT_HEADERS.iter().any(|name| headers.contains_key(*name)) => {
             Ok(BodyKind::Multipart)

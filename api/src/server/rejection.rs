@@ -67,13 +67,13 @@ impl Rejection {
     /// The answer where no GraphQL is spoken.
     pub fn response(&self, request_id: &str) -> Response {
         let mut response = (self.status, axum::Json(self.body(request_id))).into_response();
-        name(&mut response, self.status, request_id);
+        set_headers(&mut response, self.status, request_id);
         response
     }
 }
 
 /// Sets the headers that go with a status, and the request's id.
-pub fn name(response: &mut Response, status: StatusCode, request_id: &str) {
+pub fn set_headers(response: &mut Response, status: StatusCode, request_id: &str) {
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert("x-request-id", id);

@@ -3,11 +3,12 @@
 use artifacts::{Key, PutError};
 use axum::{
     Json,
-    extract::{Request, State},
+    extract::{Query, Request, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use sea_orm::prelude::Uuid;
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::Instrument;
 
@@ -40,7 +41,7 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
     match outcome {
         Ok(upload) => {
             let mut response = (StatusCode::CREATED, Json(upload)).into_response();
-            rejection::name(&mut response, StatusCode::CREATED, &id);
+            rejection::set_headers(&mut response, StatusCode::CREATED, &id);
             response
         }
         Err(rejection) => {
@@ -52,18 +53,13 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
 
 async fn receive(edge: &Edge, request: Request) -> Result<Value, Rejection> {
     let headers = request.headers();
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = access::media_type(headers);
     let meant = PREFLIGHT_HEADERS.iter().any(|name| headers.contains_key(*name));
     if SIMPLE_TYPES.contains(&kind.as_str()) && !meant {
         let message = "Send the file itself as the body, with a content type of its own such as text/csv or application/octet-stream.";
         return Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "CSRF_BLOCKED", message));
     }
-    let viewer = access::viewer(edge, headers.get(header::AUTHORIZATION)).await.map_err(|error| {
-        tracing::error!("cannot look up the caller: {error}");
-        Rejection::database_busy()
-    })?;
-    let viewer = viewer.ok_or_else(Rejection::unauthenticated)?;
+    let viewer = access::caller(edge, headers).await?.ok_or_else(Rejection::unauthenticated)?;
     store(edge, &viewer, request).await
 }
 
@@ -74,7 +70,8 @@ async fn store(edge: &Edge, viewer: &Viewer, request: Request) -> Result<Value, 
     if announced.is_some_and(|length: u64| length > limit) {
         return Err(Rejection::too_large(limit));
     }
-    let name = name(request.uri().query().unwrap_or_default());
+    let Query(told) = Query::<Told>::try_from_uri(request.uri()).unwrap_or_default();
+    let name = file_name(&told.name);
     let id = Uuid::now_v7();
     let stored = match app.store.put(Key::Upload(id), request.into_body().into_data_stream(), limit).await {
         Ok(stored) => stored,
@@ -103,8 +100,9 @@ async fn store(edge: &Edge, viewer: &Viewer, request: Request) -> Result<Value, 
     Ok(json!({ "uploadId": id, "name": file.name, "size": file.size, "sha256": file.sha256, "expiresAt": until }))
 }
 
-/// The file's name, from `?name=`.
-fn name(query: &str) -> String {
-    let given = query.split('&').find_map(|pair| pair.strip_prefix("name=")).unwrap_or_default().replace('+', " ");
-    file_name(&percent_encoding::percent_decode_str(&given).decode_utf8_lossy())
+/// What the address says of the file.
+#[derive(Default, Deserialize)]
+struct Told {
+    #[serde(default)]
+    name: String,
 }

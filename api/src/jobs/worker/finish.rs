@@ -148,7 +148,7 @@ async fn put(
         Ok(stored) => stored,
         Err(PutError::Source(error)) => return Err(error),
         Err(PutError::Store(error)) => return Err(error.into()),
-        Err(PutError::TooLarge { .. }) => return Err(Error::Gone),
+        Err(error @ PutError::TooLarge { .. }) => return Err(Error::Format(error.to_string())),
     };
     Ok(artifact::Model {
         id,

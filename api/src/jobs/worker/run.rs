@@ -175,7 +175,8 @@ async fn read(mut input: Input, processed: i32, size: BatchSize, batches: Sender
     end
 }
 
-/// Commits a batch with the progress it makes, and with the first one what of the file is `unread`; nothing of it where the job is lost or was cancelled.
+/// Commits a batch with the progress it makes, and with the first one what of the file is `unread`; nothing of it where the
+/// job is lost or was cancelled.
 async fn commit(
     app: &App,
     job: &job::Model,
@@ -219,4 +220,22 @@ async fn commit(
         }
         ControlFlow::Break(held) => ControlFlow::Break(held),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_grow_while_they_are_quick_and_shrink_where_progress_would_be_seen_too_seldom() {
+        let (most, size) = (10_000, BatchSize::new(10_000));
+        let after = |millis| {
+            size.adapt(Duration::from_millis(millis), most);
+            size.get()
+        };
+        assert_eq!([after(50), after(50), after(50)], [4_000, 8_000, most]);
+        assert_eq!([after(300), after(900), after(900)], [most, 5_000, 2_500]);
+        assert_eq!([2_000; 10].map(after).last(), Some(&SMALLEST_BATCH));
+        assert_eq!(BatchSize::new(10).get(), 10);
+    }
 }
