@@ -1,6 +1,7 @@
 //! The edge to the network: routes, and the background work that runs beside them.
 
 mod access;
+mod check;
 mod download;
 mod graphiql;
 mod graphql;

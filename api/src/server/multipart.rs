@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use sea_orm::prelude::Uuid;
 use serde_json::Value;
 
-use super::{graphql::Operation, rejection::Rejection};
+use super::{check::Operation, rejection::Rejection};
 use crate::{app::App, checkpoint::Checkpoint, files::ReceivedFile, graphql::UPLOAD_MARK};
 
 /// The most files of one request.

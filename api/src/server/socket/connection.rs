@@ -27,7 +27,7 @@ use crate::{
     auth::{Access, Viewer},
     server::{
         Edge, access,
-        graphql::{Operation, Unfit},
+        check::{Operation, Unfit},
         rejection::Rejection,
     },
 };

@@ -4,7 +4,7 @@ use axum::extract::ws::{CloseFrame, Message};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::server::graphql::Operation;
+use crate::server::check::Operation;
 
 /// What a client sends.
 #[derive(Debug, Deserialize)]

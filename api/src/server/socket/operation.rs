@@ -12,7 +12,8 @@ use crate::{
     graphql::{Files, loaders},
     server::{
         Edge,
-        graphql::{self, Checked, Executed, Operation},
+        check::{Checked, Operation, check},
+        graphql::{self, Executed},
     },
 };
 
@@ -28,7 +29,7 @@ pub async fn run(
     say: impl AsyncFn(Outgoing) -> Result<(), mpsc::error::SendError<Saying>>,
 ) {
     let request_id = uuid::Uuid::now_v7().to_string();
-    let said = match graphql::check(&edge, true, operation, &request_id).await {
+    let said = match check(&edge, true, operation, &request_id).await {
         Err(unfit) => say(Outgoing::Error(unfit.errors)).await,
         Ok(checked) if checked.operation == OperationType::Subscription => {
             let streaming = stream(&edge, viewer, checked, &request_id, &say);
