@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use artifacts::ArtifactStore;
 use tokio::sync::Notify;
 
-use crate::{checkpoint::Checkpoints, database::Database, events::Events};
+use crate::{checkpoint::Checkpoints, database::Database, events::Events, origins::Origins};
 
 /// The program's parts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct App {
     pub job_deleted: Arc<Notify>,
     /// What happens to jobs, for those who watch.
     pub events: Events,
+    /// The sites whose pages may ask, beside the server's own.
+    pub origins: Origins,
     /// Where tests step in.
     pub checkpoints: Checkpoints,
 }
@@ -47,11 +49,13 @@ pub struct Limits {
     pub lease: Duration,
     /// How often to look for events that nobody told of: of other servers.
     pub event_poll: Duration,
-    /// Limits of WebSocket connections.
+    /// WebSockets and event streams that may be open at a time.
+    pub streams: usize,
+    /// Limits of WebSocket connections and event streams.
     pub socket: SocketLimits,
 }
 
-/// Limits of a WebSocket connection.
+/// Limits of a WebSocket connection, and of an event stream what fits it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SocketLimits {
     /// Operations at a time.
@@ -75,6 +79,7 @@ impl Default for Limits {
             batch_rows: 10_000,
             lease: Duration::from_secs(15),
             event_poll: Duration::from_secs(1),
+            streams: 10_000,
             socket: SocketLimits::default(),
         }
     }
@@ -108,6 +113,7 @@ impl App {
             job_waits: Arc::default(),
             job_deleted: Arc::default(),
             events: Events::default(),
+            origins: Origins::default(),
             checkpoints,
         }
     }

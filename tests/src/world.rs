@@ -48,6 +48,8 @@ pub struct Setup {
     pub checkpoints: Checkpoints,
     /// Limits of what callers may send.
     pub limits: Limits,
+    /// The sites whose pages may ask, with commas between them.
+    pub origins: &'static str,
     /// Do not start the server: no worker runs, no purge.
     pub asleep: bool,
     /// Answer requests alone: no worker runs, no purge.
@@ -166,7 +168,8 @@ impl World {
         });
         let store = setup.store.unwrap_or_else(|| ArtifactStore::open(artifacts.to_str().unwrap()).unwrap());
         let zone = setup.adopted_timezone.unwrap_or(chrono_tz::UTC);
-        let app = App::new(db.await.unwrap(), store, setup.limits, zone, setup.checkpoints);
+        let mut app = App::new(db.await.unwrap(), store, setup.limits, zone, setup.checkpoints);
+        app.origins = setup.origins.parse().unwrap();
         let server = if setup.asleep {
             None
         } else {

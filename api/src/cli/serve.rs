@@ -10,7 +10,8 @@ use crate::{
     app::{App, Limits},
     auth::{Access, token::Secret},
     files::mark,
-    server::Server,
+    origins::Origins,
+    server::{Server, is_loopback_origin},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -50,6 +51,13 @@ pub struct Arguments {
     /// Jobs that are worked on at a time, 0 to 64; other servers on the database share the work
     #[arg(long, env = "JOBLINK_WORKERS", default_value_t = 2, value_parser = clap::value_parser!(u8).range(0..=64))]
     workers: u8,
+    /// Sites whose pages may use the API, each by its origin, with commas between them; with `--auth local` this
+    /// machine's alone
+    #[arg(long, env = "JOBLINK_CORS_ORIGINS", value_name = "ORIGINS")]
+    cors_origin: Option<Origins>,
+    /// WebSockets and event streams that may be open at a time
+    #[arg(long, env = "JOBLINK_MAX_STREAMS", default_value_t = 10_000, value_parser = clap::value_parser!(u32))]
+    max_streams: u32,
     /// Apply pending migrations to a PostgreSQL database that is not empty
     #[arg(long, env = "JOBLINK_MIGRATE")]
     migrate: bool,
@@ -72,6 +80,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// Serves until it is told to stop (Ctrl-C or SIGTERM).
 pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
     let access = access(&arguments)?;
+    refuse_strangers(&arguments)?;
     migrate(&arguments).await?;
     let app = app(&arguments).await?;
     let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
@@ -117,6 +126,18 @@ fn access(arguments: &Arguments) -> Result<Access, Exit> {
     }
 }
 
+/// Refuses sites that could not ask anyway: without login the server answers to this machine alone.
+fn refuse_strangers(arguments: &Arguments) -> Result<(), Exit> {
+    let origins = arguments.cors_origin.iter().flat_map(Origins::all);
+    match origins.into_iter().find(|origin| arguments.auth == Mode::Local && !is_loopback_origin(origin)) {
+        None => Ok(()),
+        Some(origin) => Err(Exit::Refused(format!(
+            "without login only pages of this machine may use the API, and {origin:?} of --cors-origin is none; use \
+             http://localhost:PORT or --auth jwt"
+        ))),
+    }
+}
+
 /// Refuses a database user to whom every mutation would fail.
 async fn refuse_reader(app: &App) -> Result<(), Exit> {
     let closed = app.db.closed_tables().await.map_err(|error| Exit::failed("cannot use the database", error))?;
@@ -157,9 +178,11 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
         file_bytes: arguments.max_file_bytes,
         file_rows: arguments.max_file_rows,
         workers: arguments.workers.into(),
+        streams: usize::try_from(arguments.max_streams).unwrap_or(usize::MAX),
         ..Limits::default()
     };
-    let app = arguments.place.open(limits, arguments.adopted_timezone).await?;
+    let mut app = arguments.place.open(limits, arguments.adopted_timezone).await?;
+    app.origins = arguments.cors_origin.clone().unwrap_or_default();
     refuse_reader(&app).await?;
     if arguments.accept_artifacts {
         mark::accept(&app).await.map_err(|error| Exit::failed("cannot mark the artifact store", error))?;

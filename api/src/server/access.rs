@@ -19,17 +19,19 @@ pub async fn only_from_here(State(edge): State<Edge>, request: Request, next: Ne
         let headers = request.headers();
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
         let origin = headers.get(header::ORIGIN);
-        let origin_is_here = origin.is_none_or(|origin| {
-            let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-            host.is_some_and(is_loopback)
-        });
-        if !host.is_some_and(is_loopback) || !origin_is_here {
+        if !host.is_some_and(is_loopback) || !origin.is_none_or(is_loopback_origin) {
             let message =
                 "In local mode the server answers only to this machine: use http://127.0.0.1 or http://localhost.\n";
             return (StatusCode::FORBIDDEN, message).into_response();
         }
     }
     next.run(request).await
+}
+
+/// Whether an origin is a site of this machine.
+pub fn is_loopback_origin(origin: &HeaderValue) -> bool {
+    let host = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    host.is_some_and(is_loopback)
 }
 
 /// Whether a host, with or without a port, is this machine by its own address.
@@ -42,19 +44,6 @@ pub fn is_loopback(host: &str) -> bool {
         None => host.rsplit_once(':').map_or(host, |(name, _)| name),
     };
     name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Headers that every answer bears.
-pub async fn with_security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    for (name, value) in [
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-    ] {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
-    }
-    response
 }
 
 /// Who calls; `None` without a valid login.

@@ -1,7 +1,8 @@
 //! An operation on its way to execution: nothing is executed that has not passed here.
 
 use async_graphql::{
-    Request as GraphqlRequest, Response as GraphqlResponse, ServerError, parser::types::OperationType,
+    Request as GraphqlRequest, Response as GraphqlResponse, ServerError, Value as GraphqlValue,
+    parser::types::OperationType,
 };
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -20,6 +21,8 @@ pub struct Operation {
     operation_name: Option<String>,
     #[serde(default)]
     variables: Option<Map<String, Value>>,
+    #[serde(default)]
+    extensions: Option<Map<String, Value>>,
 }
 
 impl Operation {
@@ -30,7 +33,10 @@ impl Operation {
 
     /// Reads it from JSON.
     pub fn parse(json: Value) -> Result<Self, Rejection> {
-        let wrong = "The body is not a GraphQL request: an object with \"query\" and, where needed, \"variables\" and \"operationName\" is expected.";
+        let wrong = "The request is none of GraphQL: an object with \"query\" and, where needed, \"variables\", \"operationName\" and \"extensions\" is expected.";
+        if json.is_array() {
+            return Err(Rejection::bad_request("A list of requests is not taken: send each request by itself."));
+        }
         // A list would be taken for the fields in their order.
         let json = Some(json).filter(Value::is_object).ok_or_else(|| Rejection::bad_request(wrong))?;
         serde_json::from_value(json).map_err(|_| Rejection::bad_request(wrong))
@@ -99,6 +105,10 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
     }
     let mut request = GraphqlRequest::new(query).variables(variables);
     request.operation_name = operation.operation_name;
+    let extensions = operation.extensions.unwrap_or_default().into_iter();
+    request
+        .extensions
+        .extend(extensions.filter_map(|(name, value)| Some((name, GraphqlValue::from_json(value).ok()?))));
     // Without the variables' values, which are judged when the document is valid.
     let mut to_check = GraphqlRequest::new(request.query.clone());
     to_check.operation_name.clone_from(&request.operation_name);

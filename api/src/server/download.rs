@@ -15,8 +15,8 @@ use sea_orm::prelude::Uuid;
 
 use super::{
     Edge, access,
-    graphql::request_id,
     rejection::{self, Rejection},
+    request_span::RequestId,
 };
 use crate::files::download;
 
@@ -27,16 +27,21 @@ const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_')
 const NAME_ASCII: fn(char) -> bool = |char| char.is_ascii_alphanumeric() || " .-_()".contains(char);
 
 /// Answers one download.
-pub async fn answer(State(edge): State<Edge>, Path(id): Path<String>, request: Request) -> Response {
-    let request_id = request_id(request.headers());
+pub async fn answer(
+    State(edge): State<Edge>,
+    Path(id): Path<String>,
+    request_id: RequestId,
+    request: Request,
+) -> Response {
+    let request_id = request_id.as_str();
     match find(&edge, &id, request.headers()).await {
-        Err(rejection) => rejection.response(&request_id),
+        Err(rejection) => rejection.response(request_id),
         Ok(file) => {
             let mut response = respond(&edge, &file, request.method(), request.headers())
                 .await
-                .unwrap_or_else(|rejection| rejection.response(&request_id));
+                .unwrap_or_else(|rejection| rejection.response(request_id));
             let status = response.status();
-            rejection::set_headers(&mut response, status, &request_id);
+            rejection::set_headers(&mut response, status);
             response
         }
     }

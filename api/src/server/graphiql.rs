@@ -22,9 +22,7 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self' 'u
 /// The page itself.
 pub async fn page(headers: HeaderMap) -> Response {
     let Some(file) = Assets::get("index.html") else { return StatusCode::NOT_FOUND.into_response() };
-    let mut response = file_response(&headers, &file, "text/html; charset=utf-8", false);
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    response
+    file_response(&headers, &file, "text/html; charset=utf-8", false)
 }
 
 /// A script, style sheet or picture, compressed as it stands in the program.
@@ -49,6 +47,13 @@ fn is_gzip(entry: &str) -> bool {
 }
 
 fn file_response(headers: &HeaderMap, file: &EmbeddedFile, kind: &'static str, compressed: bool) -> Response {
+    let mut response = bare_response(headers, file, kind, compressed);
+    // Of scripts too: workers live by their own.
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    response
+}
+
+fn bare_response(headers: &HeaderMap, file: &EmbeddedFile, kind: &'static str, compressed: bool) -> Response {
     let hash: String = file.metadata.sha256_hash().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     let tag = format!("\"{hash}\"");
     let fresh = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, "no-cache".to_owned())];

@@ -2,13 +2,17 @@
 
 mod access;
 mod check;
+mod cors;
 mod download;
 mod graphiql;
 mod graphql;
 mod lingering;
 mod multipart;
 mod rejection;
+mod request_span;
+mod security_headers;
 mod socket;
+mod streams;
 mod uploads;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -22,8 +26,17 @@ use axum::{
 };
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{
+    CompressionLevel,
+    catch_panic::CatchPanicLayer,
+    compression::{
+        CompressionLayer,
+        predicate::{NotForContentType, Predicate, SizeAbove},
+    },
+};
 
+pub use self::access::is_loopback_origin;
+use self::streams::Streams;
 use crate::{app::App, auth::Access, deletion::purge, events::trim, graphql::Executor, jobs::worker};
 
 /// What requests need.
@@ -36,6 +49,8 @@ pub struct Edge {
     requests: TaskTracker,
     /// The server stops: connections that would stay open are closed.
     stop: CancellationToken,
+    /// Places for connections that stay open.
+    streams: Streams,
 }
 
 /// A server that answers requests and works on jobs and purges.
@@ -50,20 +65,31 @@ pub struct Server {
 
 /// All routes. What they work on is spawned on `requests`, so that whoever stops them can wait for it.
 pub fn routes(app: App, access: Access, requests: TaskTracker, stop: CancellationToken) -> Router {
-    let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access), requests, stop };
-    Router::new()
+    let streams = Streams::new(app.limits.streams);
+    let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access), requests, stop, streams };
+    let routes = Router::new()
         .route("/", get(async || Redirect::temporary("/graphiql")))
-        .route("/graphql", any(graphql::answer).get(socket::open))
+        .route("/graphql", any(graphql::answer).get(socket::open).layer(compression()))
         .route("/graphiql", get(graphiql::page))
         .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/uploads", post(uploads::answer))
         .route("/artifacts/{id}", get(download::answer))
         .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(ready));
+    let allowed = &edge.app.origins;
+    let routes = if allowed.all().is_empty() { routes } else { routes.layer(cors::layer(allowed)) };
+    routes
         .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))
-        .layer(axum::middleware::from_fn(access::with_security_headers))
         .layer(CatchPanicLayer::new())
+        .layer(axum::middleware::from_fn(security_headers::on_each))
+        .layer(axum::middleware::from_fn(request_span::of_each))
         .with_state(edge)
+}
+
+/// Compresses answers of some size, with little work; streams of events are sent as they come.
+fn compression() -> CompressionLayer<impl Predicate> {
+    let worth_it = SizeAbove::new(1024).and(NotForContentType::SSE);
+    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
 }
 
 /// Whether requests can be served: the database answers.

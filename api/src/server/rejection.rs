@@ -67,17 +67,15 @@ impl Rejection {
     /// The answer where no GraphQL is spoken.
     pub fn response(&self, request_id: &str) -> Response {
         let mut response = (self.status, axum::Json(self.body(request_id))).into_response();
-        set_headers(&mut response, self.status, request_id);
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        set_headers(&mut response, self.status);
         response
     }
 }
 
-/// Sets the headers that go with a status, and the request's id.
-pub fn set_headers(response: &mut Response, status: StatusCode, request_id: &str) {
+/// Sets the headers that go with a status.
+pub fn set_headers(response: &mut Response, status: StatusCode) {
     let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert("x-request-id", id);
-    }
     match status {
         StatusCode::METHOD_NOT_ALLOWED => _ = headers.insert(header::ALLOW, HeaderValue::from_static("POST")),
         StatusCode::UNAUTHORIZED => {

@@ -12,12 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tracing::Instrument;
 
-use super::{
-    Edge, access,
-    graphql::{PREFLIGHT_HEADERS, request_id},
-    lingering::Rest,
-    rejection::{self, Rejection},
-};
+use super::{Edge, access, graphql::is_meant, lingering::Rest, rejection::Rejection, request_span::RequestId};
 use crate::{
     auth::Viewer,
     checkpoint::Checkpoint,
@@ -28,25 +23,19 @@ use crate::{
 const SIMPLE_TYPES: [&str; 4] = ["", "text/plain", "multipart/form-data", "application/x-www-form-urlencoded"];
 
 /// Takes in the body as a file, and answers the id under which a job can take it.
-pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
-    let id = request_id(request.headers());
+pub async fn answer(State(edge): State<Edge>, id: RequestId, request: Request) -> Response {
     let (request, rest) = Rest::of(request);
-    let span = tracing::info_span!("request", id);
     // In a task of its own, so that a caller who hangs up leaves no file.
-    let task = edge.requests.clone().spawn(async move { receive(&edge, request).await }.instrument(span));
+    let task = edge.requests.clone().spawn(async move { receive(&edge, request).await }.in_current_span());
     let outcome = task.await.unwrap_or_else(|error| {
-        tracing::error!(id, "a request ended badly: {error}");
+        tracing::error!("a request ended badly: {error}");
         Err(Rejection::internal())
     });
     match outcome {
-        Ok(upload) => {
-            let mut response = (StatusCode::CREATED, Json(upload)).into_response();
-            rejection::set_headers(&mut response, StatusCode::CREATED, &id);
-            response
-        }
+        Ok(upload) => (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(upload)).into_response(),
         Err(rejection) => {
             rest.discard();
-            rejection.response(&id)
+            rejection.response(id.as_str())
         }
     }
 }
@@ -54,8 +43,7 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
 async fn receive(edge: &Edge, request: Request) -> Result<Value, Rejection> {
     let headers = request.headers();
     let kind = access::media_type(headers);
-    let meant = PREFLIGHT_HEADERS.iter().any(|name| headers.contains_key(*name));
-    if SIMPLE_TYPES.contains(&kind.as_str()) && !meant {
+    if SIMPLE_TYPES.contains(&kind.as_str()) && !is_meant(headers) {
         let message = "Send the file itself as the body, with a content type of its own such as text/csv or application/octet-stream.";
         return Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "CSRF_BLOCKED", message));
     }

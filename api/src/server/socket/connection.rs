@@ -49,9 +49,14 @@ pub async fn serve(edge: Edge, authorization: Option<HeaderValue>, mut socket: W
     let close = connection.talk(&mut socket, &mut said).await;
     // What runs ends before the client is told.
     drop(connection);
-    if let Some(close) = close
-        && let Ok(Ok(())) = timeout(PARTING, socket.send(close.write())).await
-    {
+    if let Some(why) = close {
+        self::close(socket, why).await;
+    }
+}
+
+/// Tells the client why, and closes.
+pub async fn close(mut socket: WebSocket, why: Close) {
+    if let Ok(Ok(())) = timeout(PARTING, socket.send(why.write())).await {
         // A connection with unread messages would be cut off, and the client might not see why it was closed.
         let read_on = async { while let Some(Ok(_)) = socket.recv().await {} };
         _ = timeout(PARTING, read_on).await;

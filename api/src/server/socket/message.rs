@@ -119,6 +119,11 @@ impl Close {
         Self::new(4403, "Forbidden".to_owned())
     }
 
+    /// The client speaks none of our protocols.
+    pub fn unknown_protocol() -> Self {
+        Self::new(4406, "Subprotocol not acceptable: graphql-transport-ws is spoken here".to_owned())
+    }
+
     /// The client does not introduce itself.
     pub fn init_timeout() -> Self {
         Self::new(4408, "Connection initialisation timeout".to_owned())

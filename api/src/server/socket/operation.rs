@@ -1,5 +1,7 @@
 //! One operation of a connection: checked like any other, executed, and its results sent.
 
+use std::pin::pin;
+
 use async_graphql::parser::types::OperationType;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
@@ -7,13 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::message::Outgoing;
 use crate::{
-    audit::Caller,
     auth::Viewer,
-    graphql::{Files, loaders},
+    graphql::Files,
     server::{
         Edge,
-        check::{Checked, Operation, check},
-        graphql::{self, Executed},
+        check::{Operation, check},
+        graphql,
     },
 };
 
@@ -32,10 +33,16 @@ pub async fn run(
     let said = match check(&edge, true, operation, &request_id).await {
         Err(unfit) => say(Outgoing::Error(unfit.errors)).await,
         Ok(checked) if checked.operation == OperationType::Subscription => {
-            let streaming = stream(&edge, viewer, checked, &request_id, &say);
+            let watching = async {
+                let mut results = pin!(graphql::watch(&edge, viewer, checked, &request_id));
+                while let Some(executed) = results.next().await {
+                    say(Outgoing::Next(executed.body)).await?;
+                }
+                say(Outgoing::Complete).await
+            };
             tokio::select! {
                 () = cancelled.cancelled() => Ok(()),
-                said = streaming => said,
+                said = watching => said,
             }
         }
         Ok(checked) => {
@@ -49,20 +56,4 @@ pub async fn run(
     if said.is_err() {
         tracing::debug!(request_id, "the client was gone before the answer");
     }
-}
-
-async fn stream<E>(
-    edge: &Edge,
-    viewer: Viewer,
-    checked: Checked,
-    request_id: &str,
-    say: &impl AsyncFn(Outgoing) -> Result<(), E>,
-) -> Result<(), E> {
-    let (loaders, mut batches) = loaders::loaders(edge.app.clone(), viewer.clone());
-    let caller = Caller { viewer, request_id: request_id.to_owned() };
-    let mut responses = edge.executor.subscribe(checked.request.data(loaders).data(caller));
-    while let Some(response) = loaders::execute_with(responses.next(), &mut batches).await {
-        say(Outgoing::Next(Executed::new(response, request_id).body)).await?;
-    }
-    say(Outgoing::Complete).await
 }
