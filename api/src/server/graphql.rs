@@ -176,7 +176,7 @@ pub async fn execute(
 /// Executes what was checked and is no subscription.
 pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: Files, request_id: &str) -> Executed {
     let request = checked.request.data(files);
-    let response = match viewer {
+    let mut response = match viewer {
         None => edge.executor.execute(request).await,
         Some(viewer) => {
             let (loaders, mut batches) = loaders::loaders(edge.app.clone(), viewer.clone());
@@ -184,6 +184,9 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: F
             loaders::execute_with(edge.executor.execute(request), &mut batches).await
         }
     };
+    if let Some(cost) = checked.cost {
+        cost.tell(&mut response);
+    }
     Executed::new(response, request_id)
 }
 

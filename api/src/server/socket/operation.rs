@@ -60,8 +60,12 @@ async fn stream<E>(
 ) -> Result<(), E> {
     let (loaders, mut batches) = loaders::loaders(edge.app.clone(), viewer.clone());
     let caller = Caller { viewer, request_id: request_id.to_owned() };
+    let cost = checked.cost;
     let mut responses = edge.executor.subscribe(checked.request.data(loaders).data(caller));
-    while let Some(response) = loaders::execute_with(responses.next(), &mut batches).await {
+    while let Some(mut response) = loaders::execute_with(responses.next(), &mut batches).await {
+        if let Some(cost) = cost {
+            cost.tell(&mut response);
+        }
         say(Outgoing::Next(Executed::new(response, request_id).body)).await?;
     }
     say(Outgoing::Complete).await
