@@ -39,8 +39,10 @@ pub struct Limits {
     pub file_rows: u64,
     /// The largest JSON body of a GraphQL request in bytes.
     pub body_bytes: usize,
-    /// The longest GraphQL document in bytes.
-    pub document_bytes: usize,
+    /// Limits of GraphQL documents.
+    pub document: DocumentLimits,
+    /// Whether who is not signed in may ask for the schema (`__schema`, `__type`).
+    pub anonymous_introspection: bool,
     /// Jobs that this server works on at a time.
     pub workers: usize,
     /// The most rows that a worker commits at a time.
@@ -53,6 +55,27 @@ pub struct Limits {
     pub streams: usize,
     /// Limits of WebSocket connections and event streams.
     pub socket: SocketLimits,
+}
+
+/// Limits of a GraphQL document; what is beyond one of them is refused before the document is validated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DocumentLimits {
+    /// Bytes of its text.
+    pub bytes: usize,
+    /// Tokens of its text, without comments.
+    pub tokens: usize,
+    /// Directives as they are written.
+    pub directives: usize,
+    /// Fields, and directives on them, with fragments expanded; of all operations together.
+    pub fields: usize,
+    /// Levels of fields; the introspection query of GraphiQL needs 15.
+    pub depth: usize,
+    /// Aliases with fragments expanded.
+    pub aliases: usize,
+    /// Different fields at the root of the operation.
+    pub root_fields: usize,
+    /// Values that its answer could have, a list counting as often as it may have items.
+    pub cost: u64,
 }
 
 /// Limits of a WebSocket connection, and of an event stream what fits it.
@@ -74,13 +97,29 @@ impl Default for Limits {
             file_bytes: 100_000_000,
             file_rows: 1_000_000,
             body_bytes: 1_000_000,
-            document_bytes: 256_000,
+            document: DocumentLimits::default(),
+            anonymous_introspection: true,
             workers: 1,
             batch_rows: 10_000,
             lease: Duration::from_secs(15),
             event_poll: Duration::from_secs(1),
             streams: 10_000,
             socket: SocketLimits::default(),
+        }
+    }
+}
+
+impl Default for DocumentLimits {
+    fn default() -> Self {
+        Self {
+            bytes: 256_000,
+            tokens: 10_000,
+            directives: 50,
+            fields: 10_000,
+            depth: 15,
+            aliases: 100,
+            root_fields: 20,
+            cost: 50_000,
         }
     }
 }

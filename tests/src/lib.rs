@@ -8,12 +8,14 @@
     reason = "tests say so by failing"
 )]
 
+mod attacks;
 mod dice;
 mod gate;
 mod invariants;
 mod seed;
 mod world;
 
+pub use attacks::{Attack, attacks};
 pub use dice::Dice;
 pub use gate::Gate;
 pub use seed::{Person, people};

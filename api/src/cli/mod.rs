@@ -3,6 +3,7 @@
 mod artifacts;
 mod config;
 mod demo;
+mod limits;
 mod place;
 mod serve;
 mod token;

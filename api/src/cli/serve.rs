@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use clap::{Args, ValueEnum};
 use tokio::net::TcpListener;
 
-use super::{Exit, demo, place::Place};
+use super::{Exit, demo, limits::GraphqlLimits, place::Place};
 use crate::{
     app::{App, Limits},
     auth::{Access, token::Secret},
@@ -67,6 +67,8 @@ pub struct Arguments {
     /// Load a sample file, if the database holds no job yet
     #[arg(long)]
     demo: bool,
+    #[command(flatten)]
+    graphql_limits: GraphqlLimits,
 }
 
 fn zone(text: &str) -> Result<chrono_tz::Tz, String> {
@@ -181,6 +183,7 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
         streams: usize::try_from(arguments.max_streams).unwrap_or(usize::MAX),
         ..Limits::default()
     };
+    let limits = arguments.graphql_limits.apply(limits);
     let mut app = arguments.place.open(limits, arguments.adopted_timezone).await?;
     app.origins = arguments.cors_origin.clone().unwrap_or_default();
     refuse_reader(&app).await?;

@@ -6,10 +6,10 @@ pub mod failure;
 pub mod loaders;
 mod model;
 mod mutation;
-pub mod nesting;
 mod query;
 mod scalars;
 mod subscription;
+mod tokens;
 pub mod validation;
 
 use async_graphql::{
@@ -25,9 +25,6 @@ use self::{model::Prediction, mutation::Mutation, query::Query, subscription::Su
 use crate::app::App;
 
 type Schema = GraphqlSchema<Query, Mutation, Subscription>;
-
-/// How deep fields may stand in each other; the introspection query of GraphiQL needs 15.
-pub const DEEPEST: usize = 15;
 
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, Mutation, Subscription)

@@ -9,7 +9,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{Edge, rejection::Rejection};
-use crate::graphql::{document, failure, nesting, validation};
+use crate::{
+    app::Limits,
+    graphql::{
+        document::{self, exceeded::Exceeded},
+        failure, validation,
+    },
+};
 
 /// The body of a request.
 #[derive(Debug, Deserialize)]
@@ -25,10 +31,18 @@ pub struct Operation {
     extensions: Option<Map<String, Value>>,
 }
 
+/// The most errors that a document is answered with; who made more is told of these first.
+const MOST_ERRORS: usize = 50;
+
 impl Operation {
     /// Whether there is a document in it.
     pub fn has_query(&self) -> bool {
         self.query.is_some()
+    }
+
+    /// Whether the answer shall tell what it cost: `{"extensions": {"cost": true}}`.
+    fn asks_for_cost(&self) -> bool {
+        self.extensions.as_ref().and_then(|extensions| extensions.get("cost")) == Some(&Value::Bool(true))
     }
 
     /// Reads it from JSON.
@@ -61,6 +75,7 @@ impl Unfit {
 
     /// A document that cannot be executed.
     fn invalid(mut response: GraphqlResponse, code: &'static str, request_id: &str) -> Self {
+        response.errors.truncate(MOST_ERRORS);
         failure::finish(&mut response, request_id, code);
         Self { status: StatusCode::BAD_REQUEST, legacy_status: StatusCode::OK, errors: json!(response.errors) }
     }
@@ -72,35 +87,46 @@ pub struct Checked {
     pub request: GraphqlRequest,
     /// What it is.
     pub operation: OperationType,
+    /// What its answer shall tell of its cost.
+    pub cost: Option<Cost>,
+}
+
+/// What an operation costs, for a client that wants to know how near it is to the limit.
+#[derive(Debug, Clone, Copy)]
+pub struct Cost {
+    requested: u64,
+    allowed: u64,
+}
+
+impl Cost {
+    /// Puts it into an answer.
+    pub fn tell(self, response: &mut GraphqlResponse) {
+        let cost = async_graphql::value!({ "requested": self.requested, "allowed": self.allowed });
+        response.extensions.insert("cost".to_owned(), cost);
+    }
 }
 
 /// Checks an operation, on whatever way it came: nothing is executed that has not passed here.
 pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_id: &str) -> Result<Checked, Unfit> {
-    let rejected = |status, code, message: String| Unfit::rejected(&Rejection::new(status, code, message), request_id);
     let invalid = |errors, code| Unfit::invalid(GraphqlResponse::from_errors(errors), code, request_id);
+    let exceeded = |exceeded: Exceeded| Unfit::rejected(&exceeded.into(), request_id);
+    let wants_cost = operation.asks_for_cost();
     let Some(query) = operation.query else {
         return Err(Unfit::rejected(&Rejection::bad_request("The request has no \"query\"."), request_id));
     };
-    let limit = edge.app.limits.document_bytes;
-    if query.len() > limit {
-        let message = format!("The document is too large: at most {limit} bytes are allowed.");
-        return Err(rejected(StatusCode::BAD_REQUEST, "DOCUMENT_TOO_LARGE", message));
-    }
-    if nesting::is_too_nested(&query) {
-        let message = document::Unprepared::TooDeep.to_string();
-        return Err(rejected(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", message));
-    }
+    let limits = &edge.app.limits.document;
+    document::text::check(&query, limits).map_err(exceeded)?;
     let document = async_graphql::parser::parse_query(&query).map_err(|error| unparsable(&error, request_id))?;
     let variables = async_graphql::Variables::from_json(Value::Object(operation.variables.unwrap_or_default()));
     let name = operation.operation_name.as_deref();
-    let prepared = match document::prepare(&document, name, &variables, edge.executor.types()) {
+    let prepared = match document::prepare(&document, name, &variables, edge.executor.types(), limits) {
         Ok(prepared) => prepared,
-        Err(error @ (document::Unprepared::UnknownOperation | document::Unprepared::Circular)) => {
+        Err(document::Unprepared::Exceeded(limit)) => return Err(exceeded(limit)),
+        Err(error) => {
             return Err(invalid(vec![ServerError::new(error.to_string(), None)], "GRAPHQL_VALIDATION_FAILED"));
         }
-        Err(limit) => return Err(rejected(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", limit.to_string())),
     };
-    if !signed_in && !prepared.roots.iter().all(|root| root.starts_with("__")) {
+    if !signed_in && !prepared.roots.iter().all(|root| is_open_to_all(root, &edge.app.limits)) {
         return Err(Unfit::rejected(&Rejection::unauthenticated(), request_id));
     }
     let mut request = GraphqlRequest::new(query).variables(variables);
@@ -131,7 +157,13 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
         return Err(invalid(vec![error], "GRAPHQL_VALIDATION_FAILED"));
     }
     request.set_parsed_query(prepared.document);
-    Ok(Checked { request, operation: prepared.operation })
+    let cost = wants_cost.then_some(Cost { requested: prepared.cost, allowed: limits.cost });
+    Ok(Checked { request, operation: prepared.operation, cost })
+}
+
+/// Whether a root field is answered to who is not signed in.
+fn is_open_to_all(root: &str, limits: &Limits) -> bool {
+    root == "__typename" || (limits.anonymous_introspection && root.starts_with("__"))
 }
 
 /// A document that cannot be read: where its mistake is, without the grammar of the parser.

@@ -4,7 +4,9 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+
+use crate::graphql::document::exceeded::Exceeded;
 
 /// HTTP status, code, message.
 #[derive(Debug)]
@@ -15,12 +17,21 @@ pub struct Rejection {
     pub code: &'static str,
     /// One sentence, for people.
     pub message: String,
+    /// What else its extensions tell programs.
+    pub details: Map<String, Value>,
 }
 
 impl Rejection {
     /// A rejection.
     pub fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), details: Map::new() }
+    }
+
+    /// More than a limit allows, with its name and its numbers.
+    pub fn exceeded(code: &'static str, limit: &str, allowed: u64, found: u64, message: impl Into<String>) -> Self {
+        let details = [("limit", json!(limit)), ("allowed", json!(allowed)), ("found", json!(found))];
+        let details = details.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { details, ..Self::new(StatusCode::BAD_REQUEST, code, message) }
     }
 
     /// A body that is larger than allowed.
@@ -60,7 +71,9 @@ impl Rejection {
 
     /// The body of the answer: like that of a GraphQL request.
     pub fn body(&self, request_id: &str) -> Value {
-        let extensions = json!({ "code": self.code, "requestId": request_id });
+        let mut extensions = self.details.clone();
+        extensions.insert("code".to_owned(), json!(self.code));
+        extensions.insert("requestId".to_owned(), json!(request_id));
         json!({ "errors": [{ "message": self.message, "extensions": extensions }] })
     }
 
@@ -85,5 +98,12 @@ pub fn set_headers(response: &mut Response, status: StatusCode) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         _ => {}
+    }
+}
+
+impl From<Exceeded> for Rejection {
+    fn from(exceeded: Exceeded) -> Self {
+        let Exceeded { allowed, found, .. } = exceeded;
+        Self::exceeded(exceeded.code(), exceeded.name(), allowed, found, exceeded.to_string())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt::Write as _, time::Duration};
 
-use api::app::Limits;
+use api::app::{DocumentLimits, Limits};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::{Engine, Setup, World};
@@ -154,11 +154,23 @@ async fn refused_quickly(world: &World, name: &str, document: String) {
     assert!(answer.get("data").is_none(), "{name}");
 }
 
+/// So that what is behind the sizes of the text has something to refuse.
+const WIDE: DocumentLimits = DocumentLimits {
+    bytes: 900_000,
+    tokens: 500_000,
+    directives: 50,
+    fields: 10_000,
+    depth: 15,
+    aliases: 100,
+    root_fields: 20,
+    cost: 50_000,
+};
+
 #[tokio::test]
 async fn what_asks_too_much_is_refused_at_once() {
     let world = World::with(
         Engine::Sqlite,
-        Setup { limits: Limits { document_bytes: 900_000, ..Limits::default() }, ..Default::default() },
+        Setup { limits: Limits { document: WIDE, ..Limits::default() }, ..Default::default() },
     )
     .await;
     let deep = |levels: usize| {
@@ -286,7 +298,10 @@ async fn a_document_or_a_body_over_the_limit_is_refused() {
     for accept in [MODERN, "application/json"] {
         let (status, answer) = send(&world, accept, body(&padded(256_001))).await;
         assert_eq!((status, code(&answer)), (StatusCode::BAD_REQUEST, "DOCUMENT_TOO_LARGE"));
-        assert_eq!(answer["errors"][0]["message"], "The document is too large: at most 256000 bytes are allowed.");
+        assert_eq!(
+            answer["errors"][0]["message"],
+            "The document is too large: it has 256001 bytes, at most 256000 are allowed; send what varies as variables."
+        );
         let (status, answer) = send(&world, accept, body(&padded(1_000_001))).await;
         assert_eq!((status, code(&answer)), (StatusCode::PAYLOAD_TOO_LARGE, "PAYLOAD_TOO_LARGE"));
         assert_eq!(answer["errors"][0]["message"], "The request is too large: at most 1000000 bytes are allowed.");

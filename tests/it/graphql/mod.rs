@@ -2,6 +2,7 @@
 
 mod adopted;
 mod arguments;
+mod attacks;
 mod backfill_runs;
 mod contract;
 mod documents;
@@ -10,6 +11,7 @@ mod failures;
 mod filters;
 mod introspection;
 mod judged;
+mod limits;
 mod pages;
 mod paging;
 mod reading;

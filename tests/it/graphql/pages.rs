@@ -25,7 +25,7 @@ async fn what_is_no_page_is_refused_at_its_place(engine: Engine) {
     for list in LISTS {
         for (arguments, message) in [
             ("first: 101", format!("\"first\" is 101; {allowed}")),
-            ("first: 100000", format!("\"first\" is 100000; {allowed}")),
+            ("first: 1000", format!("\"first\" is 1000; {allowed}")),
             ("first: -1", format!("\"first\" is -1; {allowed}")),
             ("last: 101", format!("\"last\" is 101; {allowed}")),
             ("last: -2147483648", format!("\"last\" is -2147483648; {allowed}")),

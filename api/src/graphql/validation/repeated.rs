@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use async_graphql::{Pos, ServerError};
 
 use super::error;
+use crate::graphql::tokens::Tokens;
 
 /// What encloses a place in the text.
 enum Within<'a> {
@@ -19,7 +20,7 @@ pub fn field(text: &str) -> Option<ServerError> {
     let mut within: Vec<Within<'_>> = Vec::new();
     // The token before, and the name before a colon.
     let (mut before, mut name) = ("", None);
-    for token in Tokens(text) {
+    for token in Tokens::of(text) {
         match token {
             // A selection never follows a colon, an equals sign or a bracket; a value always does.
             "{" if matches!(before, ":" | "=") || matches!(within.last(), Some(Within::List)) => {
@@ -42,53 +43,6 @@ pub fn field(text: &str) -> Option<ServerError> {
         before = token;
     }
     None
-}
-
-/// The tokens of a document, as far as they matter here; a string is the token `"`.
-struct Tokens<'a>(&'a str);
-
-impl<'a> Iterator for Tokens<'a> {
-    type Item = &'a str;
-
-    fn next(&mut self) -> Option<&'a str> {
-        loop {
-            self.0 = self.0.trim_start_matches(|char: char| char.is_whitespace() || matches!(char, ',' | '\u{feff}'));
-            let first = self.0.chars().next()?;
-            if first == '#' {
-                self.0 = self.0.find(['\n', '\r']).map_or("", |end| &self.0[end..]);
-                continue;
-            }
-            let length = match first {
-                '"' => string(self.0),
-                'a'..='z' | 'A'..='Z' | '_' => {
-                    self.0.find(|char: char| !(char.is_ascii_alphanumeric() || char == '_')).unwrap_or(self.0.len())
-                }
-                other => other.len_utf8(),
-            };
-            let (token, rest) = self.0.split_at(length);
-            self.0 = rest;
-            return Some(if first == '"' { &token[..1] } else { token });
-        }
-    }
-}
-
-/// How long the string at the beginning of a text is.
-fn string(text: &str) -> usize {
-    let (quote, escape) = if text.starts_with("\"\"\"") { ("\"\"\"", "\\\"\"\"") } else { ("\"", "\\") };
-    let mut at = quote.len();
-    while at < text.len() {
-        let rest = &text[at..];
-        if quote.len() == 1 && rest.starts_with(escape) {
-            at += 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
-        } else if rest.starts_with(escape) {
-            at += escape.len();
-        } else if rest.starts_with(quote) {
-            return at + quote.len();
-        } else {
-            at += rest.chars().next().map_or(1, char::len_utf8);
-        }
-    }
-    text.len()
 }
 
 /// Where in a text a part of it stands.

@@ -9,7 +9,10 @@ use crate::{
     audit::Caller,
     auth::Viewer,
     graphql::{Files, failure, loaders},
-    server::{Edge, check::Checked},
+    server::{
+        Edge,
+        check::{Checked, Cost},
+    },
 };
 
 /// An operation, or an event of a subscription, that was executed.
@@ -21,8 +24,11 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// Gives its errors their codes.
-    fn new(mut response: GraphqlResponse, request_id: &str) -> Self {
+    /// Gives its errors their codes, and tells its cost where that was asked for.
+    fn new(mut response: GraphqlResponse, cost: Option<Cost>, request_id: &str) -> Self {
+        if let Some(cost) = cost {
+            cost.tell(&mut response);
+        }
         let busy = failure::finish(&mut response, request_id, "BAD_USER_INPUT");
         let status = if busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
         let body = serde_json::to_string(&response).unwrap_or_else(|_| json!({ "data": null }).to_string());
@@ -32,7 +38,7 @@ impl Executed {
 
 /// Executes what was checked and is no subscription.
 pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: Files, request_id: &str) -> Executed {
-    let request = checked.request.data(files);
+    let (request, cost) = (checked.request.data(files), checked.cost);
     let response = match viewer {
         None => edge.executor.execute(request).await,
         Some(viewer) => {
@@ -41,7 +47,7 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: F
             loaders::execute_with(edge.executor.execute(request), &mut batches).await
         }
     };
-    Executed::new(response, request_id)
+    Executed::new(response, cost, request_id)
 }
 
 /// Executes a subscription that was checked: its results, one after the other.
@@ -54,9 +60,10 @@ pub fn watch(
     let (loaders, batches) = loaders::loaders(edge.app.clone(), viewer.clone());
     let id = request_id.to_owned();
     let caller = Caller { viewer, request_id: id.clone() };
+    let cost = checked.cost;
     let responses = edge.executor.subscribe(checked.request.data(loaders).data(caller));
-    stream::unfold((responses, batches, id), async |(mut responses, mut batches, id)| {
+    stream::unfold((responses, batches, id), move |(mut responses, mut batches, id)| async move {
         let response = loaders::execute_with(responses.next(), &mut batches).await?;
-        Some((Executed::new(response, &id), (responses, batches, id)))
+        Some((Executed::new(response, cost, &id), (responses, batches, id)))
     })
 }

@@ -10,7 +10,7 @@ use std::{
 
 use axum::{
     extract::ws::{Message, WebSocket},
-    http::{HeaderValue, StatusCode},
+    http::HeaderValue,
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -204,8 +204,11 @@ impl Connection {
         // Until it has ended, also where the client wants no more of it.
         let Ok(at_work) = self.at_work.clone().try_acquire_owned() else {
             let most = self.edge.app.limits.socket.operations;
-            let message = format!("At most {most} operations may run on a connection at a time.");
-            let rejection = Rejection::new(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", message);
+            let message = format!(
+                "At most {most} operations may run on a connection at a time; end one, or open another connection."
+            );
+            let (most, found) = (most as u64, most as u64 + 1);
+            let rejection = Rejection::exceeded("QUERY_TOO_COMPLEX", "subscriptions", most, found, message);
             let unfit = Unfit::rejected(&rejection, &uuid::Uuid::now_v7().to_string());
             return self.send(socket, Outgoing::Error(unfit.errors).write(&id)).await;
         };

@@ -1,6 +1,7 @@
-//! Measures deletions, uploads and the backfill beside the same work in bare SQL, on PostgreSQL, and prints the tables of
-//! BENCHMARKS.md. `tests/bench` builds and runs it; it says how.
+//! Measures deletions, uploads and the backfill beside the same work in bare SQL, on PostgreSQL, and how attacks are refused,
+//! and prints the tables of BENCHMARKS.md. `tests/bench` builds and runs it; it says how.
 
+mod attack;
 mod backfill;
 mod delete;
 mod figures;
@@ -21,7 +22,7 @@ use place::Place;
 const MOST_MEMORY: u64 = 150_000_000;
 
 /// What can be measured, in the order in which it is.
-const MEASUREMENTS: [&str; 5] = ["delete", "upload", "backfill", "online", "sizes"];
+const MEASUREMENTS: [&str; 6] = ["delete", "upload", "attack", "backfill", "online", "sizes"];
 
 #[derive(Default)]
 struct Wanted {
@@ -43,13 +44,16 @@ async fn main() -> Result<ExitCode> {
     let postgres = env::var("JOBLINK_BENCH_POSTGRES").context("run this by tests/bench")?;
     println!("Machine: {}\n", place::machine(&postgres).await?);
     let mut kept = true;
-    if wanted.wants("delete") || wanted.wants("upload") {
+    if ["delete", "upload", "attack"].iter().any(|measurement| wanted.wants(measurement)) {
         let mut place = Place::make(&postgres, &program()?).await?;
         if wanted.wants("delete") {
             kept &= delete::measure(&mut place, wanted.pairs).await?;
         }
         if wanted.wants("upload") {
             kept &= upload::measure(&mut place, wanted.pairs).await?;
+        }
+        if wanted.wants("attack") {
+            kept &= attack::measure(&place).await?;
         }
     }
     if wanted.wants("backfill") {

@@ -95,6 +95,16 @@ impl Server {
         }
     }
 
+    /// Sends the body of a request, and gives the time from the request to the answer.
+    pub async fn ask(&self, body: &str) -> Result<(Duration, Value)> {
+        let request = self.http.post(&self.graphql).bearer_auth(&self.token);
+        let request = request.header("content-type", "application/json").body(body.to_owned());
+        let began = Instant::now();
+        let answer = request.send().await?.bytes().await?;
+        let time = began.elapsed();
+        Ok((time, serde_json::from_slice(&answer)?))
+    }
+
     /// The most memory that the process has held at a time, in bytes: `VmHWM`, man page proc(5).
     pub fn peak_memory(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;

@@ -1,0 +1,60 @@
+//! The few values that decide what a document asks for: conditions, sizes of pages, and how many ids there are.
+
+use async_graphql::{Variables, parser::types::OperationDefinition};
+use async_graphql_value::{ConstValue, Value};
+
+/// The values of an operation's variables, else their defaults. Nothing of them is copied: a list may be long.
+#[derive(Debug, Clone, Copy)]
+pub struct Values<'a> {
+    variables: &'a Variables,
+    operation: &'a OperationDefinition,
+}
+
+impl<'a> Values<'a> {
+    /// Of an operation.
+    pub const fn of(operation: &'a OperationDefinition, variables: &'a Variables) -> Self {
+        Self { variables, operation }
+    }
+
+    /// Whether a condition holds.
+    pub fn is_true(&self, value: &Value) -> bool {
+        match value {
+            Value::Boolean(is) => *is,
+            Value::Variable(name) => matches!(self.variable(name), Some(ConstValue::Boolean(true))),
+            _ => false,
+        }
+    }
+
+    /// A whole number from 0.
+    pub fn number(&self, value: &Value) -> Option<u64> {
+        match value {
+            Value::Number(number) => number.as_u64(),
+            Value::Variable(name) => match self.variable(name)? {
+                ConstValue::Number(number) => number.as_u64(),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// How many items a list has. A value that is none stands for a list of itself alone (the specification, 3.11).
+    pub fn length(&self, value: &Value) -> Option<u64> {
+        match value {
+            Value::Null => None,
+            Value::List(items) => Some(items.len() as u64),
+            Value::Variable(name) => match self.variable(name)? {
+                ConstValue::Null => None,
+                ConstValue::List(items) => Some(items.len() as u64),
+                _ => Some(1),
+            },
+            _ => Some(1),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<&'a ConstValue> {
+        self.variables.get(name).or_else(|| {
+            let definitions = &self.operation.variable_definitions;
+            definitions.iter().find(|definition| definition.node.name.node == name)?.node.default_value()
+        })
+    }
+}
