@@ -6,6 +6,7 @@ mod scope;
 mod servers;
 mod slow;
 mod socket;
+mod sse;
 mod trim;
 
 use std::time::Duration;

@@ -49,14 +49,16 @@ async fn only_ones_own_pages_may_connect() {
         // A foreign name that was rebound to this machine.
         (vec![("host", "evil.example"), ("origin", "http://evil.example")], Some(403)),
         (vec![("host", "evil.example")], Some(403)),
-        (vec![("sec-websocket-protocol", "")], Some(400)),
-        (vec![("sec-websocket-protocol", "graphql-ws")], Some(400)),
     ] {
         assert_eq!(open(&world, &headers).await.err(), status, "{headers:?}");
     }
     let world = with_limits(true, SocketLimits::default()).await;
     assert_eq!(open(&world, &[("origin", "https://evil.example")]).await.err(), Some(403));
     assert!(open(&world, &[("host", "jobs.example"), ("origin", "https://jobs.example")]).await.is_ok());
+    let world =
+        World::with(ENGINE, Setup { tokens: true, origins: "https://pages.example", ..Default::default() }).await;
+    assert!(open(&world, &[("origin", "https://pages.example")]).await.is_ok());
+    assert_eq!(open(&world, &[("origin", "https://evil.example")]).await.err(), Some(403));
 }
 
 #[tokio::test]
@@ -131,6 +133,10 @@ async fn each_fault_closes_the_connection_with_its_code() {
     client.watch("1", None).await;
     client.send(operation("1")).await;
     assert_eq!(client.closed().await, 4409);
+    for protocol in ["", "graphql-ws"] {
+        let mut client = Client(open(&world, &[("sec-websocket-protocol", protocol)]).await.unwrap());
+        assert_eq!(client.closed().await, 4406, "{protocol:?}");
+    }
     let world = with_limits(false, SocketLimits { init: Duration::from_millis(50), ..Default::default() }).await;
     assert_eq!(Client::silent(&world).await.closed().await, 4408);
 }
