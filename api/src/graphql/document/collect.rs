@@ -15,10 +15,6 @@ use super::{
 };
 use crate::{app::DocumentLimits, paging::DEFAULT_SIZE};
 
-/// How many items a list counts of which nothing says how long it is, like the artifacts of a job or the types of the
-/// schema.
-pub const UNSIZED: u64 = 10;
-
 /// A field and all selections under its response key.
 type Collected<'a> = IndexMap<Name, (&'a Positioned<Field>, Vec<&'a SelectionSet>)>;
 
@@ -109,15 +105,15 @@ impl<'a> Collector<'a> {
     ) -> Result<(Positioned<Field>, u64), Exceeded> {
         let gives = self.types.field(object, &field.node.name.node);
         let size = self.size(&field.node, gives);
-        let is_list = gives.is_some_and(|gives| gives.is_list);
-        let times = size.unwrap_or(if is_list && !level.is_counted { UNSIZED } else { 1 });
+        let items = gives.and_then(|gives| gives.items);
+        let times = size.or(items.filter(|_| !level.is_counted)).unwrap_or(1);
         let sets: Vec<_> = children.into_iter().filter(|set| !set.items.is_empty()).collect();
         let (selection, inside) = if sets.is_empty() {
             (SelectionSet::default(), 0)
         } else {
             let unknown = Name::new("__Unknown");
             let ty = gives.map_or(&unknown, |gives| &gives.ty);
-            self.level(ty, &Level { sets, depth: level.depth + 1, is_counted: size.is_some() && !is_list })?
+            self.level(ty, &Level { sets, depth: level.depth + 1, is_counted: size.is_some() && items.is_none() })?
         };
         let mut merged = field.clone();
         merged.node.selection_set.node = selection;

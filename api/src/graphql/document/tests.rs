@@ -227,6 +227,7 @@ fn lists_cost_what_may_be_in_them() {
         ("{ page(first: 0) { nodes { leaf } } }", 1),
         ("{ page { total } }", 1 + 20),
         ("{ page(first: -1) { total } }", 1 + 20),
+        ("{ page(first: 2147483648) { total } }", 1 + 20),
         ("query($n: Int = 4) { page(first: $n) { total } }", 1 + 4),
         ("query($given: Int = 4) { page(first: $given) { total } }", 1 + 3),
         ("query($n: Int) { page(first: $n) { total } }", 1 + 20),
@@ -243,12 +244,13 @@ fn lists_cost_what_may_be_in_them() {
         ("query($no: Boolean = false) { leaf one @include(if: $no) { leaf } }", 1),
         // The schema is a list of types like any other.
         ("{ __schema { types { fields { name } } } }", 1 + 1 + 10 * (1 + 10)),
+        ("{ __schema { types { fields { args { name } } } } }", 1 + 1 + 10 * (1 + 10 * (1 + 3))),
         ("{ __type(name: \"A\") { name ofType { name } } }", 1 + 3),
     ] {
         assert_eq!(prepared(text, &WIDE).expect(text).cost, cost, "{text}");
     }
     // Nothing overflows.
-    let text = format!("{}leaf{}", "{ page(first: 18446744073709551615) { nodes".repeat(4) + "{", "}".repeat(9));
+    let text = format!("{}leaf{}", "{ page(first: 2147483647) { nodes".repeat(4) + "{", "}".repeat(9));
     assert_eq!(prepared(&text, &WIDE).expect("wide").cost, u64::MAX);
     let limits = DocumentLimits { cost: 50_000, ..WIDE };
     assert_eq!(found(&text, Limit::Cost, &limits), (1 << 53) - 1);

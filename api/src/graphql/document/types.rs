@@ -13,6 +13,14 @@ use async_graphql::{
 /// How the names of the types end that are pages of a list.
 const CONNECTION: &str = "Connection";
 
+/// How many items a list counts of which nothing says how long it is, like the artifacts of a job.
+const ITEMS: u64 = 10;
+
+/// The lists of the schema itself that have few items, and how many these count: with ten in each, the question that GraphiQL
+/// asks would cost several times what its answer has.
+const SHORT: [&str; 5] = ["args", "directives", "enumValues", "inputFields", "interfaces"];
+const FEW: u64 = 3;
+
 /// The types by which a schema describes itself (the specification's chapter 4.2), as far as they have objects inside.
 const INTROSPECTION: &str = "
     type __Root { __schema: __Schema! __type: __Type }
@@ -33,8 +41,8 @@ const INTROSPECTION: &str = "
 pub struct Gives {
     /// The type, without lists.
     pub ty: Name,
-    /// Whether it is a list.
-    pub is_list: bool,
+    /// How many items its list counts where nothing says how long it is; `None`: it is no list.
+    pub items: Option<u64>,
     /// Whether it is a page of a list.
     pub is_page: bool,
 }
@@ -53,6 +61,10 @@ impl Types {
         let mut types = Self::default();
         types.read(sdl);
         types.read(INTROSPECTION);
+        let own = types.fields.iter_mut().filter(|(name, _)| name.starts_with("__")).flat_map(|(_, fields)| fields);
+        for (_, gives) in own.filter(|(name, _)| SHORT.contains(&name.as_str())) {
+            gives.items = Some(FEW);
+        }
         if let Some(root) = types.fields.remove("__Root") {
             types.fields.entry(Name::new("Query")).or_default().extend(root);
         }
@@ -105,7 +117,7 @@ impl Types {
 
 fn gives(ty: &Type) -> Gives {
     match &ty.base {
-        BaseType::Named(name) => Gives { ty: name.clone(), is_list: false, is_page: name.ends_with(CONNECTION) },
-        BaseType::List(inner) => Gives { is_list: true, ..gives(inner) },
+        BaseType::Named(name) => Gives { ty: name.clone(), items: None, is_page: name.ends_with(CONNECTION) },
+        BaseType::List(inner) => Gives { items: Some(ITEMS), ..gives(inner) },
     }
 }

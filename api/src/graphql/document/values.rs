@@ -25,16 +25,17 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// A whole number from 0.
+    /// A whole number from 0 of 32 bits; any other is no size of a page, and validation says so.
     pub fn number(&self, value: &Value) -> Option<u64> {
-        match value {
-            Value::Number(number) => number.as_u64(),
+        let number = match value {
+            Value::Number(number) => number,
             Value::Variable(name) => match self.variable(name)? {
-                ConstValue::Number(number) => number.as_u64(),
-                _ => None,
+                ConstValue::Number(number) => number,
+                _ => return None,
             },
-            _ => None,
-        }
+            _ => return None,
+        };
+        number.as_u64().filter(|number| i32::try_from(*number).is_ok())
     }
 
     /// How many items a list has. A value that is none stands for a list of itself alone (the specification, 3.11).
