@@ -2,24 +2,15 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{Exit, demo, place::Place};
+use super::{Exit, demo, place::Place, sign_in::SignIn};
 use crate::{
     app::{App, Limits},
-    auth::{Access, token::Secret},
     files::mark,
     server::Server,
 };
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    /// No login: every caller is the built-in user; loopback only
-    Local,
-    /// Bearer tokens, signed with the secret
-    Jwt,
-}
 
 /// What `serve` takes.
 #[derive(Debug, Args)]
@@ -32,12 +23,8 @@ pub struct Arguments {
     /// Use this artifact store from now on, although the database used another one so far
     #[arg(long)]
     accept_artifacts: bool,
-    /// How callers sign in
-    #[arg(long, env = "JOBLINK_AUTH", value_enum, default_value = "local")]
-    auth: Mode,
-    /// The secret that signs tokens, at least 32 bytes; needed with `--auth jwt`
-    #[arg(long, env = "JOBLINK_JWT_SECRET", hide_env_values = true)]
-    jwt_secret: Option<String>,
+    #[command(flatten)]
+    sign_in: SignIn,
     /// The zone in which an existing installation's database wrote `created_at` and `updated_at`
     #[arg(long, env = "JOBLINK_ADOPTED_TIMEZONE", default_value = "UTC", value_name = "ZONE", value_parser = zone)]
     adopted_timezone: chrono_tz::Tz,
@@ -71,7 +58,7 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Serves until it is told to stop (Ctrl-C or SIGTERM).
 pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
-    let access = access(&arguments)?;
+    let access = arguments.sign_in.access(arguments.listen).await?;
     migrate(&arguments).await?;
     let app = app(&arguments).await?;
     let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
@@ -99,22 +86,6 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
         return Err(Exit::Failed("stopped before every request was answered; jobs go on where they are".to_owned()));
     }
     app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
-}
-
-fn access(arguments: &Arguments) -> Result<Access, Exit> {
-    match arguments.auth {
-        Mode::Local if arguments.listen.ip().is_loopback() => Ok(Access::Local),
-        Mode::Local => Err(Exit::Refused(format!(
-            "without login the server listens on loopback addresses alone, and {} is none; use 127.0.0.1 or --auth jwt",
-            arguments.listen
-        ))),
-        Mode::Jwt => {
-            let secret = arguments.jwt_secret.as_deref().ok_or_else(|| {
-                Exit::Refused("--auth jwt needs JOBLINK_JWT_SECRET: make one with `openssl rand -hex 32`".to_owned())
-            })?;
-            Secret::new(secret).map(Access::Token).map_err(|error| Exit::Refused(error.to_string()))
-        }
-    }
 }
 
 /// Refuses a database user to whom every mutation would fail.

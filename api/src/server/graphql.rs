@@ -102,7 +102,7 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
 
 async fn respond(edge: &Edge, request: Request, request_id: &str) -> Result<Answer, Rejection> {
     let body = body_kind(&request)?;
-    let viewer = access::caller(edge, request.headers()).await?;
+    let viewer = access::caller(&request)?;
     match body {
         BodyKind::Json => {
             let operation = read_json(edge, request).await?;

@@ -7,6 +7,7 @@ mod graphiql;
 mod graphql;
 mod lingering;
 mod multipart;
+mod rate;
 mod rejection;
 mod socket;
 mod uploads;
@@ -51,13 +52,17 @@ pub struct Server {
 /// All routes. What they work on is spawned on `requests`, so that whoever stops them can wait for it.
 pub fn routes(app: App, access: Access, requests: TaskTracker, stop: CancellationToken) -> Router {
     let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access), requests, stop };
-    Router::new()
-        .route("/", get(async || Redirect::temporary("/graphiql")))
+    // Each caller is looked up and counted; the rest is for everybody.
+    let entrances = Router::new()
         .route("/graphql", any(graphql::answer).get(socket::open))
-        .route("/graphiql", get(graphiql::page))
-        .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/uploads", post(uploads::answer))
         .route("/artifacts/{id}", get(download::answer))
+        .route_layer(axum::middleware::from_fn_with_state(edge.clone(), rate::admit));
+    Router::new()
+        .merge(entrances)
+        .route("/", get(async || Redirect::temporary("/graphiql")))
+        .route("/graphiql", get(graphiql::page))
+        .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
         .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))
@@ -123,6 +128,7 @@ impl Server {
         let address = listener.local_addr()?;
         let requests = TaskTracker::new();
         let routes = routes(app, access, requests.clone(), stop.clone());
+        let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
         let stopped = stop.clone().cancelled_owned();
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {

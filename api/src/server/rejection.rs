@@ -7,7 +7,7 @@ use axum::{
 use serde_json::{Value, json};
 
 /// HTTP status, code, message.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rejection {
     /// HTTP status.
     pub status: StatusCode,

@@ -17,7 +17,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Edge, graphql};
+use super::{Edge, access, graphql, rate};
 
 /// The one protocol that is spoken.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -30,6 +30,9 @@ pub async fn open(
 ) -> Response {
     let Ok(upgrade) = upgrade else { return graphql::answer(State(edge), request).await };
     let headers = request.headers();
+    if let Err(rejection) = access::caller(&request) {
+        return rejection.response(&graphql::request_id(headers));
+    }
     if !is_own_page(headers, request.uri()) {
         return (StatusCode::FORBIDDEN, "A page of another site may not connect.\n").into_response();
     }
@@ -41,10 +44,11 @@ pub async fn open(
         return (StatusCode::BAD_REQUEST, message).into_response();
     }
     let authorization = headers.get(header::AUTHORIZATION).cloned();
+    let origin = rate::origin(&edge, &request);
     // Counted from here on, so that a server that stops waits for it.
     let counted = edge.requests.token();
     upgrade.on_upgrade(async move |socket| {
-        connection::serve(edge, authorization, socket).await;
+        connection::serve(edge, authorization, origin, socket).await;
         drop(counted);
     })
 }
