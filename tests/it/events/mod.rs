@@ -1,6 +1,6 @@
 //! What happens to jobs is told to those who may see it, once it is committed, whichever server it happens on.
 
-mod client;
+pub mod client;
 mod life;
 mod scope;
 mod servers;
@@ -11,7 +11,7 @@ mod trim;
 use std::time::Duration;
 
 use api::{
-    auth::{Viewer, token},
+    auth::{Clock, Viewer, login::Login, token::Rules},
     events::{self, Event, Missed, Wanted},
 };
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
@@ -20,7 +20,9 @@ use tests::World;
 
 /// Who bears a token.
 async fn viewer(world: &World, bearer: &str) -> Viewer {
-    token::verify(world.app.db.reader(), &tests::secret(), bearer).await.unwrap().unwrap()
+    let login = Login::with_secret(&tests::secret(), Rules::default(), Clock::default());
+    let known = login.verify(bearer).await.unwrap();
+    login.viewer(world.app.db.reader(), &known).await.unwrap().unwrap()
 }
 
 /// What a viewer is told.

@@ -10,7 +10,7 @@ mod failures;
 mod filters;
 mod introspection;
 mod judged;
-mod pages;
+pub mod pages;
 mod paging;
 mod reading;
 mod scope;
