@@ -18,5 +18,6 @@ mod files;
 mod graphql;
 mod jobs;
 mod migrations;
+mod sign_in;
 mod smoke;
 mod upload;

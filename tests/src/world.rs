@@ -12,7 +12,12 @@ use std::{
 
 use api::{
     app::{App, Limits},
-    auth::{Access, Role, token},
+    auth::{
+        Access, Clock, Role,
+        login::Login,
+        rate::Limiter,
+        token::{self, Rules},
+    },
     checkpoint::Checkpoints,
     database::Database,
     files::download,
@@ -44,6 +49,10 @@ pub enum Engine {
 pub struct Setup {
     /// Callers need tokens; else every caller is the built-in user.
     pub tokens: bool,
+    /// Callers need tokens that this takes, instead of those of [`token`].
+    pub login: Option<Login>,
+    /// How often callers with tokens may ask; else as often as they like.
+    pub limiter: Option<Limiter>,
     /// What happens at the checkpoints.
     pub checkpoints: Checkpoints,
     /// Limits of what callers may send.
@@ -174,7 +183,10 @@ impl World {
             None
         } else {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let access = if setup.tokens { Access::Token(secret()) } else { Access::Local };
+            let usual = || Login::with_secret(&secret(), Rules::default(), Clock::default());
+            let login = setup.login.or_else(|| setup.tokens.then(usual)).map(Arc::new);
+            let limiter = setup.limiter.map(Arc::new);
+            let access = login.map_or(Access::Local, |login| Access::Token { login, limiter });
             let start = if setup.idle { Server::start_idle } else { Server::start };
             Some(start(app.clone(), access, listener).unwrap())
         };
@@ -320,7 +332,7 @@ pub fn secret() -> token::Secret {
 
 /// A token for an hour.
 pub fn token(user: Uuid, organization: Option<Uuid>, role: Role) -> String {
-    token::mint(&secret(), user, organization, role, Duration::from_hours(1)).unwrap()
+    token::mint(&secret(), &Rules::default(), user, organization, role, Duration::from_hours(1)).unwrap()
 }
 
 async fn answer(request: RequestBuilder, query: &str, variables: Value) -> Value {

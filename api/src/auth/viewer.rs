@@ -1,11 +1,16 @@
 //! The authenticated caller, and the rules of what a caller sees and may change.
 
+use std::sync::Arc;
+
 use entity::{job, organization, user};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, prelude::Uuid,
-    sea_query::ExprTrait, sea_query::OnConflict,
+    ActiveValue::Set,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryTrait,
+    prelude::Uuid,
+    sea_query::{Expr, ExprTrait, OnConflict},
 };
 
+use super::{login::Login, rate::Limiter};
 use crate::database::now;
 
 /// What a caller may do, from the least to the most.
@@ -53,8 +58,13 @@ pub struct Viewer {
 pub enum Access {
     /// No login: every caller is the built-in user. Loopback only.
     Local,
-    /// A bearer token, signed with this secret.
-    Token(super::token::Secret),
+    /// By a bearer token.
+    Token {
+        /// What makes a viewer of it.
+        login: Arc<Login>,
+        /// How often each caller may ask; `None` = as often as they like.
+        limiter: Option<Arc<Limiter>>,
+    },
 }
 
 /// The id of the built-in user of local mode, the same in every database.
@@ -145,7 +155,7 @@ pub async fn make_local_user(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     Ok(())
 }
 
-/// The user and organization behind a token's claims; `None` where they do not belong together or may not sign in.
+/// The user and organization behind a token's claims, in one statement; `None` where they do not belong together or may not sign in.
 pub(super) async fn find(
     db: &impl ConnectionTrait,
     user_id: Uuid,
@@ -153,16 +163,19 @@ pub(super) async fn find(
     role: Role,
 ) -> Result<Option<Viewer>, DbErr> {
     let active = user::Column::IsActive.is_null().or(user::Column::IsActive.eq(true));
-    let Some(user) = user::Entity::find_by_id(user_id).filter(active).one(db).await? else { return Ok(None) };
-    let organization = match organization_id {
-        None => None,
-        Some(id) if user.organization_id == Some(id) || role == Role::Operator => {
-            match organization::Entity::find_by_id(id).one(db).await? {
-                None => return Ok(None),
-                found => found,
-            }
-        }
-        Some(_) => return Ok(None),
+    let user = user::Entity::find_by_id(user_id).filter(active);
+    let Some(id) = organization_id else {
+        return Ok(user.one(db).await?.map(|user| viewer_of(user, None, role)));
     };
-    Ok(Some(Viewer { user_id, name: user.full_name.unwrap_or(user.username), organization, role }))
+    let mut both = user.select_also(organization::Entity);
+    // The one that the token names; an operator's need not be the user's own.
+    let named = Expr::col((organization::Entity, organization::Column::Id)).eq(id);
+    QueryTrait::query(&mut both).left_join(organization::Entity, named);
+    let Some((user, Some(organization))) = both.one(db).await? else { return Ok(None) };
+    let may_act = user.organization_id == Some(id) || role == Role::Operator;
+    Ok(may_act.then(|| viewer_of(user, Some(organization), role)))
+}
+
+fn viewer_of(user: user::Model, organization: Option<organization::Model>, role: Role) -> Viewer {
+    Viewer { user_id: user.id, name: user.full_name.unwrap_or(user.username), organization, role }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod limits;
 mod place;
 mod serve;
+mod sign_in;
 mod token;
 
 use clap::{Parser, Subcommand};
@@ -25,7 +26,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the API and GraphiQL, and work on jobs (the default)
-    Serve(serve::Arguments),
+    Serve(Box<serve::Arguments>),
     /// Look after the files of all jobs
     #[command(subcommand)]
     Artifacts(artifacts::Command),
@@ -67,10 +68,10 @@ pub async fn run() -> Result<(), Exit> {
     let arguments = config::parse::<Arguments>()?;
     let command = match arguments.command {
         Some(command) => command,
-        None => Command::Serve(config::defaults()?),
+        None => Command::Serve(Box::new(config::defaults()?)),
     };
     match command {
-        Command::Serve(arguments) => serve::serve(arguments).await,
+        Command::Serve(arguments) => serve::serve(*arguments).await,
         Command::Artifacts(command) => artifacts::execute(command).await,
         Command::Token(arguments) => token::mint(&arguments),
         Command::Schema => {

@@ -2,25 +2,17 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use tokio::net::TcpListener;
 
-use super::{Exit, demo, limits::GraphqlLimits, place::Place};
+use super::{Exit, demo, limits::GraphqlLimits, place::Place, sign_in::SignIn};
 use crate::{
     app::{App, Limits},
-    auth::{Access, token::Secret},
+    auth::Access,
     files::mark,
     origins::Origins,
     server::{Server, is_loopback_origin},
 };
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Mode {
-    /// No login: every caller is the built-in user; loopback only
-    Local,
-    /// Bearer tokens, signed with the secret
-    Jwt,
-}
 
 /// What `serve` takes.
 #[derive(Debug, Args)]
@@ -33,12 +25,8 @@ pub struct Arguments {
     /// Use this artifact store from now on, although the database used another one so far
     #[arg(long)]
     accept_artifacts: bool,
-    /// How callers sign in
-    #[arg(long, env = "JOBLINK_AUTH", value_enum, default_value = "local")]
-    auth: Mode,
-    /// The secret that signs tokens, at least 32 bytes; needed with `--auth jwt`
-    #[arg(long, env = "JOBLINK_JWT_SECRET", hide_env_values = true)]
-    jwt_secret: Option<String>,
+    #[command(flatten)]
+    sign_in: SignIn,
     /// The zone in which an existing installation's database wrote `created_at` and `updated_at`
     #[arg(long, env = "JOBLINK_ADOPTED_TIMEZONE", default_value = "UTC", value_name = "ZONE", value_parser = zone)]
     adopted_timezone: chrono_tz::Tz,
@@ -81,8 +69,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 /// Serves until it is told to stop (Ctrl-C or SIGTERM).
 pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
-    let access = access(&arguments)?;
-    refuse_strangers(&arguments)?;
+    let access = arguments.sign_in.access(arguments.listen).await?;
+    refuse_strangers(&access, &arguments)?;
     migrate(&arguments).await?;
     let app = app(&arguments).await?;
     let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
@@ -112,26 +100,10 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
     app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
 }
 
-fn access(arguments: &Arguments) -> Result<Access, Exit> {
-    match arguments.auth {
-        Mode::Local if arguments.listen.ip().is_loopback() => Ok(Access::Local),
-        Mode::Local => Err(Exit::Refused(format!(
-            "without login the server listens on loopback addresses alone, and {} is none; use 127.0.0.1 or --auth jwt",
-            arguments.listen
-        ))),
-        Mode::Jwt => {
-            let secret = arguments.jwt_secret.as_deref().ok_or_else(|| {
-                Exit::Refused("--auth jwt needs JOBLINK_JWT_SECRET: make one with `openssl rand -hex 32`".to_owned())
-            })?;
-            Secret::new(secret).map(Access::Token).map_err(|error| Exit::Refused(error.to_string()))
-        }
-    }
-}
-
 /// Refuses sites that could not ask anyway: without login the server answers to this machine alone.
-fn refuse_strangers(arguments: &Arguments) -> Result<(), Exit> {
+fn refuse_strangers(access: &Access, arguments: &Arguments) -> Result<(), Exit> {
     let origins = arguments.cors_origin.iter().flat_map(Origins::all);
-    match origins.into_iter().find(|origin| arguments.auth == Mode::Local && !is_loopback_origin(origin)) {
+    match origins.into_iter().find(|origin| matches!(access, Access::Local) && !is_loopback_origin(origin)) {
         None => Ok(()),
         Some(origin) => Err(Exit::Refused(format!(
             "without login only pages of this machine may use the API, and {origin:?} of --cors-origin is none; use \

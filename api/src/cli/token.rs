@@ -5,8 +5,11 @@ use std::time::Duration;
 use clap::Args;
 use sea_orm::prelude::Uuid;
 
-use super::Exit;
+use super::{Exit, sign_in::Aim};
 use crate::auth::{Role, token};
+
+/// The longest that a token is valid, in hours: a year.
+const LONGEST: u32 = 8760;
 
 /// What `token` takes.
 #[derive(Debug, Args)]
@@ -21,16 +24,24 @@ pub struct Arguments {
     /// What the user may do: `member`, `org_admin` or `operator`
     #[arg(long, default_value = "member", value_parser = role)]
     role: Role,
-    /// How long the token is valid, in hours
-    #[arg(long, default_value_t = 24)]
+    /// How long the token is valid, in hours: 1 to 8760, which is a year. Before that, only
+    /// deactivating the user or changing the secret ends it
+    #[arg(long, default_value = "24", value_parser = hours)]
     hours: u32,
     /// The secret that signs it, as for `serve`
     #[arg(long, env = "JOBLINK_JWT_SECRET", hide_env_values = true)]
     jwt_secret: String,
+    #[command(flatten)]
+    aim: Aim,
 }
 
 fn uuid(text: &str) -> Result<Uuid, String> {
     Uuid::parse_str(text).map_err(|_| "an id is a UUID, such as 6fd5ca04-0b5b-4b5e-9a52-0d9d4c0f2a11".to_owned())
+}
+
+fn hours(text: &str) -> Result<u32, String> {
+    let hours = text.parse().ok().filter(|hours| (1..=LONGEST).contains(hours));
+    hours.ok_or_else(|| format!("a token is valid for 1 to {LONGEST} hours; the server refuses it after that"))
 }
 
 fn role(text: &str) -> Result<Role, String> {
@@ -41,7 +52,7 @@ fn role(text: &str) -> Result<Role, String> {
 pub fn mint(arguments: &Arguments) -> Result<(), Exit> {
     let secret = token::Secret::new(&arguments.jwt_secret).map_err(|error| Exit::Refused(error.to_string()))?;
     let valid_for = Duration::from_secs(u64::from(arguments.hours) * 3600);
-    let token = token::mint(&secret, arguments.user, arguments.org, arguments.role, valid_for)
+    let token = token::mint(&secret, &arguments.aim.rules(), arguments.user, arguments.org, arguments.role, valid_for)
         .map_err(|error| Exit::failed("cannot sign the token", error))?;
     println!("{token}");
     Ok(())

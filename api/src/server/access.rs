@@ -1,29 +1,25 @@
 //! Who may reach the server at all, and what browsers are told about its pages.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
-    extract::{Request, State},
+    extract::{ConnectInfo, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 
-use super::{Edge, rejection::Rejection};
-use crate::auth::{self, Access, Viewer};
+use super::{Edge, rate::Admitted, rejection::Rejection};
+use crate::auth::{Access, Viewer};
 
-/// In local mode nobody logs in, so only pages and programs of this machine may ask: by a loopback `Host` (another
-/// one may be a foreign name that was rebound to this machine) and, from a browser, a loopback `Origin`.
+/// In local mode nobody logs in, so only pages and programs of this machine may ask: by a loopback name (another one
+/// may be a foreign name that was rebound to this machine), from a browser by a loopback `Origin`, and with no proxy in
+/// between that speaks for somebody elsewhere.
 pub async fn only_from_here(State(edge): State<Edge>, request: Request, next: Next) -> Response {
-    if matches!(*edge.access, Access::Local) {
-        let headers = request.headers();
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| request.uri().host());
-        let origin = headers.get(header::ORIGIN);
-        if !host.is_some_and(is_loopback) || !origin.is_none_or(is_loopback_origin) {
-            let message =
-                "In local mode the server answers only to this machine: use http://127.0.0.1 or http://localhost.\n";
-            return (StatusCode::FORBIDDEN, message).into_response();
-        }
+    if matches!(*edge.access, Access::Local) && !is_from_here(&request) {
+        let message =
+            "In local mode the server answers only to this machine: use http://127.0.0.1 or http://localhost.\n";
+        return (StatusCode::FORBIDDEN, message).into_response();
     }
     next.run(request).await
 }
@@ -34,35 +30,68 @@ pub fn is_loopback_origin(origin: &HeaderValue) -> bool {
     host.is_some_and(is_loopback)
 }
 
-/// Whether a host, with or without a port, is this machine by its own address.
-pub fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => match rest.split_once(']') {
-            Some((name, port)) if port.is_empty() || port.starts_with(':') => name,
-            _ => return false,
-        },
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+fn is_from_here(request: &Request) -> bool {
+    let headers = request.headers();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    // The server is asked by the name in the address of the request (its absolute form, or HTTP/2) or by that in
+    // `Host`; where there are several, programs differ on which one counts.
+    let target = request.uri().authority().map(|authority| Some(authority.as_str()));
+    let hosts = headers.get_all(header::HOST).iter().map(|host| host.to_str().ok());
+    let mut names = target.into_iter().chain(hosts).peekable();
+    names.peek().is_some()
+        && names.all(|name| name.is_some_and(is_loopback))
+        && peer.is_none_or(|ConnectInfo(peer)| peer.ip().to_canonical().is_loopback())
+        && headers.get_all(header::ORIGIN).iter().all(is_loopback_origin)
+        && !headers.contains_key(header::FORWARDED)
+        && FORWARDED_BY.iter().flat_map(|name| headers.get_all(*name)).all(|list| {
+            // A development server on this machine may stand in between.
+            list.to_str().is_ok_and(|list| list.split(',').all(|host| is_loopback(host.trim())))
+        })
 }
 
-/// Who calls; `None` without a valid login.
-pub async fn viewer(edge: &Edge, authorization: Option<&HeaderValue>) -> Result<Option<Viewer>, sea_orm::DbErr> {
-    match &*edge.access {
-        Access::Local => Ok(Some(Viewer::local())),
-        Access::Token(secret) => match authorization.and_then(bearer) {
-            Some(token) => auth::token::verify(edge.app.db.reader(), secret, token).await,
-            None => Ok(None),
+/// Where a proxy says whose request it passes on, and what that was for.
+const FORWARDED_BY: [&str; 3] = ["x-forwarded-for", "x-forwarded-host", "x-real-ip"];
+
+/// Whether a host, with or without a port, is this machine by its own address.
+pub fn is_loopback(host: &str) -> bool {
+    let address = |text: &str| text.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    // An address of IPv6 without a port and brackets, as proxies write it.
+    if address(host) {
+        return true;
+    }
+    let (name, port) = match host.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((name, "")) => (name, None),
+            Some((name, port)) if port.starts_with(':') => (name, Some(&port[1..])),
+            _ => return false,
         },
+        None => host.rsplit_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+    };
+    let is_port = port.is_none_or(|port| port.bytes().all(|byte| byte.is_ascii_digit()));
+    is_port && (name.eq_ignore_ascii_case("localhost") || address(name))
+}
+
+/// Who calls by HTTP, as [`rate::admit`] found; `None` without a valid login.
+pub fn caller(request: &Request) -> Result<Option<Viewer>, Rejection> {
+    match request.extensions().get::<Admitted>() {
+        Some(Admitted(caller)) => caller.clone(),
+        // An entrance without a door: nobody comes in.
+        None => Err(Rejection::internal()),
     }
 }
 
-/// Who calls by HTTP, likewise.
-pub async fn caller(edge: &Edge, headers: &HeaderMap) -> Result<Option<Viewer>, Rejection> {
-    viewer(edge, headers.get(header::AUTHORIZATION)).await.map_err(|error| {
-        tracing::error!("cannot look up the caller: {error}");
-        Rejection::database_busy()
-    })
+/// Whether whoever has called may still call, without counting it as a request.
+pub async fn may_stay(edge: &Edge, authorization: Option<&HeaderValue>) -> Result<bool, sea_orm::DbErr> {
+    let Access::Token { login, .. } = &*edge.access else { return Ok(true) };
+    let Some(token) = authorization.and_then(bearer) else { return Ok(false) };
+    let known = match login.recall(token) {
+        Some(known) => Some(known),
+        None => login.verify(token).await,
+    };
+    match known {
+        Some(known) => Ok(login.viewer(edge.app.db.reader(), &known).await?.is_some()),
+        None => Ok(false),
+    }
 }
 
 /// The media type of a request's body, in lower case and without its parameters.
@@ -71,7 +100,8 @@ pub fn media_type(headers: &HeaderMap) -> String {
     kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-fn bearer(authorization: &HeaderValue) -> Option<&str> {
+/// The token in a value of `Authorization`.
+pub fn bearer(authorization: &HeaderValue) -> Option<&str> {
     let (scheme, token) = authorization.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
@@ -82,12 +112,38 @@ mod tests {
 
     #[test]
     fn only_this_machines_own_addresses_are_loopback() {
-        for host in ["localhost", "LocalHost:8080", "127.0.0.1", "127.0.0.1:1", "127.8.9.1", "[::1]", "[::1]:8080"] {
+        for host in [
+            "localhost",
+            "LocalHost:8080",
+            "127.0.0.1",
+            "127.0.0.1:1",
+            "127.8.9.1",
+            "[::1]",
+            "[::1]:8080",
+            "::1",
+            "[::ffff:127.0.0.1]:1",
+            "::ffff:127.0.0.1",
+        ] {
             assert!(is_loopback(host), "{host}");
         }
-        for host in
-            ["", "example.com", "localhost.example.com", "127.0.0.1.example.com", "10.0.0.1:8080", "[::1]x", "0.0.0.0"]
-        {
+        for host in [
+            "",
+            "example.com",
+            "localhost.example.com",
+            "127.0.0.1.example.com",
+            "10.0.0.1:8080",
+            "[::1]x",
+            "0.0.0.0",
+            "::",
+            "[::]:1",
+            "localhost:80@example.com",
+            "127.0.0.1:x",
+            "[::1]:x",
+            "localhost.",
+            "::ffff:10.0.0.1",
+            "127.0.0.1 ",
+            "unknown",
+        ] {
             assert!(!is_loopback(host), "{host}");
         }
     }

@@ -18,7 +18,7 @@ use super::{
     rejection::{self, Rejection},
     request_span::RequestId,
 };
-use crate::files::download;
+use crate::{auth::Viewer, files::download};
 
 /// What RFC 8187 lets stand in a name beside letters and digits.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
@@ -34,7 +34,7 @@ pub async fn answer(
     request: Request,
 ) -> Response {
     let request_id = request_id.as_str();
-    match find(&edge, &id, request.headers()).await {
+    match find(&edge, &id, access::caller(&request)).await {
         Err(rejection) => rejection.response(request_id),
         Ok(file) => {
             let mut response = respond(&edge, &file, request.method(), request.headers())
@@ -48,8 +48,8 @@ pub async fn answer(
 }
 
 /// The file, if the caller sees its job; all others are told the same.
-async fn find(edge: &Edge, id: &str, headers: &HeaderMap) -> Result<artifact::Model, Rejection> {
-    let viewer = access::caller(edge, headers).await?.ok_or_else(Rejection::unauthenticated)?;
+async fn find(edge: &Edge, id: &str, caller: Result<Option<Viewer>, Rejection>) -> Result<artifact::Model, Rejection> {
+    let viewer = caller?.ok_or_else(Rejection::unauthenticated)?;
     let missing = || Rejection::new(StatusCode::NOT_FOUND, "NOT_FOUND", "No such file.");
     let id = Uuid::try_parse(id).map_err(|_| missing())?;
     download::find(edge.app.db.reader(), &viewer, id)

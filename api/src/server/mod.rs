@@ -8,6 +8,7 @@ mod graphiql;
 mod graphql;
 mod lingering;
 mod multipart;
+mod rate;
 mod rejection;
 mod request_span;
 mod security_headers;
@@ -67,13 +68,17 @@ pub struct Server {
 pub fn routes(app: App, access: Access, requests: TaskTracker, stop: CancellationToken) -> Router {
     let streams = Streams::new(app.limits.streams);
     let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access), requests, stop, streams };
-    let routes = Router::new()
-        .route("/", get(async || Redirect::temporary("/graphiql")))
+    // Each caller is looked up and counted; the rest is for everybody.
+    let entrances = Router::new()
         .route("/graphql", any(graphql::answer).get(socket::open).layer(compression()))
-        .route("/graphiql", get(graphiql::page))
-        .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/uploads", post(uploads::answer))
         .route("/artifacts/{id}", get(download::answer))
+        .route_layer(axum::middleware::from_fn_with_state(edge.clone(), rate::admit));
+    let routes = Router::new()
+        .merge(entrances)
+        .route("/", get(async || Redirect::temporary("/graphiql")))
+        .route("/graphiql", get(graphiql::page))
+        .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready));
     let allowed = &edge.app.origins;
@@ -149,6 +154,7 @@ impl Server {
         let address = listener.local_addr()?;
         let requests = TaskTracker::new();
         let routes = routes(app, access, requests.clone(), stop.clone());
+        let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
         let stopped = stop.clone().cancelled_owned();
         let serving = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::graphql::document::exceeded::Exceeded;
 
 /// HTTP status, code, message.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rejection {
     /// HTTP status.
     pub status: StatusCode,

@@ -47,7 +47,7 @@ async fn receive(edge: &Edge, request: Request) -> Result<Value, Rejection> {
         let message = "Send the file itself as the body, with a content type of its own such as text/csv or application/octet-stream.";
         return Err(Rejection::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "CSRF_BLOCKED", message));
     }
-    let viewer = access::caller(edge, headers).await?.ok_or_else(Rejection::unauthenticated)?;
+    let viewer = access::caller(&request)?.ok_or_else(Rejection::unauthenticated)?;
     store(edge, &viewer, request).await
 }
 

@@ -12,7 +12,7 @@ mod trim;
 use std::time::Duration;
 
 use api::{
-    auth::{Viewer, token},
+    auth::{Clock, Viewer, login::Login, token::Rules},
     events::{self, Event, Missed, Wanted},
 };
 use futures_util::{FutureExt, Stream, StreamExt, stream::BoxStream};
@@ -21,7 +21,9 @@ use tests::World;
 
 /// Who bears a token.
 async fn viewer(world: &World, bearer: &str) -> Viewer {
-    token::verify(world.app.db.reader(), &tests::secret(), bearer).await.unwrap().unwrap()
+    let login = Login::with_secret(&tests::secret(), Rules::default(), Clock::default());
+    let known = login.verify(bearer).await.unwrap();
+    login.viewer(world.app.db.reader(), &known).await.unwrap().unwrap()
 }
 
 /// What a viewer is told.

@@ -14,7 +14,7 @@ mod http;
 mod introspection;
 mod judged;
 mod limits;
-mod pages;
+pub mod pages;
 mod paging;
 mod reading;
 mod scope;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use api::auth::{Role, token};
+use api::auth::{
+    Role,
+    token::{self, Rules},
+};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set, prelude::Uuid};
 use serde_json::{Value, json};
 use tests::{Engine, Person, Setup, World, people};
@@ -108,7 +111,9 @@ async fn a_faulty_token_is_none(engine: Engine) {
     assert_eq!(world.data_to(&signed(&without("org")), WHO, json!({})).await["viewer"]["organization"], Value::Null);
 
     let other = token::Secret::new("another secret, which is long enough to sign with").unwrap();
-    let forged = token::mint(&other, anna.id, anna.organization, Role::Member, Duration::from_mins(1)).unwrap();
+    let forged =
+        token::mint(&other, &Rules::default(), anna.id, anna.organization, Role::Member, Duration::from_mins(1))
+            .unwrap();
     let [head, body, signature] = anna.token.split('.').collect::<Vec<_>>().try_into().unwrap();
     let none = base64(br#"{"alg":"none","typ":"JWT"}"#);
     let longer = {

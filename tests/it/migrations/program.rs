@@ -43,7 +43,12 @@ fn command(name: &str, url: &str, arguments: &[&str]) -> Command {
 
 /// Starts a program.
 pub fn start(name: &str, url: &str, arguments: &[&str]) -> Running {
-    let mut child = command(name, url, arguments).spawn().unwrap();
+    start_with(name, url, arguments, &[])
+}
+
+/// Starts a program with these settings in its environment.
+pub fn start_with(name: &str, url: &str, arguments: &[&str], settings: &[(&str, &str)]) -> Running {
+    let mut child = command(name, url, arguments).envs(settings.iter().copied()).spawn().unwrap();
     let err = Arc::<Mutex<String>>::default();
     let out = Arc::<Mutex<String>>::default();
     collect(child.stderr.take().unwrap(), err.clone());
@@ -53,7 +58,13 @@ pub fn start(name: &str, url: &str, arguments: &[&str]) -> Running {
 
 /// Runs a program to its end.
 pub async fn run(name: &str, url: &str, arguments: &[&str]) -> Ended {
+    run_with(name, url, arguments, &[]).await
+}
+
+/// Runs a program with these settings in its environment.
+pub async fn run_with(name: &str, url: &str, arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
     let mut command = command(name, url, arguments);
+    command.envs(settings.iter().copied());
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let ended = Ended {
         code: output.status.code().unwrap(),

@@ -86,7 +86,7 @@ struct Asked {
 async fn respond(edge: &Edge, request: Request, accepted: Accepted, request_id: &str) -> Result<Answer, Rejection> {
     let way = Way::of(&request)?;
     let (headers, uri) = (request.headers().clone(), request.uri().clone());
-    let viewer = access::caller(edge, &headers).await?;
+    let viewer = access::caller(&request)?;
     let asked = |operation, files| Asked { operation, way, files, accepted, headers, uri };
     let answer = match way {
         Way::Address => {

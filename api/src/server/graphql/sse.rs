@@ -119,12 +119,9 @@ impl Stream {
 
     /// Whether the client may still be here. Who it is does not change meanwhile.
     async fn may_stay(&self) -> bool {
-        match access::viewer(&self.edge, self.authorization.as_ref()).await {
-            Ok(viewer) => viewer.is_some(),
-            Err(error) => {
-                tracing::warn!("cannot look at a caller's token again: {error}");
-                true
-            }
-        }
+        access::may_stay(&self.edge, self.authorization.as_ref()).await.unwrap_or_else(|error| {
+            tracing::warn!("cannot look at a caller's token again: {error}");
+            true
+        })
     }
 }

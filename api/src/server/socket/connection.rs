@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     future::pending,
+    net::IpAddr,
     ops::ControlFlow::{self, Break, Continue},
     sync::Arc,
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 
 use axum::{
     extract::ws::{Message, WebSocket},
-    http::HeaderValue,
+    http::{HeaderValue, StatusCode},
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -28,6 +29,7 @@ use crate::{
     server::{
         Edge, access,
         check::{Operation, Unfit},
+        rate,
         rejection::Rejection,
     },
 };
@@ -39,13 +41,14 @@ const SLOWEST: Duration = Duration::from_secs(30);
 /// How long to wait for the client's own end of a connection that is closed.
 const PARTING: Duration = Duration::from_secs(1);
 
-/// Serves a client until one of both has enough. `authorization` is the header of the first request.
-pub async fn serve(edge: Edge, authorization: Option<HeaderValue>, mut socket: WebSocket) {
+/// Serves a client until one of both has enough. `authorization` is the header of the first request, which came from
+/// `origin`.
+pub async fn serve(edge: Edge, authorization: Option<HeaderValue>, origin: IpAddr, mut socket: WebSocket) {
     let (say, mut said) = mpsc::channel(WAITING);
     let (running, ids) = (HashMap::new(), HashMap::new());
     let at_work = Arc::new(Semaphore::new(edge.app.limits.socket.operations));
     let mut connection =
-        Connection { edge, authorization, viewer: None, running, ids, begun: 0, at_work, say, heard: true };
+        Connection { edge, authorization, origin, viewer: None, running, ids, begun: 0, at_work, say, heard: true };
     let close = connection.talk(&mut socket, &mut said).await;
     // What runs ends before the client is told.
     drop(connection);
@@ -67,6 +70,8 @@ struct Connection {
     edge: Edge,
     /// `Authorization`: of the first request, then of the client's introduction.
     authorization: Option<HeaderValue>,
+    /// Where it comes from.
+    origin: IpAddr,
     /// Who it is, once introduced.
     viewer: Option<Viewer>,
     /// What runs, by the client's id and ours. A client may use an id again.
@@ -83,6 +88,14 @@ struct Connection {
 struct Running {
     number: u64,
     cancelled: CancellationToken,
+}
+
+/// Why it is not known now who calls.
+enum Unknown {
+    /// For good.
+    Leaves(Close),
+    /// For having asked too often.
+    Waits(Rejection),
 }
 
 impl Drop for Connection {
@@ -161,27 +174,26 @@ impl Connection {
         }
         match self.look_up().await {
             Ok(viewer) => self.viewer = Some(viewer),
-            Err(close) => return Break(Some(close)),
+            Err(Unknown::Leaves(close)) => return Break(Some(close)),
+            Err(Unknown::Waits(_)) => return Break(Some(Close::try_later())),
         }
         self.send(socket, Outgoing::Ack.write("")).await
     }
 
-    /// Who calls, as of now.
-    async fn look_up(&self) -> Result<Viewer, Close> {
-        match access::viewer(&self.edge, self.authorization.as_ref()).await {
-            Ok(viewer) => viewer.ok_or_else(Close::forbidden),
-            Err(error) => {
-                tracing::error!("cannot look up the caller: {error}");
-                Err(Close::failed())
-            }
+    /// Who calls, as of now. Counted like a request.
+    async fn look_up(&self) -> Result<Viewer, Unknown> {
+        match rate::admission(&self.edge, self.authorization.as_ref(), self.origin).await.caller {
+            Ok(viewer) => viewer.ok_or_else(|| Unknown::Leaves(Close::forbidden())),
+            Err(rejection) if rejection.status == StatusCode::TOO_MANY_REQUESTS => Err(Unknown::Waits(rejection)),
+            Err(_) => Err(Unknown::Leaves(Close::failed())),
         }
     }
 
     /// Whether the client may still be here. Who it is does not change meanwhile.
     async fn recheck(&self) -> Flow {
-        match access::viewer(&self.edge, self.authorization.as_ref()).await {
-            Ok(None) => Break(Some(Close::forbidden())),
-            Ok(Some(_)) => Continue(()),
+        match access::may_stay(&self.edge, self.authorization.as_ref()).await {
+            Ok(false) => Break(Some(Close::forbidden())),
+            Ok(true) => Continue(()),
             Err(error) => {
                 tracing::warn!("cannot look at a caller's token again: {error}");
                 Continue(())
@@ -196,7 +208,10 @@ impl Connection {
         // A token may have run out since the client introduced itself.
         let viewer = match self.look_up().await {
             Ok(viewer) => viewer,
-            Err(close) => return Break(Some(close)),
+            Err(Unknown::Leaves(close)) => return Break(Some(close)),
+            // An operation that runs under this id is not ended by it.
+            Err(Unknown::Waits(_)) if self.running.contains_key(&id) => return Break(Some(Close::taken(&id))),
+            Err(Unknown::Waits(rejection)) => return self.refuse(socket, &id, &rejection).await,
         };
         if self.running.contains_key(&id) {
             return Break(Some(Close::taken(&id)));
@@ -209,8 +224,7 @@ impl Connection {
             );
             let (most, found) = (most as u64, most as u64 + 1);
             let rejection = Rejection::exceeded("QUERY_TOO_COMPLEX", "subscriptions", most, found, message);
-            let unfit = Unfit::rejected(&rejection, &uuid::Uuid::now_v7().to_string());
-            return self.send(socket, Outgoing::Error(unfit.errors).write(&id)).await;
+            return self.refuse(socket, &id, &rejection).await;
         };
         self.begun += 1;
         let (number, cancelled, say) = (self.begun, CancellationToken::new(), self.say.clone());
@@ -225,6 +239,12 @@ impl Connection {
         };
         self.edge.requests.spawn(running.instrument(tracing::info_span!("operation")));
         Continue(())
+    }
+
+    /// Tells the client that an operation is not begun.
+    async fn refuse(&self, socket: &mut WebSocket, id: &str, rejection: &Rejection) -> Flow {
+        let unfit = Unfit::rejected(rejection, &uuid::Uuid::now_v7().to_string());
+        self.send(socket, Outgoing::Error(unfit.errors).write(id)).await
     }
 
     /// Ends an operation of which the client wants no more.

@@ -151,6 +151,11 @@ impl Close {
         Self::new(3008, "Timeout".to_owned())
     }
 
+    /// Too many introductions from where the client is (1013 of IANA's registry of close codes).
+    pub fn try_later() -> Self {
+        Self::new(1013, "Too many requests".to_owned())
+    }
+
     /// The server stops.
     pub fn going_away() -> Self {
         Self::new(1001, "The server stops".to_owned())

@@ -20,7 +20,7 @@ use axum::{
 use tracing::{Instrument, Span};
 
 use self::message::Close;
-use super::{Edge, graphql, request_span::RequestId};
+use super::{Edge, access, graphql, rate, request_span::RequestId};
 use crate::origins::Origins;
 
 /// The one protocol that is spoken.
@@ -38,6 +38,9 @@ pub async fn open(
 ) -> Response {
     let Ok(upgrade) = upgrade else { return graphql::answer(State(edge), id, request).await };
     let headers = request.headers();
+    if let Err(rejection) = access::caller(&request) {
+        return rejection.response(id.as_str());
+    }
     if !is_own_page(headers, request.uri(), &edge.app.origins) {
         return (StatusCode::FORBIDDEN, "A page of another site may not connect.\n").into_response();
     }
@@ -50,13 +53,14 @@ pub async fn open(
     let upgrade = upgrade.protocols([PROTOCOL, OLDER]).max_message_size(limit).max_frame_size(limit);
     let spoken = upgrade.selected_protocol().is_some_and(|protocol| protocol == PROTOCOL);
     let authorization = headers.get(header::AUTHORIZATION).cloned();
+    let origin = rate::origin(&edge, &request);
     // Counted from here on, so that a server that stops waits for it.
     let counted = edge.requests.token();
     let span = Span::current();
     upgrade.on_upgrade(async move |socket| {
         let serving = async {
             if spoken {
-                connection::serve(edge, authorization, socket).await;
+                connection::serve(edge, authorization, origin, socket).await;
             } else {
                 connection::close(socket, Close::unknown_protocol()).await;
             }

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use api::auth::{
     Role,
-    token::{self, Secret},
+    token::{self, Rules, Secret},
 };
 use entity::{annual_prediction, job};
 use sea_orm::{
@@ -63,8 +63,8 @@ impl Place {
         migration::up(&db, None, migration::lock::WAIT).await?;
         db.close().await?;
         let (organization, user) = (Uuid::now_v7(), Uuid::now_v7());
-        let token =
-            token::mint(&Secret::new(SECRET)?, user, Some(organization), Role::Member, Duration::from_hours(24))?;
+        let (secret, rules, day) = (Secret::new(SECRET)?, Rules::default(), Duration::from_hours(24));
+        let token = token::mint(&secret, &rules, user, Some(organization), Role::Member, day)?;
         let mut place = Self {
             bare: PgConnection::connect(&url).await?,
             keeper: PgConnection::connect(&url).await?,
