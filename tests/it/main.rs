@@ -10,6 +10,7 @@
     reason = "tests say so by failing"
 )]
 
+mod audit;
 mod backfill;
 mod crashes;
 mod deletion;
@@ -19,4 +20,5 @@ mod graphql;
 mod jobs;
 mod migrations;
 mod smoke;
+mod tenants;
 mod upload;

@@ -2,7 +2,7 @@
 
 mod adopted;
 mod arguments;
-mod backfill_runs;
+pub mod backfill_runs;
 mod contract;
 mod documents;
 mod execution;
