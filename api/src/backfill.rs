@@ -15,6 +15,7 @@ use sea_orm::{
 };
 
 use crate::{
+    auth::Viewer,
     database::with_ids,
     paging::{BadPage, Children, Ordering, Page, PagesByParent, Slice, counts_of_children, pages_of_children},
     predictions::list::Prediction,
@@ -42,10 +43,11 @@ pub fn newest_first() -> Ordering<backfill_run::Entity> {
 /// A page of runs.
 pub async fn page(
     db: &impl ConnectionTrait,
+    viewer: &Viewer,
     page: &Page,
 ) -> Result<Result<Slice<backfill_run::Model>, BadPage>, DbErr> {
     let order = newest_first();
-    let query = match order.select(backfill_run::Entity::find(), page) {
+    let query = match order.select(backfill_run::Entity::find().filter(viewer.sees_backfill_runs()), page) {
         Ok(query) => query,
         Err(bad) => return Ok(Err(bad)),
     };
@@ -53,19 +55,20 @@ pub async fn page(
 }
 
 /// How many runs there are in all.
-pub async fn count(db: &impl ConnectionTrait) -> Result<u64, DbErr> {
-    backfill_run::Entity::find().count(db).await
+pub async fn count(db: &impl ConnectionTrait, viewer: &Viewer) -> Result<u64, DbErr> {
+    backfill_run::Entity::find().filter(viewer.sees_backfill_runs()).count(db).await
 }
 
 /// The same page of the decisions of each of these runs, in one statement.
 pub async fn decisions(
     db: &impl ConnectionTrait,
+    viewer: &Viewer,
     runs: &[Uuid],
     page: &Page,
 ) -> Result<Result<PagesByParent<backfill_decision::Entity>, BadPage>, DbErr> {
     use backfill_decision::{Column, Entity};
     let children = Children {
-        rows: Entity::find(),
+        rows: Entity::find().filter(viewer.sees_backfill_runs()),
         parent: Column::RunId,
         parent_of: |row| Some(row.run_id),
         place: |row| row.job_id,
@@ -75,19 +78,25 @@ pub async fn decisions(
 }
 
 /// How many jobs each of these runs decided about, in one statement.
-pub async fn decision_counts(db: &impl ConnectionTrait, runs: &[Uuid]) -> Result<HashMap<Uuid, u64>, DbErr> {
-    counts_of_children(db, backfill_decision::Entity::find(), backfill_decision::Column::RunId, runs).await
+pub async fn decision_counts(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    runs: &[Uuid],
+) -> Result<HashMap<Uuid, u64>, DbErr> {
+    let rows = backfill_decision::Entity::find().filter(viewer.sees_backfill_runs());
+    counts_of_children(db, rows, backfill_decision::Column::RunId, runs).await
 }
 
 /// The same page of what each of these runs left without a link, in one statement and one more for each kind.
 pub async fn unresolved(
     db: &impl ConnectionTrait,
+    viewer: &Viewer,
     runs: &[Uuid],
     page: &Page,
 ) -> Result<Result<HashMap<Uuid, Slice<Unresolved>>, BadPage>, DbErr> {
     use backfill_unresolved::Column;
     let children = Children {
-        rows: still_without_link(),
+        rows: still_without_link().filter(viewer.sees_backfill_runs()),
         parent: Column::RunId,
         parent_of: |row| Some(row.run_id),
         place: |row| row.prediction_id,
@@ -125,8 +134,13 @@ pub async fn unresolved(
 }
 
 /// How many predictions each of these runs left that still have no link, in one statement.
-pub async fn unresolved_counts(db: &impl ConnectionTrait, runs: &[Uuid]) -> Result<HashMap<Uuid, u64>, DbErr> {
-    counts_of_children(db, still_without_link(), backfill_unresolved::Column::RunId, runs).await
+pub async fn unresolved_counts(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    runs: &[Uuid],
+) -> Result<HashMap<Uuid, u64>, DbErr> {
+    let rows = still_without_link().filter(viewer.sees_backfill_runs());
+    counts_of_children(db, rows, backfill_unresolved::Column::RunId, runs).await
 }
 
 /// What runs left without a link, as far as it is there and has none. Joined, so that a page reads no more predictions

@@ -37,6 +37,8 @@ pub enum Checkpoint {
     ChangeBegins,
     /// A change of a job, as a cancellation, is done but not committed.
     ChangeBeforeCommit,
+    /// Single predictions are deleted but not committed.
+    PredictionsBeforeCommit,
     /// A purge is claimed and nothing is removed.
     PurgeClaimed,
     /// A purge has removed everything and not told so.

@@ -15,9 +15,7 @@ fn query(viewer: &Viewer, search: &Option<String>) -> Select<company::Entity> {
     let matching = search.as_ref().map(|text| {
         Condition::any().add(contains(company::Column::Symbol, text)).add(contains(company::Column::Name, text))
     });
-    company::Entity::find()
-        .filter(viewer.sees(company::Column::OrganizationId, company::Column::CreatedBy))
-        .filter(Condition::all().add_option(matching))
+    company::Entity::find().filter(viewer.sees_company()).filter(Condition::all().add_option(matching))
 }
 
 /// A page of companies, by id.

@@ -116,13 +116,15 @@ impl Database {
         if self.backend() == DbBackend::Sqlite {
             return Ok(Vec::new());
         }
+        // The audit log is only read and added to, and need not be open for more.
         let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname IN \
                    ('annual_predictions', 'quarterly_predictions', 'bulk_upload_jobs', 'companies', 'artifacts', \
                    'artifact_purges', 'artifact_store', 'audit_log', 'deletion_receipts', 'idempotency_keys', 'job_events', \
                    'job_log', 'row_errors', \
                    'staged_uploads') \
                    AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
-                   AND has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE')) ORDER BY relname";
+                   AND (relname = 'audit_log' OR \
+                   has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))) ORDER BY relname";
         let rows = self.pool.query_all_raw(Statement::from_string(self.backend(), sql)).await?;
         rows.iter().map(|row| row.try_get_by_index(0)).collect()
     }

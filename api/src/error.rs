@@ -124,6 +124,24 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    const ALL: [Self; 10] = [
+        Self::JobNotFound,
+        Self::JobAlreadyDeleted,
+        Self::JobInProgress,
+        Self::InvalidState,
+        Self::JobOnHold,
+        Self::PreviewStale,
+        Self::ValidationFailed,
+        Self::InvalidFile,
+        Self::Forbidden,
+        Self::NotFound,
+    ];
+
+    /// The code of this name; `None` for one that this version does not know.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.as_str() == name)
+    }
+
     /// The name in the contract, also in the audit log.
     pub const fn as_str(self) -> &'static str {
         match self {

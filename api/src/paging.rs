@@ -103,6 +103,8 @@ impl Page {
 pub enum KeyKind {
     /// A naive time.
     Time,
+    /// A time with a zone.
+    Instant,
     /// Text, in the order of the database's collation.
     Text,
     /// A whole number.
@@ -320,12 +322,12 @@ fn key_value(kind: KeyKind, text: &str) -> Result<Value, BadPage> {
         KeyKind::Text if text.contains('\0') => Err(damaged()),
         KeyKind::Text => Ok(text.into()),
         KeyKind::Number => text.parse::<i32>().map(Value::from).map_err(|_| damaged()),
-        KeyKind::Time => text
+        KeyKind::Time | KeyKind::Instant => text
             .parse()
             .ok()
             .and_then(chrono::DateTime::from_timestamp_micros)
             .filter(|time| STORABLE_YEARS.contains(&time.year()))
-            .map(|time| time.naive_utc().into())
+            .map(|time| if kind == KeyKind::Time { time.naive_utc().into() } else { time.into() })
             .ok_or_else(damaged),
     }
 }

@@ -155,6 +155,10 @@ stored!(
         BackfillRun = "backfill_run",
         /// `migration backfill undo`
         BackfillUndo = "backfill_undo",
+        /// The files and row errors of a job were removed, the job was kept.
+        CleanJob = "clean_job",
+        /// A run of the retention policy.
+        RetentionRun = "retention_run",
     }
 );
 
@@ -165,7 +169,7 @@ stored!(
         Done = "done",
         /// It was refused, and nothing changed.
         Refused = "refused",
-        /// It failed, and nothing changed.
+        /// It failed, and nothing changed but what the entry names.
         Failed = "failed",
     }
 );

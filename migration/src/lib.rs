@@ -30,6 +30,7 @@ mod m0018_purge_settles;
 mod m0019_job_events;
 mod m0020_staged_uploads;
 mod m0021_idempotency_keys;
+mod m0022_audit_log_append_only;
 pub mod plan;
 mod run;
 pub mod step;
@@ -94,7 +95,7 @@ impl MigrationTrait for Migration {
 }
 
 /// All migrations, in order.
-const MIGRATIONS: [Migration; 21] = [
+const MIGRATIONS: [Migration; 22] = [
     m0001_adopt_tables::MIGRATION,
     m0002_annual_job_id::MIGRATION,
     m0003_quarterly_job_id::MIGRATION,
@@ -116,6 +117,7 @@ const MIGRATIONS: [Migration; 21] = [
     m0019_job_events::MIGRATION,
     m0020_staged_uploads::MIGRATION,
     m0021_idempotency_keys::MIGRATION,
+    m0022_audit_log_append_only::MIGRATION,
 ];
 
 /// They as SeaORM's migrator runs them.

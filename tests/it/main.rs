@@ -10,6 +10,7 @@
     reason = "tests say so by failing"
 )]
 
+mod audit;
 mod backfill;
 mod crashes;
 mod deletion;
@@ -20,4 +21,5 @@ mod jobs;
 mod migrations;
 mod sign_in;
 mod smoke;
+mod tenants;
 mod upload;

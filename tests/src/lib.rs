@@ -18,7 +18,7 @@ mod world;
 pub use attacks::{Attack, attacks};
 pub use dice::Dice;
 pub use gate::Gate;
-pub use seed::{Person, people};
+pub use seed::{People, Person, people};
 pub use world::{Engine, Setup, World, http, multipart, multipart_request, secret, token};
 
 /// Makes each test function run on SQLite and on PostgreSQL.

@@ -5,8 +5,10 @@ pub mod jwks;
 mod key;
 pub mod login;
 pub mod rate;
+pub mod roles;
 pub mod token;
 mod viewer;
 
 pub use clock::Clock;
-pub use viewer::{Access, Role, Viewer, local_user_id, make_local_user};
+pub use roles::{Action, Role};
+pub use viewer::{Access, Viewer, local_user_id, make_local_user};

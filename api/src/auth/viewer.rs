@@ -2,43 +2,20 @@
 
 use std::sync::Arc;
 
-use entity::{job, organization, user};
+use entity::{company, job, organization, user};
 use sea_orm::{
     ActiveValue::Set,
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryTrait,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
     prelude::Uuid,
     sea_query::{Expr, ExprTrait, OnConflict},
 };
 
-use super::{login::Login, rate::Limiter};
+use super::{
+    login::Login,
+    rate::Limiter,
+    roles::{self, Action, Reach, Role},
+};
 use crate::database::now;
-
-/// What a caller may do, from the least to the most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    /// Sees the organization's jobs and their receipts; changes their own.
-    Member,
-    /// Changes all of the organization's.
-    OrgAdmin,
-    /// Sees and changes everything, personal spaces too.
-    Operator,
-}
-
-impl Role {
-    /// The spelling in a token.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Member => "member",
-            Self::OrgAdmin => "org_admin",
-            Self::Operator => "operator",
-        }
-    }
-
-    /// The role that a token names.
-    pub fn parse(text: &str) -> Option<Self> {
-        [Self::Member, Self::OrgAdmin, Self::Operator].into_iter().find(|role| role.as_str() == text)
-    }
-}
 
 /// The authenticated caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,35 +65,49 @@ impl Viewer {
 
     /// The rows that the caller sees, by the columns that hold a row's organization and its owner.
     pub fn sees(&self, organization: impl ColumnTrait, owner: impl ColumnTrait) -> Condition {
-        match (self.role, self.organization_id()) {
-            (Role::Operator, _) => Condition::all(),
-            (_, Some(id)) => Condition::all().add(organization.eq(id)),
-            (_, None) => Condition::all().add(organization.is_null()).add(owner.eq(self.user_id)),
+        self.reaches(Action::See, organization, owner)
+    }
+
+    /// The rows to which an action of the caller reaches, by the columns that hold a row's organization and its owner.
+    pub fn reaches(&self, action: Action, organization: impl ColumnTrait, owner: impl ColumnTrait) -> Condition {
+        let space = match self.organization_id() {
+            Some(id) => Condition::all().add(organization.eq(id)),
+            None => Condition::all().add(organization.is_null()).add(owner.eq(self.user_id)),
+        };
+        match roles::reach(self.role, action) {
+            Reach::Nothing => Condition::any().add(Expr::val(1).eq(0)),
+            Reach::Own => space.add(owner.eq(self.user_id)),
+            Reach::Space => space,
+            Reach::Everything => Condition::all(),
         }
     }
 
     /// Whether the caller sees a row of this organization and owner: the same rule as [`Self::sees`], for rows at hand.
     pub fn sees_row(&self, organization: Option<Uuid>, owner: Uuid) -> bool {
-        match (self.role, self.organization_id()) {
-            (Role::Operator, _) => true,
-            (_, Some(id)) => organization == Some(id),
-            (_, None) => organization.is_none() && owner == self.user_id,
+        let space = match self.organization_id() {
+            Some(id) => organization == Some(id),
+            None => organization.is_none() && owner == self.user_id,
+        };
+        match roles::reach(self.role, Action::See) {
+            Reach::Nothing => false,
+            Reach::Own => space && owner == self.user_id,
+            Reach::Space => space,
+            Reach::Everything => true,
         }
     }
 
-    /// Whether the caller may change what this owner made; only asked of what the caller sees.
-    pub fn may_change(&self, owner: Option<Uuid>) -> bool {
-        self.role >= Role::OrgAdmin || owner == Some(self.user_id)
+    /// Whether the caller may do this to what this owner made; only asked of what the caller sees.
+    pub fn may(&self, action: Action, owner: Option<Uuid>) -> bool {
+        match roles::reach(self.role, action) {
+            Reach::Nothing => false,
+            Reach::Own => owner == Some(self.user_id),
+            Reach::Space | Reach::Everything => true,
+        }
     }
 
-    /// Whether the caller may forbid deleting a job that it sees, and allow it again.
-    pub fn may_hold(&self) -> bool {
-        self.role >= Role::OrgAdmin
-    }
-
-    /// Whether the caller sees the runs of the backfill, which are about everybody's predictions.
-    pub fn sees_backfill_runs(&self) -> bool {
-        self.role == Role::Operator
+    /// Whether there is anything to which the caller may do this.
+    pub fn may_at_all(&self, action: Action) -> bool {
+        roles::reach(self.role, action) > Reach::Nothing
     }
 
     /// The jobs that the caller sees.
@@ -124,13 +115,71 @@ impl Viewer {
         self.sees(job::Column::OrganizationId, job::Column::UserId)
     }
 
+    /// The companies that the caller sees.
+    pub fn sees_company(&self) -> Condition {
+        self.sees(company::Column::OrganizationId, company::Column::CreatedBy)
+    }
+
+    /// Rows that belong to jobs which the caller sees, by the column that refers to the job.
+    pub fn sees_job_of(&self, job: impl ColumnTrait) -> Condition {
+        self.all_or(|| {
+            let jobs = job::Entity::find().select_only().column(job::Column::Id).filter(self.sees_job());
+            job.in_subquery(jobs.into_query()).into()
+        })
+    }
+
+    /// Rows that refer to this job, if the caller sees it: whom one does not see, one cannot ask for either.
+    pub fn is_job(&self, column: impl ColumnTrait, id: Uuid) -> Condition {
+        let jobs = || job::Entity::find_by_id(id).select_only().column(job::Column::Id).filter(self.sees_job());
+        self.equals_or(column, id, || column.in_subquery(jobs().into_query()).into())
+    }
+
+    /// Rows that refer to this company, if the caller sees it.
+    pub fn is_company(&self, column: impl ColumnTrait, id: Uuid) -> Condition {
+        let companies =
+            || company::Entity::find_by_id(id).select_only().column(company::Column::Id).filter(self.sees_company());
+        self.equals_or(column, id, || column.in_subquery(companies().into_query()).into())
+    }
+
     /// The users that the caller sees: of the same organization, else only themselves.
     pub fn sees_user(&self) -> Condition {
-        match (self.role, self.organization_id()) {
-            (Role::Operator, _) => Condition::all(),
-            (_, Some(id)) => user::Column::OrganizationId.eq(id).into(),
-            (_, None) => user::Column::Id.eq(self.user_id).into(),
+        self.all_or(|| match self.organization_id() {
+            Some(id) => user::Column::OrganizationId.eq(id).into(),
+            None => user::Column::Id.eq(self.user_id).into(),
+        })
+    }
+
+    /// Rows that refer to this user, if the caller sees them.
+    pub fn is_user(&self, column: impl ColumnTrait, id: Uuid) -> Condition {
+        let users = || user::Entity::find_by_id(id).select_only().column(user::Column::Id).filter(self.sees_user());
+        self.equals_or(column, id, || column.in_subquery(users().into_query()).into())
+    }
+
+    /// The organizations that the caller sees: the one for which they act.
+    pub fn sees_organization(&self) -> Condition {
+        self.all_or(|| match self.organization_id() {
+            Some(id) => organization::Column::Id.eq(id).into(),
+            None => organization::Column::Id.is_null().into(),
+        })
+    }
+
+    /// What only those see who see what the backfill decided.
+    pub fn sees_backfill_runs(&self) -> Condition {
+        // Runs are about everybody's predictions, so there is no part of them to see.
+        if roles::reach(self.role, Action::ReadBackfillRuns) == Reach::Everything {
+            Condition::all()
+        } else {
+            Condition::any().add(Expr::val(1).eq(0))
         }
+    }
+
+    fn all_or(&self, part: impl FnOnce() -> Condition) -> Condition {
+        if roles::reach(self.role, Action::See) == Reach::Everything { Condition::all() } else { part() }
+    }
+
+    fn equals_or(&self, column: impl ColumnTrait, id: Uuid, part: impl FnOnce() -> Condition) -> Condition {
+        let all = roles::reach(self.role, Action::See) == Reach::Everything;
+        if all { column.eq(id).into() } else { part() }
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     app::App,
     audit::{self, Caller},
+    auth::Action,
     checkpoint::Checkpoint,
     database::{locked, now, retrying},
     error::{Error, ErrorCode, Refusal},
@@ -66,15 +67,16 @@ pub struct Refused {
 pub async fn delete_job(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {
     tracing::info!(job = %id, cascade = wanted.delete_predictions, force = wanted.force, "deletion begins");
     if let Some(refusal) = invalid(wanted) {
-        return refuse(app, caller, id, Refused { refusal, job: None, receipt: None }.into()).await;
+        return refuse(app, caller, Some(id), Refused { refusal, job: None, receipt: None }.into()).await;
     }
     app.checkpoints.pass(Checkpoint::DeletionBegins).await?;
     let outcome = retrying(|| attempt(app, caller, id, wanted))
         .await
-        .inspect_err(|error| tracing::error!(job = %id, "deletion failed; if a receipt exists it was done: {error}"))?;
-    match outcome {
-        Outcome::Refused(refused) => refuse(app, caller, id, refused).await,
+        .inspect_err(|error| tracing::error!(job = %id, "deletion failed; if a receipt exists it was done: {error}"));
+    match audit::noting_failure(&app.db, caller, AuditAction::DeleteJob, Some(id), outcome).await? {
+        Outcome::Refused(refused) => refuse(app, caller, Some(id), refused).await,
         Outcome::Deleted(receipt) => {
+            app.checkpoints.pass(Checkpoint::DeletionCommitted).await?;
             let row = &receipt.row;
             tracing::info!(
                 job = %id, annual = row.deleted_annual, quarterly = row.deleted_quarterly, released = row.released,
@@ -84,6 +86,11 @@ pub async fn delete_job(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob
             Ok(Outcome::Deleted(receipt))
         }
     }
+}
+
+/// Refuses an id that is none.
+pub async fn refuse_no_id(app: &App, caller: &Caller) -> Result<Outcome, Error> {
+    refuse(app, caller, None, gone(None).into()).await
 }
 
 async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {
@@ -136,14 +143,13 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
     events::record(app, &transaction, &job, JobEventType::Deleted).await?;
 
     app.checkpoints.pass(Checkpoint::DeletionBeforeCommit).await?;
-    transaction.commit().await?;
-    app.checkpoints.pass(Checkpoint::DeletionCommitted).await?;
+    transaction.commit().await.map_err(Error::of_commit)?;
     Ok(Outcome::Deleted(Receipt::just_written(row, status::is_own(&job) || files.count > 0).into()))
 }
 
 /// The guards that look at the caller and the job alone, in order. Preview and execution share them.
 pub fn guard(caller: &Caller, job: &job::Model, force: bool) -> Option<Refusal> {
-    if !caller.viewer.may_change(Some(job.user_id)) {
+    if !caller.viewer.may(Action::Delete, Some(job.user_id)) {
         let message = "Only the job's creator or an administrator of the organization may delete it.";
         return Some(Refusal::new(ErrorCode::Forbidden, message));
     }
@@ -193,9 +199,14 @@ fn stale(expected: i32, now: u64) -> Refusal {
 }
 
 /// Records a refusal; what a caller may not even know of is recorded like any other.
-async fn refuse(app: &App, caller: &Caller, id: Uuid, refused: Box<Refused>) -> Result<Outcome, Error> {
-    tracing::info!(job = %id, code = refused.refusal.code.as_str(), "deletion refused");
-    audit::record_refusal(&app.db, caller, AuditAction::DeleteJob, Some(id), &refused.refusal).await?;
+async fn refuse(app: &App, caller: &Caller, id: Option<Uuid>, refused: Box<Refused>) -> Result<Outcome, Error> {
+    tracing::info!(job = ?id, code = refused.refusal.code.as_str(), "deletion refused");
+    let organization = match (&refused.job, &refused.receipt) {
+        (Some(job), _) => job.organization_id,
+        (None, Some(receipt)) => receipt.row.organization_id,
+        (None, None) => caller.viewer.organization_id(),
+    };
+    audit::record_refusal(&app.db, caller, AuditAction::DeleteJob, id, organization, &refused.refusal).await?;
     Ok(Outcome::Refused(refused))
 }
 

@@ -8,6 +8,8 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect
 use crate::{
     app::App,
     audit::{self, Caller},
+    auth::Action,
+    checkpoint::Checkpoint,
     database::{any_of, locked, retrying, with_ids},
     error::{Error, ErrorCode, Refusal},
     jobs::{hold, status::JobStatus},
@@ -20,6 +22,8 @@ pub struct Outcome {
     pub deleted: Vec<Uuid>,
     /// Refused, by the place in the list.
     pub refused: Vec<(usize, Refusal)>,
+    /// The organizations of those that are refused although the caller sees them.
+    organizations: HashMap<usize, Option<Uuid>>,
 }
 
 #[derive(Clone, Copy)]
@@ -31,13 +35,14 @@ struct Found {
 
 /// Deletes predictions, each for itself: one that is refused does not keep the others. An id that is `None` is no UUID.
 pub async fn delete_predictions(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Outcome, Error> {
-    let outcome = retrying(|| attempt(app, caller, ids)).await?;
+    let outcome = retrying(|| attempt(app, caller, ids)).await;
+    let outcome = audit::noting_failure(&app.db, caller, AuditAction::DeletePredictions, None, outcome).await?;
     for (place, refusal) in &outcome.refused {
         // The deletion is committed: that it was is the answer, whatever becomes of this entry.
         let target = ids[*place];
-        if let Err(error) =
-            audit::record_refusal(&app.db, caller, AuditAction::DeletePredictions, target, refusal).await
-        {
+        let organization = outcome.organizations.get(place).copied().unwrap_or_else(|| caller.viewer.organization_id());
+        let action = AuditAction::DeletePredictions;
+        if let Err(error) = audit::record_refusal(&app.db, caller, action, target, organization, refusal).await {
             tracing::error!(prediction = ?target, code = refusal.code.as_str(), "a refusal is missing in the audit log: {error}");
         }
     }
@@ -49,14 +54,17 @@ async fn attempt(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Out
     let transaction = app.db.begin().await?;
     let known: Vec<Uuid> = ids.iter().copied().flatten().collect();
     let found = find(app, caller, &*transaction, &known).await?;
-    let jobs = jobs(&*transaction, &found).await?;
+    let jobs = jobs(caller, &*transaction, &found).await?;
 
     let mut outcome = Outcome::default();
     for (place, id) in ids.iter().enumerate() {
         match id.and_then(|id| Some((id, found.get(&id)?))) {
             None => outcome.refused.push((place, Refusal::new(ErrorCode::NotFound, "Prediction not found"))),
             Some((id, prediction)) => match guard(caller, prediction, &jobs) {
-                Some(refusal) => outcome.refused.push((place, refusal)),
+                Some(refusal) => {
+                    outcome.refused.push((place, refusal));
+                    outcome.organizations.insert(place, prediction.organization);
+                }
                 None if outcome.deleted.contains(&id) => {}
                 None => outcome.deleted.push(id),
             },
@@ -84,12 +92,13 @@ async fn attempt(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Out
         };
         audit::record(&*transaction, caller, entry).await?;
     }
-    transaction.commit().await?;
+    app.checkpoints.pass(Checkpoint::PredictionsBeforeCommit).await?;
+    transaction.commit().await.map_err(Error::of_commit)?;
     Ok(outcome)
 }
 
 fn guard(caller: &Caller, prediction: &Found, jobs: &HashMap<Uuid, job::Model>) -> Option<Refusal> {
-    if !caller.viewer.may_change(prediction.owner) {
+    if !caller.viewer.may(Action::Delete, prediction.owner) {
         let message = "Only the prediction's creator or an administrator of the organization may delete it.";
         return Some(Refusal::new(ErrorCode::Forbidden, message));
     }
@@ -133,10 +142,16 @@ async fn find(
     Ok(found)
 }
 
-async fn jobs(db: &impl ConnectionTrait, found: &HashMap<Uuid, Found>) -> Result<HashMap<Uuid, job::Model>, Error> {
+/// Their jobs, those that the caller sees: another tenant's has no say, and its hold is not told.
+async fn jobs(
+    caller: &Caller,
+    db: &impl ConnectionTrait,
+    found: &HashMap<Uuid, Found>,
+) -> Result<HashMap<Uuid, job::Model>, Error> {
     let ids: Vec<Uuid> = found.values().filter_map(|prediction| prediction.job).collect();
     let backend = db.get_database_backend();
-    let jobs = with_ids(job::Entity::find(), job::Column::Id, &ids, backend).order_by_asc(job::Column::Id);
+    let jobs = with_ids(job::Entity::find(), job::Column::Id, &ids, backend).filter(caller.viewer.sees_job());
+    let jobs = jobs.order_by_asc(job::Column::Id);
     // Nobody puts one on hold until the predictions are gone.
     let jobs = locked(jobs, backend, LockType::KeyShare).all(db).await?;
     Ok(jobs.into_iter().map(|job| (job.id, job)).collect())

@@ -118,7 +118,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn condition(&self) -> Condition {
+    fn condition(&self, viewer: &Viewer) -> Condition {
         use deletion_receipt::Column;
         let pending = || {
             artifact_purge::Entity::find()
@@ -130,7 +130,7 @@ impl Filter {
         Condition::all()
             .add_option(self.deleted_after.map(|time| Column::DeletedAt.gte(time)))
             .add_option(self.deleted_before.map(|time| Column::DeletedAt.lt(time)))
-            .add_option(self.deleted_by.map(|user| Column::DeletedBy.eq(user)))
+            .add_option(self.deleted_by.map(|user| viewer.is_user(Column::DeletedBy, user)))
             .add_option(self.trigger.map(|trigger| Column::Trigger.eq(trigger.as_stored())))
             .add_option(self.purge_pending.map(|wanted| {
                 if wanted { Column::JobId.in_subquery(pending()) } else { Column::JobId.not_in_subquery(pending()) }
@@ -139,7 +139,7 @@ impl Filter {
     }
 
     fn query(&self, viewer: &Viewer) -> sea_orm::Select<deletion_receipt::Entity> {
-        deletion_receipt::Entity::find().filter(visible(viewer)).filter(self.condition())
+        deletion_receipt::Entity::find().filter(visible(viewer)).filter(self.condition(viewer))
     }
 }
 

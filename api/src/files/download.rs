@@ -2,17 +2,16 @@
 
 use artifacts::Key;
 use entity::{
-    artifact, job,
+    artifact,
     stored::{self, ArtifactKind},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, prelude::Uuid};
 
 use crate::auth::Viewer;
 
 /// A file, if the caller sees its job.
 pub async fn find(db: &impl ConnectionTrait, viewer: &Viewer, id: Uuid) -> Result<Option<artifact::Model>, DbErr> {
-    let jobs = job::Entity::find().select_only().column(job::Column::Id).filter(viewer.sees_job()).into_query();
-    artifact::Entity::find_by_id(id).filter(artifact::Column::JobId.in_subquery(jobs)).one(db).await
+    artifact::Entity::find_by_id(id).filter(viewer.sees_job_of(artifact::Column::JobId)).one(db).await
 }
 
 /// Where a file stands in the store.

@@ -48,10 +48,13 @@ pub async fn sweep(app: &App, older_than: Duration, dry_run: bool) -> Result<Swe
     let mut sweep = Sweep { app, older_than, dry_run, swept: Swept::default() };
     let outcome = sweep.look_through().await;
     let swept = sweep.swept;
-    if !dry_run && (outcome.is_ok() || !swept.keys.is_empty()) {
-        record(app, &swept).await?;
+    if !dry_run {
+        let recorded = record(app, &swept, outcome.is_ok()).await;
+        // Of two failures the first says more.
+        outcome.and(recorded).map(|()| swept)
+    } else {
+        outcome.map(|()| swept)
     }
-    outcome.map(|()| swept)
 }
 
 struct Sweep<'a> {
@@ -201,7 +204,10 @@ impl Known {
 }
 
 /// Writes it into the audit log. Who it was is not known to a program on the server's own machine.
-async fn record(app: &App, swept: &Swept) -> Result<(), Error> {
+async fn record(app: &App, swept: &Swept, done: bool) -> Result<(), Error> {
+    let (files, bytes) = (swept.keys.len(), swept.bytes);
+    let outcome = if done { AuditOutcome::Done } else { AuditOutcome::Failed };
+    let end = if done { "" } else { "; then it failed" };
     let row = audit_entry::Model {
         id: Uuid::now_v7(),
         at: now(),
@@ -209,9 +215,9 @@ async fn record(app: &App, swept: &Swept) -> Result<(), Error> {
         organization_id: None,
         action: AuditAction::Sweep.as_stored().to_owned(),
         target_id: None,
-        outcome: AuditOutcome::Done.as_stored().to_owned(),
+        outcome: outcome.as_stored().to_owned(),
         code: None,
-        detail: Some(format!("removed {} files without a job, {} bytes", swept.keys.len(), swept.bytes)),
+        detail: Some(format!("removed {files} files without a job, {bytes} bytes{end}")),
         request_id: None,
     };
     retrying(|| async {

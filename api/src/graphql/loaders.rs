@@ -133,10 +133,10 @@ macro_rules! by_id {
     };
 }
 
-// Companies, users and organizations are reached through rows that the viewer sees.
-by_id!(CompanyId, company, |_| sea_orm::Condition::all(), "A company.");
-by_id!(UserId, user, |_| sea_orm::Condition::all(), "A user.");
-by_id!(OrganizationId, organization, |_| sea_orm::Condition::all(), "An organization.");
+// Also what is reached through rows that the viewer sees: an operator of no organization may have deleted their job.
+by_id!(CompanyId, company, Viewer::sees_company, "A company, if the viewer sees it.");
+by_id!(UserId, user, Viewer::sees_user, "A user, if the viewer sees them.");
+by_id!(OrganizationId, organization, Viewer::sees_organization, "An organization, if the viewer sees it.");
 by_id!(JobId, job, Viewer::sees_job, "A job, if the viewer sees it.");
 
 fn shared(error: impl Into<Error>) -> Shared {
@@ -184,7 +184,7 @@ impl Loader<JobPredictionCount> for Reader {
     async fn load(&self, keys: &[JobPredictionCount]) -> Result<HashMap<JobPredictionCount, u64>, Shared> {
         let mut loaded = HashMap::new();
         for (kind, jobs) in grouped(keys, |key| (key.kind, key.job)) {
-            let counts = list::counts_of_jobs(self.app.db.reader(), kind, &jobs).await.map_err(shared)?;
+            let counts = list::counts_of_jobs(self.app.db.reader(), &self.viewer, kind, &jobs).await.map_err(shared)?;
             loaded.extend(counts.into_iter().map(|(job, count)| (JobPredictionCount { job, kind }, count)));
         }
         Ok(loaded)
@@ -210,7 +210,7 @@ macro_rules! of_parent {
             async fn load(&self, keys: &[$page]) -> Result<HashMap<$page, Self::Value>, Shared> {
                 let mut loaded = HashMap::new();
                 for (page, parents) in grouped(keys, |key| (key.page.clone(), key.$parent)) {
-                    let found = $pages(self.app.db.reader(), &parents, &page).await.map_err(shared)?;
+                    let found = $pages(self.app.db.reader(), &self.viewer, &parents, &page).await.map_err(shared)?;
                     spread(&mut loaded, parents, found, |$parent| $page { $parent, page: page.clone() });
                 }
                 Ok(loaded)
@@ -227,7 +227,7 @@ macro_rules! of_parent {
 
             async fn load(&self, keys: &[$count]) -> Result<HashMap<$count, u64>, Shared> {
                 let parents: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-                let counts = $counts(self.app.db.reader(), &parents).await.map_err(shared)?;
+                let counts = $counts(self.app.db.reader(), &self.viewer, &parents).await.map_err(shared)?;
                 Ok(counts.into_iter().map(|(parent, count)| ($count(parent), count)).collect())
             }
         }
@@ -291,6 +291,7 @@ impl Loader<JobArtifacts> for Reader {
         let jobs: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let rows = artifact::Entity::find()
             .filter(any_of(artifact::Column::JobId, jobs, self.app.db.backend()))
+            .filter(self.viewer.sees_job_of(artifact::Column::JobId))
             .order_by_asc(artifact::Column::Id)
             .all(self.app.db.reader())
             .await

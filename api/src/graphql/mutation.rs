@@ -5,6 +5,7 @@
 use std::{collections::HashMap, future::Future, sync::Arc};
 
 use async_graphql::{Context, ID, InputObject, Object, OneofObject, Result, SimpleObject};
+use entity::stored::AuditAction;
 use sea_orm::prelude::Uuid;
 use tracing::Instrument;
 
@@ -161,7 +162,11 @@ impl Mutation {
             let refused = |refusal: Refusal| CreateJobPayload { job: None, user_errors: vec![refusal.into()] };
             let source = match source(ctx, input.source)? {
                 Ok(source) => source,
-                Err(refusal) => return Ok(refused(refusal)),
+                Err(refusal) => {
+                    let told = refusal.clone();
+                    detached(async move { create::refuse(&app, &caller, &told).await }).await?;
+                    return Ok(refused(refusal));
+                }
             };
             let wanted = NewJob { kind: input.kind.into(), source, key: input.idempotency_key };
             let created = detached(async move { create::create_job(&app, &caller, &wanted).await }).await?;
@@ -266,11 +271,17 @@ impl Mutation {
         };
         let delete = async || -> Result<DeleteJobPayload> {
             let (app, caller) = acting(ctx)?;
-            let Ok(id) = Uuid::try_parse(&id) else { return Ok(refused(execute::gone(None))) };
-            let outcome = detached(async move { execute::delete_job(&app, &caller, id, &wanted).await }).await?;
+            let id = Uuid::try_parse(&id).ok();
+            let deleted = async move {
+                match id {
+                    Some(id) => execute::delete_job(&app, &caller, id, &wanted).await,
+                    None => execute::refuse_no_id(&app, &caller).await,
+                }
+            };
+            let outcome = detached(deleted).await?;
             Ok(match outcome {
                 Outcome::Deleted(receipt) => DeleteJobPayload {
-                    deleted_job_id: Some(id.into()),
+                    deleted_job_id: Some(receipt.row.job_id.into()),
                     receipt: Some(DeletionReceipt(*receipt)),
                     ..DeleteJobPayload::default()
                 },
@@ -299,26 +310,31 @@ impl Mutation {
         let delete = async || -> Result<DeleteJobsPayload> {
             let (app, caller) = acting(ctx)?;
             if let Some(refusal) = too_many(&ids) {
-                let caller = caller.clone();
-                audit_whole_call(&app, &caller, entity::stored::AuditAction::DeleteJob, &refusal).await?;
+                audit_whole_call(&app, &caller, AuditAction::DeleteJob, Some(&refusal)).await?;
                 return Ok(DeleteJobsPayload { user_errors: vec![refusal.into()], ..DeleteJobsPayload::default() });
             }
             let (known, strangers) = distinct(&ids);
             let expected = match expectations(&ids, expected.as_deref().unwrap_or_default()) {
                 Ok(expected) => expected,
                 Err(refusal) => {
-                    let caller = caller.clone();
-                    audit_whole_call(&app, &caller, entity::stored::AuditAction::DeleteJob, &refusal).await?;
+                    audit_whole_call(&app, &caller, AuditAction::DeleteJob, Some(&refusal)).await?;
                     return Ok(DeleteJobsPayload { user_errors: vec![refusal.into()], ..DeleteJobsPayload::default() });
                 }
             };
+            if ids.is_empty() {
+                audit_whole_call(&app, &caller, AuditAction::DeleteJob, None).await?;
+            }
             let wanted = DeleteJob {
                 delete_predictions: delete_predictions.unwrap_or(false),
                 force: force.unwrap_or(false),
                 reason: reason.clone(),
                 expected_predictions: None,
             };
+            let no_ids = strangers.len();
             let outcomes = detached(async move {
+                for _ in 0..no_ids {
+                    execute::refuse_no_id(&app, &caller).await?;
+                }
                 let mut outcomes = Vec::with_capacity(known.len());
                 for id in known {
                     let expected_predictions = expected.get(&id).copied();
@@ -358,8 +374,11 @@ impl Mutation {
         let delete = async || -> Result<DeletePredictionsPayload> {
             let (app, caller) = acting(ctx)?;
             if let Some(refusal) = too_many(&ids) {
-                audit_whole_call(&app, &caller, entity::stored::AuditAction::DeletePredictions, &refusal).await?;
+                audit_whole_call(&app, &caller, AuditAction::DeletePredictions, Some(&refusal)).await?;
                 return Ok(DeletePredictionsPayload { deleted_ids: Vec::new(), user_errors: vec![refusal.into()] });
+            }
+            if ids.is_empty() {
+                audit_whole_call(&app, &caller, AuditAction::DeletePredictions, None).await?;
             }
             let known: Vec<_> = ids.iter().map(|id| Uuid::try_parse(id).ok()).collect();
             let outcome = detached(async move { predictions::delete_predictions(&app, &caller, &known).await }).await?;
@@ -412,14 +431,22 @@ fn too_many(ids: &[ID]) -> Option<Refusal> {
     (ids.len() > MOST_IDS).then(|| Refusal::new(ErrorCode::ValidationFailed, message).at(&["ids"]))
 }
 
+/// Records a call that is refused as a whole, or that is about nothing.
 async fn audit_whole_call(
     app: &App,
     caller: &Caller,
-    action: entity::stored::AuditAction,
-    refusal: &Refusal,
+    action: AuditAction,
+    refusal: Option<&Refusal>,
 ) -> std::result::Result<(), Error> {
-    let (app, caller, refusal) = (app.clone(), caller.clone(), refusal.clone());
-    detached(async move { audit::record_refusal(&app.db, &caller, action, None, &refusal).await }).await
+    let (app, caller, refusal) = (app.clone(), caller.clone(), refusal.cloned());
+    detached(async move {
+        let organization = caller.viewer.organization_id();
+        match refusal {
+            Some(refusal) => audit::record_refusal(&app.db, &caller, action, None, organization, &refusal).await,
+            None => audit::record_nothing(&app.db, &caller, action).await,
+        }
+    })
+    .await
 }
 
 /// How many predictions the caller was shown of each job. One that is for no job of the call, or says two things of one

@@ -7,16 +7,17 @@ use super::{
     connection::Connection,
     failure::{bad_input, coded},
     model::{
-        AnnualPrediction, BackfillRun, Company, DeletionPreview, DeletionReceipt, DeletionTrigger, Job, JobOrderField,
-        JobOrigin, JobStatus, LinkSource, Node, OrderDirection, PredictionKind, QuarterlyPrediction, RiskLevel, Viewer,
-        node,
+        AnnualPrediction, AuditAction, AuditEntry, AuditOutcome, BackfillRun, Company, DeletionPreview,
+        DeletionReceipt, DeletionTrigger, Job, JobOrderField, JobOrigin, JobStatus, LinkSource, Node, OrderDirection,
+        PredictionKind, QuarterlyPrediction, RiskLevel, Viewer, node,
     },
     scalars::DateTime,
 };
 use crate::{
     app::App,
-    audit::Caller,
-    auth, backfill, companies,
+    audit::{self, Caller},
+    auth::{self, Action},
+    backfill, companies,
     deletion::{preview, receipt},
     graphql::loaders::{JobId, Loaders},
     jobs,
@@ -97,6 +98,23 @@ struct DeletionReceiptFilter {
     search: Option<String>,
 }
 
+/// Which entries are wanted; what is not given does not matter.
+#[derive(InputObject, Default)]
+struct AuditFilter {
+    /// About this job, prediction or run.
+    target_id: Option<ID>,
+    /// One of these.
+    action: Option<Vec<AuditAction>>,
+    /// By this user.
+    actor_id: Option<ID>,
+    /// That ended like this.
+    outcome: Option<AuditOutcome>,
+    /// Written at this time or later.
+    after: Option<DateTime>,
+    /// Written before this time.
+    before: Option<DateTime>,
+}
+
 /// An id as a UUID; what is no UUID is the id of nothing.
 fn uuid(id: &ID) -> Uuid {
     Uuid::try_parse(id).unwrap_or(Uuid::nil())
@@ -143,6 +161,19 @@ impl From<DeletionReceiptFilter> for receipt::Filter {
             trigger: filter.trigger.map(Into::into),
             purge_pending: filter.purge_pending,
             search: filter.search,
+        }
+    }
+}
+
+impl From<AuditFilter> for audit::Filter {
+    fn from(filter: AuditFilter) -> Self {
+        Self {
+            target: filter.target_id.as_ref().map(uuid),
+            actions: filter.action.map(|actions| actions.into_iter().map(Into::into).collect()),
+            actor: filter.actor_id.as_ref().map(uuid),
+            outcome: filter.outcome.map(Into::into),
+            after: filter.after.map(|time| time.0),
+            before: filter.before.map(|time| time.0),
         }
     }
 }
@@ -345,6 +376,29 @@ impl Query {
         )
     }
 
+    /// What was done and tried, the newest first. Administrators see what concerns their organization, or was tried by its
+    /// members; operators see all.
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which entries; all by default.")] filter: Option<AuditFilter>,
+    ) -> Option<Result<Connection<AuditEntry>>> {
+        let look = async || -> Result<Connection<AuditEntry>> {
+            if !reader(ctx)?.1.may_at_all(Action::ReadAuditLog) {
+                return Err(coded("FORBIDDEN", "Only administrators and operators read the audit log."));
+            }
+            let args = (first, after, last, before);
+            let order = audit::newest_first().name;
+            let filter = audit::Filter::from(filter.unwrap_or_default());
+            list!(ctx, audit::page, audit::count, AuditEntry, args, &order; filter).await
+        };
+        Some(look().await)
+    }
+
     /// Runs of the backfill, the newest first. For operators alone.
     async fn backfill_runs(
         &self,
@@ -356,15 +410,15 @@ impl Query {
     ) -> Option<Result<Connection<BackfillRun>>> {
         let look = async || -> Result<Connection<BackfillRun>> {
             let (app, viewer) = reader(ctx)?;
-            if !viewer.sees_backfill_runs() {
+            if !viewer.may_at_all(Action::ReadBackfillRuns) {
                 return Err(coded("FORBIDDEN", "Only operators see the runs of the backfill."));
             }
             let order = backfill::newest_first().name;
             let page = Page::new(first, after.as_deref(), last, before.as_deref(), &order)?;
-            let slice = backfill::page(app.db.reader(), &page).await??;
+            let slice = backfill::page(app.db.reader(), &viewer, &page).await??;
             Ok(Connection::new(slice, BackfillRun, move || {
-                let app = app.clone();
-                Box::pin(async move { Ok(backfill::count(app.db.reader()).await?) })
+                let (app, viewer) = (app.clone(), viewer.clone());
+                Box::pin(async move { Ok(backfill::count(app.db.reader(), &viewer).await?) })
             }))
         };
         Some(look().await)

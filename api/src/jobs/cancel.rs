@@ -10,6 +10,7 @@ use super::{
 use crate::{
     app::App,
     audit::Caller,
+    auth::Action,
     database::now,
     error::{Error, ErrorCode, Refusal},
 };
@@ -66,7 +67,7 @@ fn decide(caller: &Caller, job: &job::Model, reason: &str, notes: Option<&str>) 
 
 /// Why a job cannot be cancelled; `None` also where that was done before.
 pub fn guard(caller: &Caller, job: &job::Model) -> Option<Refusal> {
-    if !caller.viewer.may_change(Some(job.user_id)) {
+    if !caller.viewer.may(Action::Cancel, Some(job.user_id)) {
         let message = "Only the job's creator or an administrator of the organization may cancel it.";
         return Some(Refusal::new(ErrorCode::Forbidden, message));
     }

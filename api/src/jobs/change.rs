@@ -9,7 +9,10 @@ use crate::{
     audit::{self, Caller},
     checkpoint::Checkpoint,
     database::{locked, retrying},
-    deletion::{execute::gone, receipt},
+    deletion::{
+        execute::gone,
+        receipt::{self, Receipt},
+    },
     error::{Error, ErrorCode, Refusal},
     events,
 };
@@ -24,6 +27,27 @@ pub struct Outcome {
     pub job: Option<job::Model>,
     /// Why nothing changed.
     pub refusal: Option<Refusal>,
+    /// Whose the job is or was; where the caller sees neither it nor its receipt, the caller's own organization.
+    pub organization: Option<Uuid>,
+}
+
+impl Outcome {
+    /// Nothing changed of a job that is there.
+    pub fn refused(job: job::Model, refusal: Refusal) -> Self {
+        Self { organization: job.organization_id, job: Some(job), refusal: Some(refusal) }
+    }
+
+    /// It is as wanted.
+    pub fn done(job: job::Model) -> Self {
+        Self { organization: job.organization_id, job: Some(job), refusal: None }
+    }
+
+    /// There is no such job, or none any more.
+    pub fn gone(caller: &Caller, receipt: Option<Receipt>) -> Self {
+        let organization =
+            receipt.as_ref().map_or_else(|| caller.viewer.organization_id(), |receipt| receipt.row.organization_id);
+        Self { job: None, refusal: Some(gone(receipt).refusal), organization }
+    }
 }
 
 /// What is to be done with a job.
@@ -47,11 +71,12 @@ pub async fn change(
     decide: impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync,
 ) -> Result<Outcome, Error> {
     app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
-    let outcome = retrying(|| attempt(app, caller, id, action, &decide)).await?;
+    let outcome = retrying(|| attempt(app, caller, id, action, &decide)).await;
+    let outcome = audit::noting_failure(&app.db, caller, action, id, outcome).await?;
     let code = outcome.refusal.as_ref().map_or("done", |refusal| refusal.code.as_str());
     tracing::info!(job = ?id, action = action.as_stored(), "{code}");
     if let Some(refusal) = &outcome.refusal {
-        audit::record_refusal(&app.db, caller, action, id, refusal).await?;
+        audit::record_refusal(&app.db, caller, action, id, outcome.organization, refusal).await?;
     }
     Ok(outcome)
 }
@@ -63,16 +88,16 @@ async fn attempt(
     action: AuditAction,
     decide: &(impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync),
 ) -> Result<Outcome, Error> {
-    let Some(id) = id else { return Ok(Outcome { job: None, refusal: Some(Refusal::job_not_found()) }) };
+    let Some(id) = id else { return Ok(Outcome::gone(caller, None)) };
     let transaction = app.db.begin().await?;
     let visible = job::Entity::find_by_id(id).filter(caller.viewer.sees_job());
     let Some(job) = locked(visible, app.db.backend(), LockType::Update).one(&*transaction).await? else {
         let receipt = receipt::find(&*transaction, &caller.viewer, id).await?;
-        return Ok(Outcome { job: None, refusal: Some(gone(receipt).refusal) });
+        return Ok(Outcome::gone(caller, receipt));
     };
     let Change { row, detail, logged } = match decide(&job) {
         Ok(change) => change,
-        Err(refusal) => return Ok(Outcome { job: Some(job), refusal: Some(refusal) }),
+        Err(refusal) => return Ok(Outcome::refused(job, refusal)),
     };
     let (organization, before) = (job.organization_id, JobStatus::of(&job));
     let job = match row {
@@ -86,8 +111,8 @@ async fn attempt(
     audit::record(&*transaction, caller, entry).await?;
     events::record_status(app, &transaction, before, &job).await?;
     app.checkpoints.pass(Checkpoint::ChangeBeforeCommit).await?;
-    transaction.commit().await?;
-    Ok(Outcome { job: Some(job), refusal: None })
+    transaction.commit().await.map_err(Error::of_commit)?;
+    Ok(Outcome::done(job))
 }
 
 /// Checks a text that a caller gives, at this argument.

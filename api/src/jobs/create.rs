@@ -41,11 +41,18 @@ pub struct NewJob {
 
 /// Makes a pending job from a received file. Refused, or failed, nothing of it is left but the received file.
 pub async fn create_job(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<job::Model, Refusal>, Error> {
-    let outcome = attempt(app, caller, wanted).await?;
+    let outcome = attempt(app, caller, wanted).await;
+    let outcome = audit::noting_failure(&app.db, caller, AuditAction::CreateJob, None, outcome).await?;
     if let Err(refusal) = &outcome {
-        audit::record_refusal(&app.db, caller, AuditAction::CreateJob, None, refusal).await?;
+        refuse(app, caller, refusal).await?;
     }
     Ok(outcome)
+}
+
+/// Records that a request for a job was refused, perhaps before there was a file to look at.
+pub async fn refuse(app: &App, caller: &Caller, refusal: &Refusal) -> Result<(), Error> {
+    let organization = caller.viewer.organization_id();
+    audit::record_refusal(&app.db, caller, AuditAction::CreateJob, None, organization, refusal).await
 }
 
 async fn attempt(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<job::Model, Refusal>, Error> {

@@ -7,6 +7,7 @@ use super::change::{Change, Outcome, change, check_text};
 use crate::{
     app::App,
     audit::Caller,
+    auth::Action,
     database::now,
     error::{Error, ErrorCode, Refusal},
 };
@@ -19,7 +20,7 @@ pub async fn hold_job(app: &App, caller: &Caller, id: Option<Uuid>, reason: &str
             let message = "A hold needs a reason, which whoever wants to delete the job is told.";
             return Err(Refusal::new(ErrorCode::ValidationFailed, message).at(&["reason"]));
         }
-        guard(caller)?;
+        guard(caller, job)?;
         if is_held(job) {
             return Ok(Change { row: None, detail: "it was held before".to_owned(), logged: None });
         }
@@ -35,7 +36,7 @@ pub async fn hold_job(app: &App, caller: &Caller, id: Option<Uuid>, reason: &str
 /// Lifts a job's hold, if there is one.
 pub async fn release_hold(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Outcome, Error> {
     change(app, caller, id, AuditAction::ReleaseHold, |job| {
-        guard(caller)?;
+        guard(caller, job)?;
         let Some(reason) = job.held_at.and(job.hold_reason.as_ref()) else {
             return Ok(Change { row: None, detail: "it was not held".to_owned(), logged: None });
         };
@@ -59,8 +60,8 @@ pub fn refusal(job: &job::Model) -> Option<Refusal> {
     is_held(job).then(|| Refusal::new(ErrorCode::JobOnHold, format!("The job is on hold: {reason}")))
 }
 
-fn guard(caller: &Caller) -> Result<(), Refusal> {
-    if caller.viewer.may_hold() {
+fn guard(caller: &Caller, job: &job::Model) -> Result<(), Refusal> {
+    if caller.viewer.may(Action::Hold, Some(job.user_id)) {
         return Ok(());
     }
     let message = "Only an administrator of the organization may put a job on hold or lift that.";

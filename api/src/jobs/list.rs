@@ -75,7 +75,7 @@ fn key(field: OrderField, job: &job::Model) -> Option<String> {
 }
 
 impl Filter {
-    fn condition(&self) -> Condition {
+    fn condition(&self, viewer: &Viewer) -> Condition {
         use job::Column;
         let states = self.status.as_ref().map(|states| {
             // No state at all matches no job.
@@ -91,7 +91,7 @@ impl Filter {
             .add_option(
                 self.own.map(|own| if own { Column::Origin.eq(job::ORIGIN_JOBLINK) } else { Column::Origin.is_null() }),
             )
-            .add_option(self.created_by.map(|user| Column::UserId.eq(user)))
+            .add_option(self.created_by.map(|user| viewer.is_user(Column::UserId, user)))
             .add_option(self.created_after.map(|time| self.created(time, |at| Column::CreatedAt.gte(at))))
             .add_option(self.created_before.map(|time| self.created(time, |at| Column::CreatedAt.lt(at))))
             .add_option(self.finished_after.map(|time| Column::CompletedAt.gte(time.naive_utc())))
@@ -107,7 +107,7 @@ impl Filter {
     }
 
     fn query(&self, viewer: &Viewer) -> Select<job::Entity> {
-        job::Entity::find().filter(viewer.sees_job()).filter(self.condition())
+        job::Entity::find().filter(viewer.sees_job()).filter(self.condition(viewer))
     }
 }
 

@@ -13,36 +13,37 @@ use super::{
 use crate::{
     app::App,
     audit::{self, Caller},
+    auth::Action,
     database::now,
-    deletion::{execute::gone, receipt},
+    deletion::receipt,
     error::{Error, ErrorCode, Refusal},
 };
 
 /// Makes a new job over the input of a failed or cancelled one, for the same owner; that one stays as it is.
 pub async fn retry_job(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Outcome, Error> {
-    let db = app.db.reader();
-    let outcome = match id {
-        None => Outcome { job: None, refusal: Some(Refusal::job_not_found()) },
-        Some(id) => match job::Entity::find_by_id(id).filter(caller.viewer.sees_job()).one(db).await? {
-            None => {
-                let receipt = receipt::find(db, &caller.viewer, id).await?;
-                Outcome { job: None, refusal: Some(gone(receipt).refusal) }
-            }
-            Some(job) => match guard(caller, &job) {
-                Some(refusal) => Outcome { job: Some(job), refusal: Some(refusal) },
-                None => again(app, caller, job).await?,
-            },
-        },
-    };
+    let outcome = attempt(app, caller, id).await;
+    let outcome = audit::noting_failure(&app.db, caller, AuditAction::RetryJob, id, outcome).await?;
     if let Some(refusal) = &outcome.refusal {
-        audit::record_refusal(&app.db, caller, AuditAction::RetryJob, id, refusal).await?;
+        audit::record_refusal(&app.db, caller, AuditAction::RetryJob, id, outcome.organization, refusal).await?;
     }
     Ok(outcome)
 }
 
+async fn attempt(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Outcome, Error> {
+    let db = app.db.reader();
+    let Some(id) = id else { return Ok(Outcome::gone(caller, None)) };
+    let Some(job) = job::Entity::find_by_id(id).filter(caller.viewer.sees_job()).one(db).await? else {
+        return Ok(Outcome::gone(caller, receipt::find(db, &caller.viewer, id).await?));
+    };
+    match guard(caller, &job) {
+        Some(refusal) => Ok(Outcome::refused(job, refusal)),
+        None => again(app, caller, job).await,
+    }
+}
+
 /// Why a job cannot be run once more, as far as its row tells.
 pub fn guard(caller: &Caller, job: &job::Model) -> Option<Refusal> {
-    if !caller.viewer.may_change(Some(job.user_id)) {
+    if !caller.viewer.may(Action::Retry, Some(job.user_id)) {
         let message = "Only the job's creator or an administrator of the organization may retry it.";
         return Some(Refusal::new(ErrorCode::Forbidden, message));
     }
@@ -54,7 +55,7 @@ pub fn guard(caller: &Caller, job: &job::Model) -> Option<Refusal> {
 async fn again(app: &App, caller: &Caller, job: job::Model) -> Result<Outcome, Error> {
     let refused = |job| {
         let message = "The job's input file is gone; send the file again.";
-        Ok(Outcome { job: Some(job), refusal: Some(Refusal::new(ErrorCode::InvalidState, message)) })
+        Ok(Outcome::refused(job, Refusal::new(ErrorCode::InvalidState, message)))
     };
     let Some(input) = input::registered(app, &job).await? else { return refused(job) };
     let new = waiting(job::Model { id: Uuid::now_v7(), ..job.clone() });
@@ -73,5 +74,5 @@ async fn again(app: &App, caller: &Caller, job: job::Model) -> Result<Outcome, E
             return Err(error);
         }
     }
-    Ok(Outcome { job: Some(new), refusal: None })
+    Ok(Outcome::done(new))
 }

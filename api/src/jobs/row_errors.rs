@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use entity::row_error;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, prelude::Uuid};
 
+use crate::auth::Viewer;
 use crate::paging::{BadPage, Children, KeyKind, Ordering, Page, PagesByParent, counts_of_children, pages_of_children};
 
 /// The name of the order in cursors.
@@ -13,6 +14,7 @@ pub const ORDER: &str = "line";
 /// The same page of the row errors of each of these jobs, in one statement.
 pub async fn of_jobs(
     db: &impl ConnectionTrait,
+    viewer: &Viewer,
     jobs: &[Uuid],
     page: &Page,
 ) -> Result<Result<PagesByParent<row_error::Entity>, BadPage>, DbErr> {
@@ -24,7 +26,7 @@ pub async fn of_jobs(
         descending: false,
     };
     let children = Children {
-        rows: row_error::Entity::find(),
+        rows: row_error::Entity::find().filter(viewer.sees_job_of(Column::JobId)),
         parent: Column::JobId,
         parent_of: |row| Some(row.job_id),
         place: |row| row.line,
@@ -34,6 +36,11 @@ pub async fn of_jobs(
 }
 
 /// How many row errors each of these jobs has, in one statement.
-pub async fn counts_of_jobs(db: &impl ConnectionTrait, jobs: &[Uuid]) -> Result<HashMap<Uuid, u64>, DbErr> {
-    counts_of_children(db, row_error::Entity::find(), row_error::Column::JobId, jobs).await
+pub async fn counts_of_jobs(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    jobs: &[Uuid],
+) -> Result<HashMap<Uuid, u64>, DbErr> {
+    let rows = row_error::Entity::find().filter(viewer.sees_job_of(row_error::Column::JobId));
+    counts_of_children(db, rows, row_error::Column::JobId, jobs).await
 }

@@ -90,7 +90,7 @@ macro_rules! lists {
             let never = || Condition::any().add(Column::Id.is_null());
             Condition::all()
                 .add(viewer.sees(Column::OrganizationId, Column::CreatedBy))
-                .add_option(filter.job_id.map(|id| Column::JobId.eq(id)))
+                .add_option(filter.job_id.map(|id| viewer.is_job(Column::JobId, id)))
                 .add_option(
                     filter.unlinked.map(|un| if un { Column::JobId.is_null() } else { Column::JobId.is_not_null() }),
                 )
@@ -100,8 +100,8 @@ macro_rules! lists {
                         .as_ref()
                         .map(|sources| sources.iter().fold(never(), |any, source| any.add(from(*source)))),
                 )
-                .add_option(filter.created_by.map(|user| Column::CreatedBy.eq(user)))
-                .add_option(filter.company_id.map(|id| Column::CompanyId.eq(id)))
+                .add_option(filter.created_by.map(|user| viewer.is_user(Column::CreatedBy, user)))
+                .add_option(filter.company_id.map(|id| viewer.is_company(Column::CompanyId, id)))
                 .add_option(filter.reporting_year.as_ref().map(|year| Column::ReportingYear.eq(year)))
                 .add_option(filter.reporting_quarter.as_ref().map(|quarter| Column::ReportingQuarter.eq(quarter)))
                 .add_option(
@@ -168,11 +168,18 @@ pub async fn of_jobs(
 }
 
 /// How many predictions each of these jobs has, in one statement.
-pub async fn counts_of_jobs(db: &impl ConnectionTrait, kind: Kind, jobs: &[Uuid]) -> Result<HashMap<Uuid, u64>, DbErr> {
+pub async fn counts_of_jobs(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    kind: Kind,
+    jobs: &[Uuid],
+) -> Result<HashMap<Uuid, u64>, DbErr> {
     macro_rules! counts {
-        ($table:ident) => {
-            counts_of_children(db, $table::Entity::find(), $table::Column::JobId, jobs).await
-        };
+        ($table:ident) => {{
+            let rows =
+                $table::Entity::find().filter(viewer.sees($table::Column::OrganizationId, $table::Column::CreatedBy));
+            counts_of_children(db, rows, $table::Column::JobId, jobs).await
+        }};
     }
     match kind {
         Kind::Annual => counts!(annual_prediction),

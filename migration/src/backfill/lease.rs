@@ -165,8 +165,29 @@ impl Lease {
 
 /// Writes what the operator did into the audit log, in its transaction. Who it was is not known here.
 pub async fn audit(db: &impl ConnectionTrait, action: AuditAction, run: Uuid, detail: &str) -> Result<(), DbErr> {
+    write_entry(db, action, Some(run), AuditOutcome::Done, detail).await
+}
+
+/// Writes into the audit log that something was refused or failed, where the database still takes it.
+pub async fn audit_failure(db: &DatabaseConnection, action: AuditAction, run: Option<Uuid>, failure: &Failure) {
+    let (outcome, detail) = match failure {
+        Failure::Refused(reason) | Failure::File(reason) => (AuditOutcome::Refused, reason.as_str()),
+        Failure::Database(_) => (AuditOutcome::Failed, "the database failed; what was committed before that stays"),
+    };
+    if let Err(error) = write_entry(db, action, run, outcome, detail).await {
+        tracing::warn!("the audit log does not have it: {error}");
+    }
+}
+
+async fn write_entry(
+    db: &impl ConnectionTrait,
+    action: AuditAction,
+    run: Option<Uuid>,
+    outcome: AuditOutcome,
+    detail: &str,
+) -> Result<(), DbErr> {
     let sql = "INSERT INTO audit_log (id, at, action, target_id, outcome, detail) VALUES ($1, $2, $3, $4, $5, $6)";
-    let outcome = AuditOutcome::Done.as_stored();
+    let outcome = outcome.as_stored();
     let values =
         [Uuid::now_v7().into(), now().into(), action.as_stored().into(), run.into(), outcome.into(), detail.into()];
     db.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, values)).await?;

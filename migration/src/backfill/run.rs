@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use entity::stored::AuditAction;
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, prelude::Uuid};
 use tokio::{
     sync::{Mutex, mpsc},
@@ -15,7 +16,7 @@ use super::{
     Failure, Pace, Progress, Report, Settings, all_rows,
     batches::Batches,
     finish_unresolved,
-    lease::{Lease, beat},
+    lease::{Lease, audit_failure, beat},
     list_unresolved, open_unresolved,
     pace::Courtesy,
     refuse_pending,
@@ -45,12 +46,22 @@ pub struct Outcome {
 /// Refuses while another one is alive.
 pub async fn run(db: &DatabaseConnection, settings: &Settings, pace: Pace) -> Result<Outcome, Failure> {
     refuse_pending(db).await?;
-    let evidence = Evidence::open(db, settings).await?;
-    let lease = Lease::take(db, settings).await?;
+    let begun = async {
+        let evidence = Evidence::open(db, settings).await?;
+        Ok((evidence, Lease::take(db, settings).await?))
+    };
+    let (evidence, lease) = match begun.await {
+        Ok(begun) => begun,
+        Err(failure) => {
+            audit_failure(db, AuditAction::BackfillRun, None, &failure).await;
+            return Err(failure);
+        }
+    };
     let beating = tokio::spawn(beat(db.clone(), lease.clone()));
     let outcome = under_lease(db, settings, &evidence, pace, &lease).await;
     beating.abort();
-    if outcome.is_err() {
+    if let Err(failure) = &outcome {
+        audit_failure(db, AuditAction::BackfillRun, Some(lease.run), failure).await;
         // So that the next one need not wait. Where this fails too, it waits.
         let released = lease.give_back(db).await;
         if let Err(error) = released {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     Failure,
-    lease::{Running, at_work, audit, hold_off, wait_for_silence},
+    lease::{Running, at_work, audit, audit_failure, hold_off, wait_for_silence},
     pace::Courtesy,
     refuse_pending,
     rows::table,
@@ -86,6 +86,15 @@ pub async fn runs(db: &DatabaseConnection) -> Result<Vec<Run>, Failure> {
 ///
 /// A link of a job that was deleted since was released; it stays released.
 pub async fn undo(db: &DatabaseConnection, run: Uuid, full_speed: bool) -> Result<u64, Failure> {
+    refuse_pending(db).await?;
+    let undone = take_back(db, run, full_speed).await;
+    if let Err(failure) = &undone {
+        audit_failure(db, AuditAction::BackfillUndo, Some(run), failure).await;
+    }
+    undone
+}
+
+async fn take_back(db: &DatabaseConnection, run: Uuid, full_speed: bool) -> Result<u64, Failure> {
     if !runs(db).await?.iter().any(|known| known.id == run) {
         return Err(Failure::File(format!("there is no run {run}; see `migration backfill status`")));
     }

@@ -3,7 +3,7 @@
 mod adopted;
 mod arguments;
 mod attacks;
-mod backfill_runs;
+pub mod backfill_runs;
 mod contract;
 mod documents;
 mod edge;

@@ -2,12 +2,31 @@
 
 use async_graphql::{ID, Object};
 use entity::company;
+use sea_orm::prelude::Uuid;
 
 use crate::graphql::scalars::Decimal;
 
 /// A company that predictions are about.
 #[derive(Clone)]
 pub struct Company(pub company::Model);
+
+impl Company {
+    /// In the place of a company that is not the viewer's to see: nothing of it is shown, not even its id.
+    pub fn unseen() -> Self {
+        Self(company::Model {
+            id: Uuid::nil(),
+            symbol: String::new(),
+            name: String::new(),
+            market_cap: 0.into(),
+            sector: String::new(),
+            organization_id: None,
+            access_level: String::new(),
+            created_by: None,
+            created_at: None,
+            updated_at: None,
+        })
+    }
+}
 
 /// A company that predictions are about.
 #[Object]

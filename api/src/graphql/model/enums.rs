@@ -188,6 +188,48 @@ pub enum UnresolvedReason {
     NoCandidate,
 }
 
+/// What was done or tried.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::AuditAction")]
+pub enum AuditAction {
+    /// `createJob`, also where an idempotency key was answered as before.
+    CreateJob,
+    /// `retryJob`; done, `targetId` is the new job.
+    RetryJob,
+    /// `cancelJob`
+    CancelJob,
+    /// `deleteJob`; `deleteJobs` has an entry for each job.
+    DeleteJob,
+    /// A finished job's files were removed and the job was kept.
+    CleanJob,
+    /// `holdJob`
+    HoldJob,
+    /// `releaseJobHold`
+    ReleaseHold,
+    /// `deletePredictions`; an entry for each prediction.
+    DeletePredictions,
+    /// A run of the retention policy.
+    RetentionRun,
+    /// `migration backfill run`
+    BackfillRun,
+    /// `migration backfill undo`
+    BackfillUndo,
+    /// `joblink artifacts sweep`
+    Sweep,
+}
+
+/// How it ended.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::AuditOutcome")]
+pub enum AuditOutcome {
+    /// It was done.
+    Done,
+    /// It was refused, and nothing changed.
+    Refused,
+    /// It failed, and nothing changed but what `detail` names.
+    Failed,
+}
+
 /// Why something expected was refused.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "error::ErrorCode")]

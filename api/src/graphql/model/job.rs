@@ -12,6 +12,7 @@ use super::{
 use crate::{
     app::App,
     audit::Caller,
+    auth::Action,
     deletion::execute,
     files::download,
     graphql::{
@@ -166,7 +167,7 @@ impl Job {
                     && matches!(status, status::JobStatus::Pending | status::JobStatus::Running),
                 delete: execute::guard(caller, job, false).is_none(),
                 force_delete: !status.is_terminal() && execute::guard(caller, job, true).is_none(),
-                hold: caller.viewer.may_hold() && !hold::is_held(job),
+                hold: caller.viewer.may(Action::Hold, Some(job.user_id)) && !hold::is_held(job),
                 retry,
             })
         };

@@ -1,5 +1,6 @@
 //! The types of the contract, one file a subject. Doc comments are the contract's descriptions.
 
+mod audit;
 mod backfill;
 mod company;
 mod deletion;
@@ -11,11 +12,13 @@ mod prediction;
 mod refusal;
 mod viewer;
 
+pub use audit::AuditEntry;
 pub use backfill::BackfillRun;
 pub use company::Company;
 pub use deletion::{DeletionPreview, DeletionReceipt, JobRefusal, Refused};
 pub use enums::{
-    DeletionTrigger, JobOrderField, JobOrigin, JobStatus, LinkSource, OrderDirection, PredictionKind, RiskLevel,
+    AuditAction, AuditOutcome, DeletionTrigger, JobOrderField, JobOrigin, JobStatus, LinkSource, OrderDirection,
+    PredictionKind, RiskLevel,
 };
 pub use event::JobEvent;
 pub use job::Job;

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use async_graphql::{ID, Interface, Result};
 use entity::{
-    annual_prediction, artifact, backfill_run, company, deletion_receipt, job, organization, quarterly_prediction, user,
+    annual_prediction, artifact, audit_entry, backfill_run, company, deletion_receipt, job, organization,
+    quarterly_prediction, user,
 };
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, prelude::Uuid};
+use sea_orm::{EntityTrait, QueryFilter, prelude::Uuid};
 
 use super::{
+    audit::AuditEntry,
     backfill::BackfillRun,
     company::Company,
     deletion::DeletionReceipt,
@@ -18,7 +20,8 @@ use super::{
 };
 use crate::{
     app::App,
-    auth::{Role, Viewer},
+    audit,
+    auth::{Action, Viewer},
     database::with_ids,
     deletion::receipt,
 };
@@ -39,6 +42,8 @@ pub enum Node {
     DeletionReceipt(DeletionReceipt),
     /// A file.
     Artifact(Artifact),
+    /// An entry of the audit log; for administrators and operators.
+    AuditEntry(AuditEntry),
     /// A run of the backfill; for operators alone.
     BackfillRun(BackfillRun),
     /// A user.
@@ -66,27 +71,17 @@ pub async fn find(app: &App, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uu
     add!(job, viewer.sees_job(), |row| Node::Job(Job(row)));
     add!(annual_prediction, owned!(annual_prediction), |row| Node::AnnualPrediction(AnnualPrediction(row)));
     add!(quarterly_prediction, owned!(quarterly_prediction), |row| Node::QuarterlyPrediction(QuarterlyPrediction(row)));
-    add!(company, owned!(company), |row| Node::Company(Company(row)));
-    add!(artifact, artifacts_of_visible_jobs(viewer), |row| Node::Artifact(Artifact(row)));
-    if viewer.sees_backfill_runs() {
-        add!(backfill_run, Condition::all(), |row| Node::BackfillRun(BackfillRun(row)));
+    add!(company, viewer.sees_company(), |row| Node::Company(Company(row)));
+    add!(artifact, viewer.sees_job_of(artifact::Column::JobId), |row| Node::Artifact(Artifact(row)));
+    if viewer.may_at_all(Action::ReadBackfillRuns) {
+        add!(backfill_run, viewer.sees_backfill_runs(), |row| Node::BackfillRun(BackfillRun(row)));
+    }
+    if viewer.may_at_all(Action::ReadAuditLog) {
+        add!(audit_entry, audit::visible(viewer), |row| Node::AuditEntry(AuditEntry(row)));
     }
     add!(user, viewer.sees_user(), |row: user::Model| Node::User(row.into()));
-    add!(organization, sees_organization(viewer), |row| Node::Organization(Organization(row)));
+    add!(organization, viewer.sees_organization(), |row| Node::Organization(Organization(row)));
     let receipts = receipt::find_many(db, viewer, deletion_receipt::Column::Id, ids).await?;
     nodes.extend(receipts.into_iter().map(|receipt| (receipt.row.id, Node::DeletionReceipt(DeletionReceipt(receipt)))));
     Ok(nodes)
-}
-
-fn artifacts_of_visible_jobs(viewer: &Viewer) -> Condition {
-    let jobs = job::Entity::find().select_only().column(job::Column::Id).filter(viewer.sees_job()).into_query();
-    Condition::all().add(artifact::Column::JobId.in_subquery(jobs))
-}
-
-fn sees_organization(viewer: &Viewer) -> Condition {
-    match (viewer.role, viewer.organization_id()) {
-        (Role::Operator, _) => Condition::all(),
-        (_, Some(id)) => organization::Column::Id.eq(id).into(),
-        (_, None) => organization::Column::Id.is_null().into(),
-    }
 }

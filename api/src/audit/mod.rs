@@ -1,0 +1,7 @@
+//! The audit log: what every mutation did or was refused.
+
+mod list;
+mod record;
+
+pub use list::{Filter, count, newest_first, page, visible};
+pub use record::{Caller, Entry, noting_failure, record, record_nothing, record_refusal};

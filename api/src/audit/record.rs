@@ -1,0 +1,124 @@
+//! Writes the audit log: with what was done in its own transaction, what was refused or failed in one of its own.
+
+use entity::{
+    audit_entry,
+    stored::{AuditAction, AuditOutcome},
+};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, IntoActiveModel, prelude::Uuid};
+
+use crate::{
+    auth::{self, Viewer},
+    database::{Database, now},
+    error::{Error, Refusal},
+};
+
+/// Who asks, and in which request.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The caller.
+    pub viewer: Viewer,
+    /// The request's id, as the client sees it.
+    pub request_id: String,
+}
+
+/// One entry, without what the caller gives.
+#[derive(Clone, Debug)]
+pub struct Entry<'a> {
+    /// What was done or tried.
+    pub action: AuditAction,
+    /// To which job or prediction.
+    pub target: Option<Uuid>,
+    /// Whose it is.
+    pub organization: Option<Uuid>,
+    /// The refusal; `None` = it was done.
+    pub refusal: Option<&'a Refusal>,
+    /// Counts or reason, one sentence.
+    pub detail: Option<String>,
+}
+
+/// Writes an entry, in the transaction of what it records.
+pub async fn record(db: &impl ConnectionTrait, caller: &Caller, entry: Entry<'_>) -> Result<(), DbErr> {
+    let outcome = if entry.refusal.is_some() { AuditOutcome::Refused } else { AuditOutcome::Done };
+    write(db, caller, entry, outcome).await
+}
+
+async fn write(
+    db: &impl ConnectionTrait,
+    caller: &Caller,
+    entry: Entry<'_>,
+    outcome: AuditOutcome,
+) -> Result<(), DbErr> {
+    if caller.viewer.user_id == auth::local_user_id() {
+        auth::make_local_user(db).await?;
+    }
+    let row = audit_entry::Model {
+        id: Uuid::now_v7(),
+        at: now(),
+        actor_id: Some(caller.viewer.user_id),
+        organization_id: entry.organization,
+        action: entry.action.as_stored().to_owned(),
+        target_id: entry.target,
+        outcome: outcome.as_stored().to_owned(),
+        code: entry.refusal.map(|refusal| refusal.code.as_str().to_owned()),
+        detail: entry.detail.or_else(|| entry.refusal.map(|refusal| refusal.message.clone())),
+        request_id: Some(caller.request_id.clone()),
+    };
+    row.into_active_model().reset_all().insert(db).await?;
+    Ok(())
+}
+
+/// Writes a refusal, in a transaction of its own: what was refused left none.
+///
+/// `organization` is whose the target is, of a target that the caller does not see the caller's own.
+pub async fn record_refusal(
+    db: &Database,
+    caller: &Caller,
+    action: AuditAction,
+    target: Option<Uuid>,
+    organization: Option<Uuid>,
+    refusal: &Refusal,
+) -> Result<(), Error> {
+    let entry = Entry { action, target, organization, refusal: Some(refusal), detail: None };
+    write_alone(db, caller, &entry, AuditOutcome::Refused).await
+}
+
+/// Writes that a call was about nothing, so that nothing was done.
+pub async fn record_nothing(db: &Database, caller: &Caller, action: AuditAction) -> Result<(), Error> {
+    let (organization, detail) = (caller.viewer.organization_id(), Some("no id was given".to_owned()));
+    let entry = Entry { action, target: None, organization, refusal: None, detail };
+    write_alone(db, caller, &entry, AuditOutcome::Done).await
+}
+
+/// Passes on what became of a change; a failure is written down first, where the database still takes it.
+///
+/// Where a commit was not answered nothing is written: if it was done, its own entry tells.
+pub async fn noting_failure<T>(
+    db: &Database,
+    caller: &Caller,
+    action: AuditAction,
+    target: Option<Uuid>,
+    outcome: Result<T, Error>,
+) -> Result<T, Error> {
+    let Err(error) = &outcome else { return outcome };
+    let gone = error.is_busy() && !error.is_transient();
+    if !gone && !matches!(error, Error::CommitUnknown(_)) {
+        let detail =
+            Some("It failed, and nothing was changed; the server's log says why, at this request id.".to_owned());
+        let organization = caller.viewer.organization_id();
+        let entry = Entry { action, target, organization, refusal: None, detail };
+        if let Err(second) = write_alone(db, caller, &entry, AuditOutcome::Failed).await {
+            tracing::error!(?target, action = action.as_stored(), "a failure is missing in the audit log: {second}");
+        }
+    }
+    outcome
+}
+
+async fn write_alone(db: &Database, caller: &Caller, entry: &Entry<'_>, outcome: AuditOutcome) -> Result<(), Error> {
+    crate::database::retrying(async || {
+        let transaction = db.begin().await?;
+        write(&*transaction, caller, entry.clone(), outcome).await?;
+        transaction.commit().await?;
+        Ok(())
+    })
+    .await
+}
