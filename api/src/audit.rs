@@ -7,8 +7,9 @@ use entity::{
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, IntoActiveModel, prelude::Uuid};
 
 use crate::{
+    app::App,
     auth::Viewer,
-    database::{Database, now},
+    database::now,
     error::{Error, Refusal},
 };
 
@@ -58,14 +59,15 @@ pub async fn record(db: &impl ConnectionTrait, caller: &Caller, entry: Entry<'_>
 
 /// Writes a refusal, in a transaction of its own: what was refused left none.
 pub async fn record_refusal(
-    db: &Database,
+    app: &App,
     caller: &Caller,
     action: AuditAction,
     target: Option<Uuid>,
     refusal: &Refusal,
 ) -> Result<(), Error> {
+    app.metrics.refusals.get_or_create(&[("action", action.as_stored()), ("code", refusal.code.as_str())]).inc();
     crate::database::retrying(async || {
-        let transaction = db.begin().await?;
+        let transaction = app.db.begin().await?;
         let organization = caller.viewer.organization_id();
         record(&*transaction, caller, Entry { action, target, organization, refusal: Some(refusal), detail: None })
             .await?;

@@ -35,9 +35,7 @@ pub async fn delete_predictions(app: &App, caller: &Caller, ids: &[Option<Uuid>]
     for (place, refusal) in &outcome.refused {
         // The deletion is committed: that it was is the answer, whatever becomes of this entry.
         let target = ids[*place];
-        if let Err(error) =
-            audit::record_refusal(&app.db, caller, AuditAction::DeletePredictions, target, refusal).await
-        {
+        if let Err(error) = audit::record_refusal(app, caller, AuditAction::DeletePredictions, target, refusal).await {
             tracing::error!(prediction = ?target, code = refusal.code.as_str(), "a refusal is missing in the audit log: {error}");
         }
     }

@@ -46,7 +46,13 @@ pub async fn look(app: &App) -> Result<Found, Error> {
     }
 }
 
-/// The same, and marks a store that has no mark where nothing speaks against it.
+/// Whether the store answers and bears the mark that the database knows, where it knows one. Reads one small file.
+pub async fn is_known(app: &App) -> Result<bool, Error> {
+    let mark = app.store.mark().await?;
+    Ok(known(app).await?.is_none_or(|known| mark == Some(known)))
+}
+
+/// The same as [`look`], and marks a store that has no mark where nothing speaks against it.
 pub async fn check(app: &App) -> Result<Found, Error> {
     let began = Instant::now();
     loop {

@@ -419,7 +419,7 @@ async fn audit_whole_call(
     refusal: &Refusal,
 ) -> std::result::Result<(), Error> {
     let (app, caller, refusal) = (app.clone(), caller.clone(), refusal.clone());
-    detached(async move { audit::record_refusal(&app.db, &caller, action, None, &refusal).await }).await
+    detached(async move { audit::record_refusal(&app, &caller, action, None, &refusal).await }).await
 }
 
 /// How many predictions the caller was shown of each job. One that is for no job of the call, or says two things of one

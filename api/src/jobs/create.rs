@@ -43,7 +43,7 @@ pub struct NewJob {
 pub async fn create_job(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<job::Model, Refusal>, Error> {
     let outcome = attempt(app, caller, wanted).await?;
     if let Err(refusal) = &outcome {
-        audit::record_refusal(&app.db, caller, AuditAction::CreateJob, None, refusal).await?;
+        audit::record_refusal(app, caller, AuditAction::CreateJob, None, refusal).await?;
     }
     Ok(outcome)
 }

@@ -35,7 +35,7 @@ pub async fn retry_job(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<O
         },
     };
     if let Some(refusal) = &outcome.refusal {
-        audit::record_refusal(&app.db, caller, AuditAction::RetryJob, id, refusal).await?;
+        audit::record_refusal(app, caller, AuditAction::RetryJob, id, refusal).await?;
     }
     Ok(outcome)
 }

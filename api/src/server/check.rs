@@ -7,7 +7,11 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Edge, rejection::Rejection};
+use super::{
+    Edge,
+    observe::{self, Seen},
+    rejection::Rejection,
+};
 use crate::graphql::{document, failure, nesting, validation};
 
 /// The body of a request.
@@ -57,6 +61,13 @@ impl Unfit {
     fn invalid(mut response: GraphqlResponse, code: &'static str, request_id: &str) -> Self {
         failure::finish(&mut response, request_id, code);
         Self { status: StatusCode::BAD_REQUEST, legacy_status: StatusCode::OK, errors: json!(response.errors) }
+    }
+}
+
+impl Unfit {
+    /// What is told of it.
+    pub fn seen(&self) -> Seen {
+        Seen { codes: observe::codes(&self.errors), graphql: true, ..Seen::default() }
     }
 }
 

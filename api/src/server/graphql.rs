@@ -1,5 +1,7 @@
 //! `/graphql`: a request in, checked, executed, answered.
 
+use std::time::Instant;
+
 use async_graphql::{Response as GraphqlResponse, parser::types::OperationType};
 use axum::{
     body::{Body, to_bytes},
@@ -16,6 +18,7 @@ use super::{
     check::{Checked, Operation, Unfit, check},
     lingering::Rest,
     multipart,
+    observe::{self, Seen},
     rejection::{self, Rejection},
 };
 use crate::{
@@ -36,6 +39,8 @@ pub struct Executed {
     status: StatusCode,
     /// JSON, with the fields in the order of the selection.
     pub body: String,
+    /// What is told of it.
+    pub seen: Seen,
 }
 
 impl Executed {
@@ -44,7 +49,8 @@ impl Executed {
         let busy = failure::finish(&mut response, request_id, "BAD_USER_INPUT");
         let status = if busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
         let body = serde_json::to_string(&response).unwrap_or_else(|_| json!({ "data": null }).to_string());
-        Self { status, body }
+        let codes = if response.errors.is_empty() { Vec::new() } else { observe::codes(&json!(response.errors)) };
+        Self { status, body, seen: Seen { codes, graphql: true, ..Seen::default() } }
     }
 }
 
@@ -53,19 +59,20 @@ struct Answer {
     status: StatusCode,
     legacy_status: StatusCode,
     body: String,
+    seen: Seen,
 }
 
 impl From<Unfit> for Answer {
     fn from(unfit: Unfit) -> Self {
         let body = json!({ "errors": unfit.errors }).to_string();
-        Self { status: unfit.status, legacy_status: unfit.legacy_status, body }
+        Self { status: unfit.status, legacy_status: unfit.legacy_status, body, seen: unfit.seen() }
     }
 }
 
 impl From<Result<Executed, Unfit>> for Answer {
     fn from(outcome: Result<Executed, Unfit>) -> Self {
         match outcome {
-            Ok(Executed { status, body }) => Self { status, legacy_status: status, body },
+            Ok(Executed { status, body, seen }) => Self { status, legacy_status: status, body, seen },
             Err(unfit) => unfit.into(),
         }
     }
@@ -97,6 +104,7 @@ pub async fn answer(State(edge): State<Edge>, request: Request) -> Response {
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
     }
     rejection::set_headers(&mut response, status, &request_id);
+    response.extensions_mut().insert(answer.seen);
     response
 }
 
@@ -175,6 +183,9 @@ pub async fn execute(
 
 /// Executes what was checked and is no subscription.
 pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: Files, request_id: &str) -> Executed {
+    let began = Instant::now();
+    let (kind, name) = (checked.operation, checked.request.operation_name.clone());
+    let user = viewer.as_ref().map(|viewer| viewer.user_id);
     let request = checked.request.data(files);
     let response = match viewer {
         None => edge.executor.execute(request).await,
@@ -184,7 +195,10 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: F
             loaders::execute_with(edge.executor.execute(request), &mut batches).await
         }
     };
-    Executed::new(response, request_id)
+    let mut executed = Executed::new(response, request_id);
+    let codes = std::mem::take(&mut executed.seen.codes);
+    executed.seen = Seen { kind: Some(kind), name, user, codes, took: Some(began.elapsed()), graphql: true };
+    executed
 }
 
 /// The caller's own request id, if it is a harmless one, else a new one.

@@ -6,6 +6,8 @@ use axum::{
 };
 use serde_json::{Value, json};
 
+use super::observe::Seen;
+
 /// HTTP status, code, message.
 #[derive(Debug)]
 pub struct Rejection {
@@ -68,6 +70,7 @@ impl Rejection {
     pub fn response(&self, request_id: &str) -> Response {
         let mut response = (self.status, axum::Json(self.body(request_id))).into_response();
         set_headers(&mut response, self.status, request_id);
+        response.extensions_mut().insert(Seen { codes: vec![self.code.to_owned()], ..Seen::default() });
         response
     }
 }

@@ -18,6 +18,7 @@ use axum::{
 };
 
 use super::{Edge, graphql};
+use crate::metrics::Counted;
 
 /// The one protocol that is spoken.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -44,7 +45,8 @@ pub async fn open(
     // Counted from here on, so that a server that stops waits for it.
     let counted = edge.requests.token();
     upgrade.on_upgrade(async move |socket| {
-        connection::serve(edge, authorization, socket).await;
+        let _open = Counted::one(&edge.app.metrics.sockets);
+        connection::serve(edge.clone(), authorization, socket).await;
         drop(counted);
     })
 }

@@ -10,10 +10,12 @@ use crate::{
     audit::Caller,
     auth::Viewer,
     graphql::{Files, loaders},
+    metrics::Counted,
     server::{
         Edge,
         check::{Checked, Operation, check},
         graphql::{self, Executed},
+        observe::Seen,
     },
 };
 
@@ -29,9 +31,19 @@ pub async fn run(
     say: impl AsyncFn(Outgoing) -> Result<(), mpsc::error::SendError<Saying>>,
 ) {
     let request_id = uuid::Uuid::now_v7().to_string();
+    let metrics = &edge.app.metrics;
+    let count = |seen: &Seen| {
+        seen.count(metrics, "websocket");
+        metrics.count_errors(&seen.codes);
+    };
     let said = match check(&edge, true, operation, &request_id).await {
-        Err(unfit) => say(Outgoing::Error(unfit.errors)).await,
+        Err(unfit) => {
+            count(&unfit.seen());
+            say(Outgoing::Error(unfit.errors)).await
+        }
         Ok(checked) if checked.operation == OperationType::Subscription => {
+            count(&Seen { kind: Some(checked.operation), ..Seen::default() });
+            let _running = Counted::one(&metrics.subscriptions);
             let streaming = stream(&edge, viewer, checked, &request_id, &say);
             tokio::select! {
                 () = cancelled.cancelled() => Ok(()),
@@ -40,6 +52,7 @@ pub async fn run(
         }
         Ok(checked) => {
             let executed = graphql::run(&edge, Some(viewer), checked, Files::default(), &request_id).await;
+            count(&executed.seen);
             match say(Outgoing::Next(executed.body)).await {
                 Ok(()) => say(Outgoing::Complete).await,
                 gone => gone,
@@ -62,7 +75,9 @@ async fn stream<E>(
     let caller = Caller { viewer, request_id: request_id.to_owned() };
     let mut responses = edge.executor.subscribe(checked.request.data(loaders).data(caller));
     while let Some(response) = loaders::execute_with(responses.next(), &mut batches).await {
-        say(Outgoing::Next(Executed::new(response, request_id).body)).await?;
+        let executed = Executed::new(response, request_id);
+        edge.app.metrics.count_errors(&executed.seen.codes);
+        say(Outgoing::Next(executed.body)).await?;
     }
     say(Outgoing::Complete).await
 }
