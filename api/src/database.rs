@@ -167,15 +167,12 @@ impl Database {
 
     /// How the pool stands.
     pub fn pool_state(&self) -> PoolState {
-        let (size, idle, most) = match self.backend() {
-            DbBackend::Postgres => {
-                let pool = self.pool.get_postgres_connection_pool();
-                (pool.size(), pool.num_idle(), pool.options().get_max_connections())
-            }
-            _ => {
-                let pool = self.pool.get_sqlite_connection_pool();
-                (pool.size(), pool.num_idle(), pool.options().get_max_connections())
-            }
+        let (size, idle, most) = if self.backend() == DbBackend::Postgres {
+            let pool = self.pool.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        } else {
+            let pool = self.pool.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
         };
         let (size, idle) = (i64::from(size), i64::try_from(idle).unwrap_or(i64::MAX));
         // They are read one after the other, and may have changed in between.

@@ -18,5 +18,6 @@ mod files;
 mod graphql;
 mod jobs;
 mod migrations;
+mod operations;
 mod smoke;
 mod upload;

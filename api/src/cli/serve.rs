@@ -210,7 +210,7 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
         },
         ..Limits::default()
     };
-    let app = arguments.place.open(limits, arguments.adopted_timezone).await?;
+    let app = arguments.place.open(&limits, arguments.adopted_timezone).await?;
     refuse_reader(&app).await?;
     if arguments.accept_artifacts {
         mark::accept(&app).await.map_err(|error| Exit::failed("cannot mark the artifact store", error))?;

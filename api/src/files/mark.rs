@@ -46,12 +46,6 @@ pub async fn look(app: &App) -> Result<Found, Error> {
     }
 }
 
-/// Whether the store answers and bears the mark that the database knows, where it knows one. Reads one small file.
-pub async fn is_known(app: &App) -> Result<bool, Error> {
-    let mark = app.store.mark().await?;
-    Ok(known(app).await?.is_none_or(|known| mark == Some(known)))
-}
-
 /// The same as [`look`], and marks a store that has no mark where nothing speaks against it.
 pub async fn check(app: &App) -> Result<Found, Error> {
     let began = Instant::now();
@@ -108,7 +102,8 @@ pub async fn accept(app: &App) -> Result<(), Error> {
     remember(app, mark.unwrap_or_default(), true).await
 }
 
-async fn known(app: &App) -> Result<Option<Uuid>, Error> {
+/// The mark of the store that the database uses.
+pub async fn known(app: &App) -> Result<Option<Uuid>, Error> {
     Ok(artifact_store::Entity::find_by_id(PLACE).one(app.db.reader()).await?.map(|row| row.id))
 }
 

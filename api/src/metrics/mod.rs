@@ -17,7 +17,7 @@ use prometheus_client::{
 use self::sampled::Sampled;
 use crate::app::App;
 
-/// The media type of [`Metrics::page`] (OpenMetrics 1.0), which Prometheus reads since 2.23.
+/// The media type of [`Metrics::page`] (`OpenMetrics` 1.0), which Prometheus reads since 2.23.
 pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// From a query of one row to an upload of 100 MB, in seconds.

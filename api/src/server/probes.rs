@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use tokio::{sync::Mutex, time::timeout};
 
 use super::Edge;
-use crate::{app::App, error::Error, files::mark};
+use crate::{app::App, files::mark};
 
 /// How long a probe waits for a part.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -91,12 +91,13 @@ impl Probes {
         let store = self.store.ask(no_store, || {
             let app = app.clone();
             async move {
-                match mark::is_known(&app).await {
-                    Ok(true) => Ok(()),
-                    Ok(false) => Err("the artifact store is not the one that the database uses"),
-                    // Told by the other part.
-                    Err(Error::Database(_)) => Ok(()),
-                    Err(error) => Err(told(&error, no_store)),
+                let mark = app.store.mark().await.map_err(|error| told(&error, no_store))?;
+                match timeout(PATIENCE / 2, mark::known(&app)).await {
+                    Ok(Ok(Some(known))) if mark != Some(known) => {
+                        Err("the artifact store is not the one that the database uses")
+                    }
+                    // That the database does not answer is told of the database.
+                    _ => Ok(()),
                 }
             }
         });
@@ -129,10 +130,8 @@ pub async fn ready(State(edge): State<Edge>, headers: HeaderMap) -> Response {
         parts.push(("server", Err("the server is stopping")));
     }
     let lines: Vec<_> = parts.iter().filter_map(|(_, answer)| answer.err()).collect();
-    let (status, word) = match lines.is_empty() {
-        true => (StatusCode::OK, "ready"),
-        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
-    };
+    let (status, word) =
+        if lines.is_empty() { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     let wants_json =
         headers.get(header::ACCEPT).is_some_and(|accept| accept.as_bytes().starts_with(b"application/json"));
     let mut response = if wants_json {

@@ -43,7 +43,12 @@ fn command(name: &str, url: &str, arguments: &[&str]) -> Command {
 
 /// Starts a program.
 pub fn start(name: &str, url: &str, arguments: &[&str]) -> Running {
-    let mut child = command(name, url, arguments).spawn().unwrap();
+    start_with(name, url, arguments, &[])
+}
+
+/// The same, with these variables in its environment.
+pub fn start_with(name: &str, url: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Running {
+    let mut child = command(name, url, arguments).envs(variables.iter().copied()).spawn().unwrap();
     let err = Arc::<Mutex<String>>::default();
     let out = Arc::<Mutex<String>>::default();
     collect(child.stderr.take().unwrap(), err.clone());
