@@ -79,7 +79,7 @@ pub struct ConnectionLimits {
     pub handshake: Duration,
     /// How long a client may take for the head of a request.
     pub head: Duration,
-    /// The largest head of a request in bytes.
+    /// The largest head of a request in bytes; over HTTP/1.1 what is read at once may come on top, at most as much again.
     pub head_bytes: u32,
     /// How long a connection without a request is kept.
     pub idle: Duration,
