@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use artifacts::ArtifactStore;
 use tokio::sync::Notify;
 
-use crate::{checkpoint::Checkpoints, database::Database, events::Events, origins::Origins};
+use crate::{checkpoint::Checkpoints, database::Database, events::Events, metrics::Metrics, origins::Origins};
 
 /// The program's parts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,6 +26,8 @@ pub struct App {
     pub events: Events,
     /// The sites whose pages may ask, beside the server's own.
     pub origins: Origins,
+    /// What is counted and measured.
+    pub metrics: Metrics,
     /// Where tests step in.
     pub checkpoints: Checkpoints,
 }
@@ -55,6 +57,8 @@ pub struct Limits {
     pub streams: usize,
     /// Limits of WebSocket connections and event streams.
     pub socket: SocketLimits,
+    /// Limits of connections and of the time that clients have.
+    pub connections: ConnectionLimits,
 }
 
 /// Limits of a GraphQL document; what is beyond one of them is refused before the document is validated.
@@ -91,6 +95,33 @@ pub struct SocketLimits {
     pub recheck: Duration,
 }
 
+/// Limits of connections and of the time that clients have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConnectionLimits {
+    /// Connections at a time; more wait until one ends.
+    pub connections: usize,
+    /// Connections at a time from one address; more are closed at once. 0 = as many as there are places.
+    pub per_address: usize,
+    /// How long a client may take for the TLS handshake.
+    pub handshake: Duration,
+    /// How long a client may take for the head of a request.
+    pub head: Duration,
+    /// The largest head of a request in bytes; over HTTP/1.1 what is read at once may come on top, at most as much again.
+    pub head_bytes: u32,
+    /// How long a connection without a request is kept.
+    pub idle: Duration,
+    /// In each such time of waiting for a body, [`Self::body_rate`] must be kept.
+    pub body: Duration,
+    /// Bytes a second. 240 is the least that Kestrel, the server of ASP.NET, takes as well (`MinRequestBodyDataRate`).
+    pub body_rate: u64,
+    /// How long a client may take nothing of an answer.
+    pub take: Duration,
+    /// Requests at a time on an HTTP/2 connection.
+    pub streams: u32,
+    /// How often to look whether the files of the certificate have changed.
+    pub certificate: Duration,
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -105,6 +136,7 @@ impl Default for Limits {
             event_poll: Duration::from_secs(1),
             streams: 10_000,
             socket: SocketLimits::default(),
+            connections: ConnectionLimits::default(),
         }
     }
 }
@@ -135,6 +167,24 @@ impl Default for SocketLimits {
     }
 }
 
+impl Default for ConnectionLimits {
+    fn default() -> Self {
+        Self {
+            connections: 4096,
+            per_address: 0,
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            head_bytes: 32 * 1024,
+            idle: Duration::from_mins(1),
+            body: Duration::from_secs(30),
+            body_rate: 240,
+            take: Duration::from_secs(30),
+            streams: 128,
+            certificate: Duration::from_secs(10),
+        }
+    }
+}
+
 impl App {
     /// Puts the parts together.
     pub fn new(
@@ -153,6 +203,7 @@ impl App {
             job_deleted: Arc::default(),
             events: Events::default(),
             origins: Origins::default(),
+            metrics: Metrics::default(),
             checkpoints,
         }
     }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use migration::catalogue;
+use prometheus_client::metrics::gauge::Gauge;
 use sea_orm::{
     AccessMode, ActiveModelTrait, ColumnTrait, ColumnType, ConnectOptions, ConnectionTrait, DatabaseConnection,
     DatabaseTransaction, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter,
@@ -18,7 +19,7 @@ use sea_orm::{
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::error::Error;
+use crate::{error::Error, metrics::Counted};
 
 /// How often a transaction is tried that lost against another one.
 const ATTEMPTS: u32 = 8;
@@ -37,6 +38,21 @@ pub struct Database {
     pool: DatabaseConnection,
     /// SQLite has one writer at a time. Waiting here is fair; waiting inside SQLite is by polling.
     turn: Option<Arc<Mutex<()>>>,
+    /// Transactions that are about to begin.
+    beginning: Gauge,
+}
+
+/// How the pool stands.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolState {
+    /// Connections that are at work.
+    pub in_use: i64,
+    /// Connections that wait for work.
+    pub idle: i64,
+    /// The most connections that there may be.
+    pub most: i64,
+    /// Transactions that wait for a connection, or for their turn.
+    pub waiting: i64,
 }
 
 impl Database {
@@ -98,7 +114,7 @@ impl Database {
             _ => None,
         };
         watch(&mut pool);
-        Ok(Self { pool, turn })
+        Ok(Self { pool, turn, beginning: Gauge::default() })
     }
 
     /// For reading, each statement by itself.
@@ -134,6 +150,7 @@ impl Database {
     /// Never drop the future itself: sqlx 0.9.0 leaves the transaction open when BEGIN is cancelled. Whatever a client
     /// can hang up on runs in a task of its own.
     pub async fn begin(&self) -> Result<WriteTransaction, DbErr> {
+        let _beginning = Counted::one(&self.beginning);
         let turn = match &self.turn {
             Some(turn) => Some(turn.clone().lock_owned().await),
             None => None,
@@ -148,6 +165,20 @@ impl Database {
             })
             .await?;
         Ok(WriteTransaction { transaction, turn, after: OnceLock::new() })
+    }
+
+    /// How the pool stands.
+    pub fn pool_state(&self) -> PoolState {
+        let (size, idle, most) = if self.backend() == DbBackend::Postgres {
+            let pool = self.pool.get_postgres_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        } else {
+            let pool = self.pool.get_sqlite_connection_pool();
+            (pool.size(), pool.num_idle(), pool.options().get_max_connections())
+        };
+        let (size, idle) = (i64::from(size), i64::try_from(idle).unwrap_or(i64::MAX));
+        // They are read one after the other, and may have changed in between.
+        PoolState { in_use: (size - idle).max(0), idle, most: most.into(), waiting: self.beginning.get() }
     }
 
     /// Closes all connections.

@@ -14,6 +14,7 @@ pub mod events;
 pub mod files;
 pub mod graphql;
 pub mod jobs;
+pub mod metrics;
 pub mod origins;
 pub mod paging;
 pub mod predictions;

@@ -19,6 +19,7 @@ mod files;
 mod graphql;
 mod jobs;
 mod migrations;
+mod operations;
 mod sign_in;
 mod smoke;
 mod tenants;

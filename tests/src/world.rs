@@ -21,7 +21,7 @@ use api::{
     checkpoint::Checkpoints,
     database::Database,
     files::download,
-    server::Server,
+    server::{Doors, Server, Tls},
 };
 use artifacts::ArtifactStore;
 use entity::artifact;
@@ -67,6 +67,8 @@ pub struct Setup {
     pub url: Option<String>,
     /// Use this folder for files instead of a fresh one.
     pub artifacts: Option<PathBuf>,
+    /// Serve by TLS.
+    pub tls: Option<Tls>,
     /// Use this artifact store instead of a folder.
     pub store: Option<ArtifactStore>,
     /// The clock of the adopted database.
@@ -82,6 +84,7 @@ pub struct World {
     pub http: reqwest::Client,
     /// Statements sent to the database so far.
     pub statements: Arc<AtomicUsize>,
+    scheme: &'static str,
     server: Option<Server>,
     _folder: TempDir,
 }
@@ -179,6 +182,7 @@ impl World {
         let zone = setup.adopted_timezone.unwrap_or(chrono_tz::UTC);
         let mut app = App::new(db.await.unwrap(), store, setup.limits, zone, setup.checkpoints);
         app.origins = setup.origins.parse().unwrap();
+        let mut scheme = "http";
         let server = if setup.asleep {
             None
         } else {
@@ -188,19 +192,37 @@ impl World {
             let limiter = setup.limiter.map(Arc::new);
             let access = login.map_or(Access::Local, |login| Access::Token { login, limiter });
             let start = if setup.idle { Server::start_idle } else { Server::start };
-            Some(start(app.clone(), access, listener).unwrap())
+            let metrics = Some(TcpListener::bind("127.0.0.1:0").await.unwrap());
+            scheme = if setup.tls.is_some() { "https" } else { "http" };
+            Some(start(app.clone(), access, Doors { listener, tls: setup.tls, metrics }).unwrap())
         };
-        Self { engine, app, url, artifacts, http: http(), statements, server, _folder: folder }
+        Self { engine, app, url, artifacts, http: http(), statements, scheme, server, _folder: folder }
     }
 
     /// Where the server answers.
     pub fn base(&self) -> String {
-        format!("http://{}", self.server.as_ref().expect("the world is asleep").address)
+        format!("{}://{}", self.scheme, self.server().address)
+    }
+
+    /// The server.
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("the world is asleep")
+    }
+
+    /// The server, to be stopped by the test itself.
+    pub fn take_server(&mut self) -> Server {
+        self.server.take().expect("the world is asleep")
+    }
+
+    /// Answers requests, and no more, with another app than the world's own.
+    pub async fn serve(&mut self, app: App) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.server = Some(Server::start_idle(app, Access::Local, listener).unwrap());
     }
 
     /// Stops the server as a signal would; the database stays.
     pub async fn stop(&mut self) {
-        self.server.take().expect("the world is asleep").stop().await;
+        self.take_server().stop().await;
     }
 
     /// A request that is not sent yet.

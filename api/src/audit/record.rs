@@ -7,6 +7,7 @@ use entity::{
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, IntoActiveModel, prelude::Uuid};
 
 use crate::{
+    app::App,
     auth::{self, Viewer},
     database::{Database, now},
     error::{Error, Refusal},
@@ -71,15 +72,16 @@ async fn write(
 ///
 /// `organization` is whose the target is, of a target that the caller does not see the caller's own.
 pub async fn record_refusal(
-    db: &Database,
+    app: &App,
     caller: &Caller,
     action: AuditAction,
     target: Option<Uuid>,
     organization: Option<Uuid>,
     refusal: &Refusal,
 ) -> Result<(), Error> {
+    app.metrics.refusals.get_or_create(&[("action", action.as_stored()), ("code", refusal.code.as_str())]).inc();
     let entry = Entry { action, target, organization, refusal: Some(refusal), detail: None };
-    write_alone(db, caller, &entry, AuditOutcome::Refused).await
+    write_alone(&app.db, caller, &entry, AuditOutcome::Refused).await
 }
 
 /// Writes that a call was about nothing, so that nothing was done.

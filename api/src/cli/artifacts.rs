@@ -53,7 +53,7 @@ fn age(text: &str) -> Result<Duration, String> {
 /// Does it.
 pub async fn execute(command: Command) -> Result<(), Exit> {
     let Command::Sweep(options) = command;
-    let app = options.place.open(Limits::default(), chrono_tz::UTC).await?;
+    let app = options.place.open(&Limits::default(), chrono_tz::UTC).await?;
     options.place.check_store(&app, false).await?;
     let failed = |error| Exit::failed("cannot sweep the artifact store", error);
     let found = sweep::sweep(&app, options.older_than, true).await.map_err(failed)?;

@@ -4,6 +4,7 @@ mod artifacts;
 mod config;
 mod demo;
 mod limits;
+mod logging;
 mod place;
 mod serve;
 mod sign_in;
@@ -14,11 +15,14 @@ use clap::{Parser, Subcommand};
 /// Scores uploaded company figures; every prediction knows the job that made it, and a job goes with what it made.
 ///
 /// Settings come from flags, then from the environment, then from joblink.toml (keys are the long flags), then from the
-/// defaults shown. `JOBLINK_LOG` in the environment sets what is logged: info, debug, api=debug. Exit codes: 0 done, 1
-/// failed, 2 usage, 3 refused.
+/// defaults shown. `JOBLINK_LOG` in the environment sets what is logged: info, debug, api=debug, access=info (a line for
+/// each request). Exit codes: 0 done, 1 failed, 2 usage, 3 refused.
 #[derive(Debug, Parser)]
 #[command(name = "joblink", version, max_term_width = 120)]
 struct Arguments {
+    /// How the log is written, on stderr
+    #[arg(long, env = "JOBLINK_LOG_FORMAT", value_enum, global = true, default_value = "human", value_name = "FORMAT")]
+    log_format: logging::LogFormat,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -66,6 +70,7 @@ impl Exit {
 /// Runs the program with its arguments.
 pub async fn run() -> Result<(), Exit> {
     let arguments = config::parse::<Arguments>()?;
+    logging::begin(arguments.log_format);
     let command = match arguments.command {
         Some(command) => command,
         None => Command::Serve(Box::new(config::defaults()?)),

@@ -27,13 +27,13 @@ pub struct Place {
 
 impl Place {
     /// Opens both.
-    pub async fn open(&self, limits: Limits, adopted_timezone: chrono_tz::Tz) -> Result<App, Exit> {
+    pub async fn open(&self, limits: &Limits, adopted_timezone: chrono_tz::Tz) -> Result<App, Exit> {
         let db = Database::connect(&self.database_url, CONNECTIONS)
             .await
             .map_err(|error| Exit::failed("cannot use the database", error))?;
         let store = ArtifactStore::open(&self.artifacts)
             .map_err(|error| Exit::failed(&format!("cannot use the artifact store {}", self.artifacts), error))?;
-        Ok(App::new(db, store, limits, adopted_timezone, Checkpoints::default()))
+        Ok(App::new(db, store, *limits, adopted_timezone, Checkpoints::default()))
     }
 
     /// Refuses a store that does not hold the files of this database. `first_use`: marks one that was not in use yet.

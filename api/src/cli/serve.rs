@@ -1,17 +1,17 @@
 //! `joblink serve`
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use tokio::net::TcpListener;
 
 use super::{Exit, demo, limits::GraphqlLimits, place::Place, sign_in::SignIn};
 use crate::{
-    app::{App, Limits},
+    app::{App, ConnectionLimits, Limits},
     auth::Access,
     files::mark,
     origins::Origins,
-    server::{Server, is_loopback_origin},
+    server::{Doors, Server, Tls, is_loopback_origin},
 };
 
 /// What `serve` takes.
@@ -27,6 +27,22 @@ pub struct Arguments {
     accept_artifacts: bool,
     #[command(flatten)]
     sign_in: SignIn,
+    /// Serve by TLS, with the certificate in this PEM file, and those after it that lead to its root; needs --tls-key.
+    /// A changed file is taken within ten seconds
+    #[arg(long, env = "JOBLINK_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The key of the certificate, a PEM file
+    #[arg(long, env = "JOBLINK_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Connections at a time; more wait
+    #[arg(long, env = "JOBLINK_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+    /// Connections at a time from one address, 0 for as many as there may be at all; more are closed
+    #[arg(long, env = "JOBLINK_MAX_CONNECTIONS_PER_ADDRESS", default_value_t = 0)]
+    max_connections_per_address: u32,
+    /// Show metrics for Prometheus at /metrics of this IP address and port, to whoever can reach it
+    #[arg(long, env = "JOBLINK_METRICS_LISTEN", value_parser = address, value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
     /// The zone in which an existing installation's database wrote `created_at` and `updated_at`
     #[arg(long, env = "JOBLINK_ADOPTED_TIMEZONE", default_value = "UTC", value_name = "ZONE", value_parser = zone)]
     adopted_timezone: chrono_tz::Tz,
@@ -52,6 +68,9 @@ pub struct Arguments {
     /// How long to wait, when told to stop, for requests and batches at hand, in seconds
     #[arg(long, env = "JOBLINK_STOP_WITHIN", default_value_t = 25, value_parser = clap::value_parser!(u64).range(..=3600))]
     stop_within: u64,
+    /// How long to go on as before, when told to stop, with /readyz saying no, in seconds
+    #[arg(long, env = "JOBLINK_DRAIN_DELAY", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=3600))]
+    drain_delay: u64,
     /// Load a sample file, if the database holds no job yet
     #[arg(long)]
     demo: bool,
@@ -71,19 +90,35 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
     let access = arguments.sign_in.access(arguments.listen).await?;
     refuse_strangers(&access, &arguments)?;
+    let tls = tls(&arguments)?;
     migrate(&arguments).await?;
     let app = app(&arguments).await?;
-    let listener = TcpListener::bind(arguments.listen).await.map_err(|error| {
-        Exit::failed(&format!("cannot listen on {}; is another server there?", arguments.listen), error)
-    })?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let metrics = match arguments.metrics_listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let doors = Doors { listener: bind(arguments.listen).await?, tls, metrics };
     let server =
-        Server::start(app.clone(), access.clone(), listener).map_err(|error| Exit::failed("cannot serve", error))?;
-    let base = format!("http://{}", server.address);
+        Server::start(app.clone(), access.clone(), doors).map_err(|error| Exit::failed("cannot serve", error))?;
+    let base = format!("{scheme}://{}", server.address);
     println!("GraphiQL  {base}/graphiql\nGraphQL   {base}/graphql\nHealth    {base}/healthz {base}/readyz");
+    if let Some(address) = server.metrics {
+        println!("Metrics   http://{address}/metrics");
+    }
     if arguments.demo {
         demo::load(&app, access).await?;
     }
     until_told().await;
+    server.leave();
+    if arguments.drain_delay > 0 {
+        let delay = Duration::from_secs(arguments.drain_delay);
+        println!("not ready any more; stopping in {delay:?}, or when told once more");
+        tokio::select! {
+            () = tokio::time::sleep(delay) => {}
+            () = until_told() => {}
+        }
+    }
     let within = Duration::from_secs(arguments.stop_within);
     println!(
         "stopping: requests and batches at hand are finished first, for at most {within:?}; once more stops at once"
@@ -98,6 +133,17 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
         return Err(Exit::Failed("stopped before every request was answered; jobs go on where they are".to_owned()));
     }
     app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, Exit> {
+    let taken = |error| Exit::failed(&format!("cannot listen on {address}; is another server there?"), error);
+    TcpListener::bind(address).await.map_err(taken)
+}
+
+fn tls(arguments: &Arguments) -> Result<Option<Tls>, Exit> {
+    let files = arguments.tls_cert.as_ref().zip(arguments.tls_key.as_ref());
+    let read = files.map(|(certificate, key)| Tls::read(certificate, key)).transpose();
+    read.map_err(|error| Exit::failed("cannot serve by TLS", error))
 }
 
 /// Refuses sites that could not ask anyway: without login the server answers to this machine alone.
@@ -153,10 +199,15 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
         file_rows: arguments.max_file_rows,
         workers: arguments.workers.into(),
         streams: usize::try_from(arguments.max_streams).unwrap_or(usize::MAX),
+        connections: ConnectionLimits {
+            connections: count(arguments.max_connections),
+            per_address: count(arguments.max_connections_per_address),
+            ..ConnectionLimits::default()
+        },
         ..Limits::default()
     };
     let limits = arguments.graphql_limits.apply(limits);
-    let mut app = arguments.place.open(limits, arguments.adopted_timezone).await?;
+    let mut app = arguments.place.open(&limits, arguments.adopted_timezone).await?;
     app.origins = arguments.cors_origin.clone().unwrap_or_default();
     refuse_reader(&app).await?;
     if arguments.accept_artifacts {
@@ -164,6 +215,10 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
     }
     arguments.place.check_store(&app, true).await?;
     Ok(app)
+}
+
+fn count(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 async fn until_told() {

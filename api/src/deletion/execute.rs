@@ -1,5 +1,7 @@
 //! Deletes one job: the guards, then the transaction, then what follows the commit.
 
+use std::time::Instant;
+
 use entity::{
     artifact, artifact_purge, deletion_receipt, job,
     stored::{AuditAction, DeletionTrigger, JobEventType, Kind},
@@ -65,6 +67,23 @@ pub struct Refused {
 
 /// Deletes a job in one transaction, or refuses and changes nothing.
 pub async fn delete_job(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {
+    let began = Instant::now();
+    let outcome = delete(app, caller, id, wanted).await;
+    let label = match &outcome {
+        Ok(Outcome::Deleted(receipt)) => {
+            let deleted = receipt.row.deleted_annual + receipt.row.deleted_quarterly;
+            #[expect(clippy::cast_precision_loss, reason = "a count far below 2^52")]
+            app.metrics.deleted_predictions.observe(deleted as f64);
+            "deleted"
+        }
+        Ok(Outcome::Refused(_)) => "refused",
+        Err(_) => "failed",
+    };
+    app.metrics.delete_seconds.get_or_create(&[("outcome", label)]).observe(began.elapsed().as_secs_f64());
+    outcome
+}
+
+async fn delete(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {
     tracing::info!(job = %id, cascade = wanted.delete_predictions, force = wanted.force, "deletion begins");
     if let Some(refusal) = invalid(wanted) {
         return refuse(app, caller, Some(id), Refused { refusal, job: None, receipt: None }.into()).await;
@@ -206,7 +225,7 @@ async fn refuse(app: &App, caller: &Caller, id: Option<Uuid>, refused: Box<Refus
         (None, Some(receipt)) => receipt.row.organization_id,
         (None, None) => caller.viewer.organization_id(),
     };
-    audit::record_refusal(&app.db, caller, AuditAction::DeleteJob, id, organization, &refused.refusal).await?;
+    audit::record_refusal(app, caller, AuditAction::DeleteJob, id, organization, &refused.refusal).await?;
     Ok(Outcome::Refused(refused))
 }
 

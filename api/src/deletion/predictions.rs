@@ -42,7 +42,7 @@ pub async fn delete_predictions(app: &App, caller: &Caller, ids: &[Option<Uuid>]
         let target = ids[*place];
         let organization = outcome.organizations.get(place).copied().unwrap_or_else(|| caller.viewer.organization_id());
         let action = AuditAction::DeletePredictions;
-        if let Err(error) = audit::record_refusal(&app.db, caller, action, target, organization, refusal).await {
+        if let Err(error) = audit::record_refusal(app, caller, action, target, organization, refusal).await {
             tracing::error!(prediction = ?target, code = refusal.code.as_str(), "a refusal is missing in the audit log: {error}");
         }
     }

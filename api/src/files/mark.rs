@@ -46,7 +46,7 @@ pub async fn look(app: &App) -> Result<Found, Error> {
     }
 }
 
-/// The same, and marks a store that has no mark where nothing speaks against it.
+/// The same as [`look`], and marks a store that has no mark where nothing speaks against it.
 pub async fn check(app: &App) -> Result<Found, Error> {
     let began = Instant::now();
     loop {
@@ -102,7 +102,8 @@ pub async fn accept(app: &App) -> Result<(), Error> {
     remember(app, mark.unwrap_or_default(), true).await
 }
 
-async fn known(app: &App) -> Result<Option<Uuid>, Error> {
+/// The mark of the store that the database uses.
+pub async fn known(app: &App) -> Result<Option<Uuid>, Error> {
     Ok(artifact_store::Entity::find_by_id(PLACE).one(app.db.reader()).await?.map(|row| row.id))
 }
 

@@ -442,7 +442,7 @@ async fn audit_whole_call(
     detached(async move {
         let organization = caller.viewer.organization_id();
         match refusal {
-            Some(refusal) => audit::record_refusal(&app.db, &caller, action, None, organization, &refusal).await,
+            Some(refusal) => audit::record_refusal(&app, &caller, action, None, organization, &refusal).await,
             None => audit::record_nothing(&app.db, &caller, action).await,
         }
     })

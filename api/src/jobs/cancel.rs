@@ -1,5 +1,7 @@
 //! Stops a job. What it has stored stays, linked.
 
+use std::time::Instant;
+
 use entity::{job, stored::AuditAction};
 use sea_orm::{ActiveValue::Set, IntoActiveModel, prelude::Uuid};
 
@@ -32,9 +34,16 @@ pub async fn cancel_job(
         notes.map_or(Ok(()), |notes| check_text(notes, "notes"))?;
         decide(caller, job, reason, notes)
     });
-    let outcome = outcome.await?;
+    let began = Instant::now();
+    let outcome = outcome.await;
+    let label = match &outcome {
+        Ok(outcome) if outcome.refusal.is_none() => "done",
+        Ok(_) => "refused",
+        Err(_) => "failed",
+    };
+    app.metrics.cancel_seconds.get_or_create(&[("outcome", label)]).observe(began.elapsed().as_secs_f64());
     app.job_waits.notify_one();
-    Ok(outcome)
+    outcome
 }
 
 fn decide(caller: &Caller, job: &job::Model, reason: &str, notes: Option<&str>) -> Result<Change, Refusal> {

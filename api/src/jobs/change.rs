@@ -76,7 +76,7 @@ pub async fn change(
     let code = outcome.refusal.as_ref().map_or("done", |refusal| refusal.code.as_str());
     tracing::info!(job = ?id, action = action.as_stored(), "{code}");
     if let Some(refusal) = &outcome.refusal {
-        audit::record_refusal(&app.db, caller, action, id, outcome.organization, refusal).await?;
+        audit::record_refusal(app, caller, action, id, outcome.organization, refusal).await?;
     }
     Ok(outcome)
 }

@@ -52,7 +52,7 @@ pub async fn create_job(app: &App, caller: &Caller, wanted: &NewJob) -> Result<R
 /// Records that a request for a job was refused, perhaps before there was a file to look at.
 pub async fn refuse(app: &App, caller: &Caller, refusal: &Refusal) -> Result<(), Error> {
     let organization = caller.viewer.organization_id();
-    audit::record_refusal(&app.db, caller, AuditAction::CreateJob, None, organization, refusal).await
+    audit::record_refusal(app, caller, AuditAction::CreateJob, None, organization, refusal).await
 }
 
 async fn attempt(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<job::Model, Refusal>, Error> {

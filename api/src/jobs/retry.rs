@@ -24,7 +24,7 @@ pub async fn retry_job(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<O
     let outcome = attempt(app, caller, id).await;
     let outcome = audit::noting_failure(&app.db, caller, AuditAction::RetryJob, id, outcome).await?;
     if let Some(refusal) = &outcome.refusal {
-        audit::record_refusal(&app.db, caller, AuditAction::RetryJob, id, outcome.organization, refusal).await?;
+        audit::record_refusal(app, caller, AuditAction::RetryJob, id, outcome.organization, refusal).await?;
     }
     Ok(outcome)
 }

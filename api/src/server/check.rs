@@ -8,7 +8,11 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Edge, rejection::Rejection};
+use super::{
+    Edge,
+    observe::{self, Seen},
+    rejection::Rejection,
+};
 use crate::{
     app::Limits,
     graphql::{
@@ -78,6 +82,13 @@ impl Unfit {
         response.errors.truncate(MOST_ERRORS);
         failure::finish(&mut response, request_id, code);
         Self { status: StatusCode::BAD_REQUEST, legacy_status: StatusCode::OK, errors: json!(response.errors) }
+    }
+}
+
+impl Unfit {
+    /// What is told of it.
+    pub fn seen(&self) -> Seen {
+        Seen { codes: observe::codes(&self.errors), graphql: true, ..Seen::default() }
     }
 }
 

@@ -7,7 +7,10 @@ mod download;
 mod graphiql;
 mod graphql;
 mod lingering;
+mod listen;
 mod multipart;
+mod observe;
+mod probes;
 mod rate;
 mod rejection;
 mod request_span;
@@ -21,10 +24,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Redirect},
+    http::header,
+    response::Redirect,
     routing::{any, get, post},
 };
+pub use listen::tls::{Tls, TlsError};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{
@@ -37,8 +42,19 @@ use tower_http::{
 };
 
 pub use self::access::is_loopback_origin;
-use self::streams::Streams;
-use crate::{app::App, auth::Access, deletion::purge, events::trim, graphql::Executor, jobs::worker};
+use self::{listen::Entrance, probes::Probes, streams::Streams};
+use crate::{
+    app::{App, ConnectionLimits},
+    auth::Access,
+    deletion::purge,
+    events::trim,
+    graphql::Executor,
+    jobs::worker,
+    metrics,
+};
+
+/// Connections at a time to the metrics.
+const METRICS_CONNECTIONS: usize = 16;
 
 /// What requests need.
 #[derive(Clone, Debug)]
@@ -52,6 +68,27 @@ pub struct Edge {
     stop: CancellationToken,
     /// Places for connections that stay open.
     streams: Streams,
+    /// The server stops soon: nobody should be sent here any more.
+    leaving: CancellationToken,
+    /// What is known of the parts that requests need.
+    probes: Probes,
+}
+
+/// Where a server is reached.
+#[derive(Debug)]
+pub struct Doors {
+    /// For requests.
+    pub listener: TcpListener,
+    /// The certificate; without one nothing is encrypted.
+    pub tls: Option<Tls>,
+    /// For `/metrics` alone, never encrypted.
+    pub metrics: Option<TcpListener>,
+}
+
+impl From<TcpListener> for Doors {
+    fn from(listener: TcpListener) -> Self {
+        Self { listener, tls: None, metrics: None }
+    }
 }
 
 /// A server that answers requests and works on jobs and purges.
@@ -59,15 +96,25 @@ pub struct Edge {
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it shows its metrics.
+    pub metrics: Option<SocketAddr>,
     stop: CancellationToken,
+    leaving: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
     requests: TaskTracker,
 }
 
 /// All routes. What they work on is spawned on `requests`, so that whoever stops them can wait for it.
-pub fn routes(app: App, access: Access, requests: TaskTracker, stop: CancellationToken) -> Router {
+pub fn routes(
+    app: App,
+    access: Access,
+    requests: TaskTracker,
+    stop: CancellationToken,
+    leaving: CancellationToken,
+) -> Router {
+    let (executor, access, probes) = (Executor::new(app.clone()), Arc::new(access), Probes::default());
     let streams = Streams::new(app.limits.streams);
-    let edge = Edge { executor: Executor::new(app.clone()), app, access: Arc::new(access), requests, stop, streams };
+    let edge = Edge { app, access, executor, requests, stop, streams, leaving, probes };
     // Each caller is looked up and counted; the rest is for everybody.
     let entrances = Router::new()
         .route("/graphql", any(graphql::answer).get(socket::open).layer(compression()))
@@ -80,13 +127,15 @@ pub fn routes(app: App, access: Access, requests: TaskTracker, stop: Cancellatio
         .route("/graphiql", get(graphiql::page))
         .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(ready));
+        .route("/readyz", get(probes::ready));
     let allowed = &edge.app.origins;
     let routes = if allowed.all().is_empty() { routes } else { routes.layer(cors::layer(allowed)) };
     routes
         .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))
+        .layer(axum::middleware::from_fn(listen::answer_slow))
         .layer(CatchPanicLayer::new())
         .layer(axum::middleware::from_fn(security_headers::on_each))
+        .layer(axum::middleware::from_fn_with_state(edge.clone(), observe::observe))
         .layer(axum::middleware::from_fn(request_span::of_each))
         .with_state(edge)
 }
@@ -97,15 +146,11 @@ fn compression() -> CompressionLayer<impl Predicate> {
     CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_it)
 }
 
-/// Whether requests can be served: the database answers.
-async fn ready(State(edge): State<Edge>) -> impl IntoResponse {
-    match edge.app.db.reader().ping().await {
-        Ok(()) => (StatusCode::OK, "ready"),
-        Err(error) => {
-            tracing::warn!("not ready: {error}");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
-        }
-    }
+/// What a listener for the metrics answers.
+fn metrics_routes(app: App) -> Router {
+    let page =
+        async |State(app): State<App>| ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], app.metrics.page(&app).await);
+    Router::new().route("/metrics", get(page)).with_state(app)
 }
 
 /// Begins background work again where it panicked: what it leaves in the database can be taken up.
@@ -124,8 +169,8 @@ where
 
 impl Server {
     /// Answers requests on a listener that is already bound, and works on jobs and purges beside it.
-    pub fn start(app: App, access: Access, listener: TcpListener) -> std::io::Result<Self> {
-        let mut server = Self::start_idle(app.clone(), access, listener)?;
+    pub fn start(app: App, access: Access, doors: impl Into<Doors>) -> std::io::Result<Self> {
+        let mut server = Self::start_idle(app.clone(), access, doors)?;
         let stop = &server.stop;
         for _ in 0..app.limits.workers {
             let (app, stop) = (app.clone(), stop.clone());
@@ -149,24 +194,33 @@ impl Server {
     }
 
     /// Answers requests alone: nothing happens in the background.
-    pub fn start_idle(app: App, access: Access, listener: TcpListener) -> std::io::Result<Self> {
-        let stop = CancellationToken::new();
+    pub fn start_idle(app: App, access: Access, doors: impl Into<Doors>) -> std::io::Result<Self> {
+        let Doors { listener, tls, metrics } = doors.into();
+        let (stop, leaving, requests) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let address = listener.local_addr()?;
-        let requests = TaskTracker::new();
-        let routes = routes(app, access, requests.clone(), stop.clone());
-        let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
-        let stopped = stop.clone().cancelled_owned();
-        let serving = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, routes).with_graceful_shutdown(stopped).await {
-                tracing::error!("the server ended: {error}");
-            }
-        });
-        Ok(Self { address, stop, tasks: vec![serving], requests })
+        let routes = routes(app.clone(), access, requests.clone(), stop.clone(), leaving.clone());
+        let (limits, open) = (app.limits.connections, app.metrics.connections.clone());
+        let entrance = Entrance { listener, tls, routes, limits, open };
+        let mut tasks = vec![tokio::spawn(listen::serve(entrance, stop.clone()))];
+        let metrics_address = metrics.as_ref().map(TcpListener::local_addr).transpose()?;
+        if let Some(listener) = metrics {
+            let limits = ConnectionLimits { connections: METRICS_CONNECTIONS, per_address: 0, ..limits };
+            let entrance =
+                Entrance { listener, tls: None, routes: metrics_routes(app), limits, open: Gauge::default() };
+            tasks.push(tokio::spawn(listen::serve(entrance, stop.clone())));
+        }
+        Ok(Self { address, metrics: metrics_address, stop, leaving, tasks, requests })
+    }
+
+    /// Tells whoever sends requests here to send no more; they are answered all the same.
+    pub fn leave(&self) {
+        self.leaving.cancel();
     }
 
     /// Answers what was asked, finishes what callers that are gone had asked and the batch and the purge at hand, and
     /// ends.
     pub async fn stop(self) {
+        self.leaving.cancel();
         self.stop.cancel();
         for task in self.tasks {
             if let Err(error) = task.await {

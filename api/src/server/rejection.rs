@@ -6,6 +6,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
+use super::observe::Seen;
 use crate::graphql::document::exceeded::Exceeded;
 
 /// HTTP status, code, message.
@@ -82,6 +83,7 @@ impl Rejection {
         let mut response = (self.status, axum::Json(self.body(request_id))).into_response();
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         set_headers(&mut response, self.status);
+        response.extensions_mut().insert(Seen { codes: vec![self.code.to_owned()], ..Seen::default() });
         response
     }
 }

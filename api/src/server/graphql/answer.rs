@@ -1,5 +1,6 @@
 //! What an HTTP request is answered with.
 
+use async_graphql::parser::types::OperationType;
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
@@ -8,7 +9,7 @@ use axum::{
 use serde_json::json;
 
 use super::{negotiation::Media, run::Executed, sse};
-use crate::server::{check::Unfit, rejection};
+use crate::server::{check::Unfit, observe::Seen, rejection};
 
 /// What became of a request.
 pub enum Answer {
@@ -22,7 +23,18 @@ pub enum Answer {
 
 impl Answer {
     /// The answer in this form.
-    pub fn response(self, media: Media) -> Response {
+    pub fn response(mut self, media: Media) -> Response {
+        let seen = match &mut self {
+            Self::Events(_) => Seen { kind: Some(OperationType::Subscription), graphql: true, ..Seen::default() },
+            Self::Executed(executed) => std::mem::take(&mut executed.seen),
+            Self::Unfit(unfit) => unfit.seen(),
+        };
+        let mut response = self.in_form(media);
+        response.extensions_mut().insert(seen);
+        response
+    }
+
+    fn in_form(self, media: Media) -> Response {
         match self {
             Self::Events(events) => respond(StatusCode::OK, Media::EventStream, events),
             Self::Executed(executed) if media == Media::EventStream => {

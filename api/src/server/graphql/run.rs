@@ -1,5 +1,7 @@
 //! The execution of what was checked.
 
+use std::time::Instant;
+
 use async_graphql::Response as GraphqlResponse;
 use axum::http::StatusCode;
 use futures_util::{Stream, StreamExt, stream};
@@ -12,6 +14,7 @@ use crate::{
     server::{
         Edge,
         check::{Checked, Cost},
+        observe::{self, Seen},
     },
 };
 
@@ -21,6 +24,8 @@ pub struct Executed {
     pub status: StatusCode,
     /// JSON, with the fields in the order of the selection.
     pub body: String,
+    /// What is told of it.
+    pub seen: Seen,
 }
 
 impl Executed {
@@ -32,12 +37,16 @@ impl Executed {
         let busy = failure::finish(&mut response, request_id, "BAD_USER_INPUT");
         let status = if busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
         let body = serde_json::to_string(&response).unwrap_or_else(|_| json!({ "data": null }).to_string());
-        Self { status, body }
+        let codes = if response.errors.is_empty() { Vec::new() } else { observe::codes(&json!(response.errors)) };
+        Self { status, body, seen: Seen { codes, graphql: true, ..Seen::default() } }
     }
 }
 
 /// Executes what was checked and is no subscription.
 pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: Files, request_id: &str) -> Executed {
+    let began = Instant::now();
+    let (kind, name) = (checked.operation, checked.request.operation_name.clone());
+    let user = viewer.as_ref().map(|viewer| viewer.user_id);
     let (request, cost) = (checked.request.data(files), checked.cost);
     let response = match viewer {
         None => edge.executor.execute(request).await,
@@ -47,7 +56,10 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: F
             loaders::execute_with(edge.executor.execute(request), &mut batches).await
         }
     };
-    Executed::new(response, cost, request_id)
+    let mut executed = Executed::new(response, cost, request_id);
+    let codes = std::mem::take(&mut executed.seen.codes);
+    executed.seen = Seen { kind: Some(kind), name, user, codes, took: Some(began.elapsed()), graphql: true };
+    executed
 }
 
 /// Executes a subscription that was checked: its results, one after the other.

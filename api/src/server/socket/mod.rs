@@ -21,7 +21,7 @@ use tracing::{Instrument, Span};
 
 use self::message::Close;
 use super::{Edge, access, graphql, rate, request_span::RequestId};
-use crate::origins::Origins;
+use crate::{metrics::Counted, origins::Origins};
 
 /// The one protocol that is spoken.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -58,9 +58,10 @@ pub async fn open(
     let counted = edge.requests.token();
     let span = Span::current();
     upgrade.on_upgrade(async move |socket| {
+        let _open = Counted::one(&edge.app.metrics.sockets);
         let serving = async {
             if spoken {
-                connection::serve(edge, authorization, origin, socket).await;
+                connection::serve(edge.clone(), authorization, origin, socket).await;
             } else {
                 connection::close(socket, Close::unknown_protocol()).await;
             }

@@ -11,10 +11,12 @@ use super::message::Outgoing;
 use crate::{
     auth::Viewer,
     graphql::Files,
+    metrics::Counted,
     server::{
         Edge,
         check::{Operation, check},
         graphql,
+        observe::Seen,
     },
 };
 
@@ -30,12 +32,23 @@ pub async fn run(
     say: impl AsyncFn(Outgoing) -> Result<(), mpsc::error::SendError<Saying>>,
 ) {
     let request_id = uuid::Uuid::now_v7().to_string();
+    let metrics = &edge.app.metrics;
+    let count = |seen: &Seen| {
+        seen.count(metrics, "websocket");
+        metrics.count_errors(&seen.codes);
+    };
     let said = match check(&edge, true, operation, &request_id).await {
-        Err(unfit) => say(Outgoing::Error(unfit.errors)).await,
+        Err(unfit) => {
+            count(&unfit.seen());
+            say(Outgoing::Error(unfit.errors)).await
+        }
         Ok(checked) if checked.operation == OperationType::Subscription => {
+            count(&Seen { kind: Some(checked.operation), ..Seen::default() });
+            let _running = Counted::one(&metrics.subscriptions);
             let watching = async {
                 let mut results = pin!(graphql::watch(&edge, viewer, checked, &request_id));
                 while let Some(executed) = results.next().await {
+                    metrics.count_errors(&executed.seen.codes);
                     say(Outgoing::Next(executed.body)).await?;
                 }
                 say(Outgoing::Complete).await
@@ -47,6 +60,7 @@ pub async fn run(
         }
         Ok(checked) => {
             let executed = graphql::run(&edge, Some(viewer), checked, Files::default(), &request_id).await;
+            count(&executed.seen);
             match say(Outgoing::Next(executed.body)).await {
                 Ok(()) => say(Outgoing::Complete).await,
                 gone => gone,

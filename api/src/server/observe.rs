@@ -1,0 +1,126 @@
+//! What is told of each request: to the metrics, and as a line of the log.
+
+use std::time::{Duration, Instant};
+
+use async_graphql::parser::types::OperationType;
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{Method, StatusCode},
+    middleware::Next,
+    response::Response,
+};
+use sea_orm::prelude::Uuid;
+use serde_json::Value;
+
+use super::{Edge, request_span::RequestId};
+use crate::metrics::{self, Metrics};
+
+/// What a handler tells of a request; it leaves this in the extensions of its answer.
+#[derive(Clone, Debug, Default)]
+pub struct Seen {
+    /// What was executed.
+    pub kind: Option<OperationType>,
+    /// The operation's name, where the document has several or the client gave one.
+    pub name: Option<String>,
+    /// The caller.
+    pub user: Option<Uuid>,
+    /// The codes of its top-level errors.
+    pub codes: Vec<String>,
+    /// How long it was executed.
+    pub took: Option<Duration>,
+    /// It is an answer of GraphQL.
+    pub graphql: bool,
+}
+
+impl Seen {
+    /// Counts an operation.
+    pub fn count(&self, metrics: &Metrics, transport: &'static str) {
+        let kind = match self.kind {
+            Some(OperationType::Query) => "query",
+            Some(OperationType::Mutation) => "mutation",
+            Some(OperationType::Subscription) => "subscription",
+            None => "none",
+        };
+        let outcome = match (self.kind, self.codes.is_empty()) {
+            (None, _) => "refused",
+            (Some(_), true) => "ok",
+            (Some(_), false) => "error",
+        };
+        metrics.count_operation(kind, transport, outcome, self.took);
+    }
+}
+
+/// The codes of a list of errors.
+pub fn codes(errors: &Value) -> Vec<String> {
+    let errors = errors.as_array().into_iter().flatten();
+    errors.filter_map(|error| Some(error["extensions"]["code"].as_str()?.to_owned())).collect()
+}
+
+/// A request that is not answered yet.
+struct Asked {
+    metrics: Metrics,
+    began: Instant,
+    method: Method,
+    route: String,
+    path: String,
+    answered: bool,
+}
+
+impl Asked {
+    fn ended(&mut self, status: u16, seen: &Seen, request_id: &str) {
+        self.answered = true;
+        let took = self.began.elapsed();
+        let method = label(&self.method);
+        let route = std::mem::take(&mut self.route);
+        self.metrics.request_seconds.get_or_create(&[("route", route.clone())]).observe(took.as_secs_f64());
+        self.metrics.requests.get_or_create(&metrics::Request { method, route, status }).inc();
+        self.metrics.count_errors(&seen.codes);
+        tracing::info!(
+            target: "access",
+            method = %self.method,
+            path = self.path,
+            status,
+            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            operation = seen.name,
+            codes = (!seen.codes.is_empty()).then(|| seen.codes.join(",")),
+            request_id,
+            user = seen.user.map(tracing::field::display),
+        );
+    }
+}
+
+/// Any client can make up methods.
+fn label(method: &Method) -> &'static str {
+    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
+    known.into_iter().find(|known| method == known).unwrap_or("other")
+}
+
+impl Drop for Asked {
+    /// The client is gone before its answer: 499, as nginx calls it.
+    fn drop(&mut self) {
+        if !self.answered {
+            self.ended(499, &Seen::default(), "");
+        }
+    }
+}
+
+/// Counts a request, and logs it under the target `access`: never its variables, its query string or its token.
+pub async fn observe(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+    let mut asked = Asked {
+        metrics: edge.app.metrics.clone(),
+        began: Instant::now(),
+        method: request.method().clone(),
+        route,
+        path: request.uri().path().to_owned(),
+        answered: false,
+    };
+    let id = request.extensions().get::<RequestId>().cloned();
+    let mut response = next.run(request).await;
+    let seen = response.extensions_mut().remove::<Seen>().unwrap_or_default();
+    if seen.graphql && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        seen.count(&edge.app.metrics, "http");
+    }
+    asked.ended(response.status().as_u16(), &seen, id.as_ref().map_or("", RequestId::as_str));
+    response
+}

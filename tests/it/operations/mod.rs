@@ -1,0 +1,10 @@
+//! What who operates the server relies on: its connections, its end, its probes, its metrics and its log.
+
+mod certificate;
+mod connections;
+mod draining;
+mod log;
+mod metrics;
+mod page;
+mod probes;
+mod slow;
