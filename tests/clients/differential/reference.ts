@@ -10,9 +10,12 @@ import {
   type GraphQLSchema,
   type GraphQLScalarType,
   Kind,
+  OperationTypeNode,
   buildSchema,
   execute,
   getNamedType,
+  getOperationAST,
+  getVariableValues,
   isCompositeType,
   isInterfaceType,
   isObjectType,
@@ -82,8 +85,12 @@ export class Reference {
     }
     const broken = validate(this.schema, document);
     if (broken.length > 0) return { refused: broken.map(error => error.message).join('; ') };
-    const kind = document.definitions.find(definition => definition.kind === Kind.OPERATION_DEFINITION);
-    if (kind?.kind === Kind.OPERATION_DEFINITION && kind.operation === 'subscription') return { data: undefined, errors: [] };
+    const chosen = getOperationAST(document, operationName);
+    if (!chosen) return { refused: 'no such operation, or several' };
+    if (chosen.operation === OperationTypeNode.SUBSCRIPTION) {
+      const { errors } = getVariableValues(this.schema, chosen.variableDefinitions ?? [], variables);
+      return errors ? { refused: `${errors}` } : { data: undefined, errors: [] };
+    }
     const result = await execute({
       schema: this.schema,
       document,

@@ -164,8 +164,10 @@ class Walk {
 
   #introspection(): string {
     const type = this.random.one(Object.keys(this.schema.getTypeMap()).filter(name => !name.startsWith('__')));
-    return `${this.#name('a')}: __type(name: "${type}") { __typename kind name description
-      fields { name description type { kind name ofType { kind name ofType { kind name } } } args { name defaultValue } isDeprecated }
+    const name = this.random.happens(0.5) ? `"${type}"` : `$${this.#declare('String!', '', type, true)}`;
+    const all = this.random.happens(0.5) ? '' : `(includeDeprecated: $${this.#declare('Boolean', ' = true', false, this.random.happens(0.5))})`;
+    return `${this.#name('a')}: __type(name: ${name}) { __typename kind name description${this.#directives()}
+      fields${all} { name description type { kind name ofType { kind name ofType { kind name } } } args${all} { name defaultValue } isDeprecated }
       enumValues { name isDeprecated } inputFields { name type { name kind } defaultValue } interfaces { name } }`;
   }
 

@@ -10,6 +10,9 @@ use async_graphql::{
     },
 };
 
+/// Not in the library's own document.
+const INTROSPECTION: &str = include_str!("introspection.graphql");
+
 /// A place for a value: an argument, or a field of an input object.
 #[derive(Debug)]
 pub struct Place {
@@ -44,32 +47,41 @@ pub struct Schema {
     pub one_of: HashSet<Name>,
     /// Values of enums.
     pub enums: HashMap<Name, Vec<Name>>,
+    /// `__typename`, a field of every type.
+    typename: Option<Field>,
 }
 
 impl Schema {
-    /// Reads the schema's own document.
+    /// Reads the schema's own document, and the types of introspection.
     pub fn new(sdl: &str) -> Self {
-        let mut schema = Self::default();
-        let Ok(document) = parse_schema(sdl) else { return schema };
+        let typename = Type::new("String!").map(|ty| Field { ty, arguments: Places::new() });
+        let mut schema = Self { typename, ..Self::default() };
+        schema.read(sdl);
+        schema.read(INTROSPECTION);
+        schema
+    }
+
+    fn read(&mut self, sdl: &str) {
+        let Ok(document) = parse_schema(sdl) else { return };
         for definition in document.definitions {
             let TypeSystemDefinition::Type(definition) = definition else { continue };
             let name = definition.node.name.node;
             let fields = match definition.node.kind {
                 TypeKind::Object(object) => object.fields,
                 TypeKind::Interface(interface) => {
-                    schema.interfaces.insert(name.clone());
+                    self.interfaces.insert(name.clone());
                     interface.fields
                 }
                 TypeKind::Enum(values) => {
                     let values = values.values.into_iter().map(|value| value.node.value.node);
-                    schema.enums.insert(name, values.collect());
+                    self.enums.insert(name, values.collect());
                     continue;
                 }
                 TypeKind::InputObject(object) => {
                     if definition.node.directives.iter().any(|directive| directive.node.name.node == "oneOf") {
-                        schema.one_of.insert(name.clone());
+                        self.one_of.insert(name.clone());
                     }
-                    schema.inputs.insert(name, places(object.fields.into_iter().map(|field| field.node)));
+                    self.inputs.insert(name, places(object.fields.into_iter().map(|field| field.node)));
                     continue;
                 }
                 TypeKind::Scalar | TypeKind::Union(_) => continue,
@@ -78,13 +90,15 @@ impl Schema {
                 let arguments = places(field.node.arguments.into_iter().map(|argument| argument.node));
                 (field.node.name.node, Field { ty: field.node.ty.node, arguments })
             });
-            schema.fields.insert(name, fields.collect());
+            self.fields.entry(name).or_default().extend(fields);
         }
-        schema
     }
 
-    /// A field of a type; `None` for those of introspection.
+    /// A field of a type.
     pub fn field(&self, on: Option<&Name>, field: &Name) -> Option<&Field> {
+        if field == "__typename" {
+            return self.typename.as_ref();
+        }
         self.fields.get(on?)?.get(field)
     }
 }
@@ -101,5 +115,25 @@ pub fn named(ty: &Type) -> &Name {
     match &ty.base {
         BaseType::Named(name) => name,
         BaseType::List(inner) => named(inner),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::Name;
+
+    use super::Schema;
+
+    #[test]
+    fn introspection_is_known_too() {
+        let schema = Schema::new("type Query { a: Int }");
+        let field = |on: &str, field: &str| {
+            schema.field(Some(&Name::new(on)), &Name::new(field)).map(|field| field.ty.to_string())
+        };
+        assert_eq!(field("Query", "a").as_deref(), Some("Int"));
+        assert_eq!(field("Query", "__type").as_deref(), Some("__Type"));
+        assert_eq!(field("__Type", "fields").as_deref(), Some("[__Field!]"));
+        assert_eq!(field("__Field", "__typename").as_deref(), Some("String!"));
+        assert_eq!(field("Query", "b"), None);
     }
 }
