@@ -1,6 +1,5 @@
 // Sends the same documents to the server and to graphql-js, and says where they differ.
 import type { ExecutionResult, GraphQLSchema } from 'graphql';
-import { allowed } from './allowances.ts';
 import { BREAK_NAMES, broken } from './broken.ts';
 import { Random } from './random.ts';
 import type { Judged, Reference } from './reference.ts';
@@ -60,7 +59,7 @@ export async function compare(server: Server, reference: Reference, pool: Pool, 
     count('documents');
     const judged = await reference.judge(request);
     const why = await difference(server, request, judged, count);
-    if (why && !allowed(why, request, judged)) result.differences.push({ number, made, request, why });
+    if (why) result.differences.push({ number, made, request, why });
   }
   return result;
 }
@@ -85,7 +84,7 @@ async function difference(server: Server, request: Request, judged: Judged, coun
   count('executed');
   if (!('data' in body)) return `the server refused what graphql-js executes: ${messages}`;
   const [is, wanted] = [JSON.stringify(body.data), JSON.stringify(judged.data)];
-  if (is !== wanted) return `the data differ:\n  server     ${is}\n  graphql-js ${wanted}\n  errors ${messages}`;
+  if (is !== wanted) return `the data differ:\n  ${apart(is, wanted)}\n  errors ${messages}`;
   const [at, wantedAt] = [places(body.errors ?? [], body.data), places(judged.errors, judged.data)];
   if (judged.errors.length > 0) count('with errors');
   return at === wantedAt ? undefined : `the paths of errors differ:\n  server     ${at} ${messages}\n  graphql-js ${wantedAt}`;
@@ -106,4 +105,12 @@ function places(errors: readonly { readonly path?: readonly (string | number)[] 
     return JSON.stringify(passed);
   };
   return JSON.stringify([...new Set(errors.map(error => place(error.path)))].sort());
+}
+
+/** Where two texts begin to differ. */
+function apart(server: string, reference: string): string {
+  let same = 0;
+  while (same < server.length && server[same] === reference[same]) same += 1;
+  const around = (text: string): string => text.slice(Math.max(0, same - 200), same + 200);
+  return `server     …${around(server)}\n  graphql-js …${around(reference)}`;
 }

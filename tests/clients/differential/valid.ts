@@ -11,9 +11,11 @@ import {
   isCompositeType,
   isEnumType,
   isInputObjectType,
+  isIntrospectionType,
   isListType,
   isNonNullType,
   isObjectType,
+  isSpecifiedScalarType,
 } from 'graphql';
 import type { Random } from './random.ts';
 import type { Request } from './request.ts';
@@ -108,7 +110,7 @@ class Walk {
 
   #selection(type: GraphQLCompositeType, depth: number): string {
     const chance = this.random.next();
-    if (chance < 0.1) return `...${this.#condition(type, 0.3)}${this.#directives()} ${'SET'}`.replace('SET', () => this.#set(this.#conditioned, depth));
+    if (chance < 0.1) return this.#inline(type, depth);
     if (chance < 0.18) return this.#spread(type, depth);
     if (isAbstractType(type) && chance < 0.6) {
       const on = this.random.one(this.schema.getPossibleTypes(type));
@@ -117,27 +119,27 @@ class Walk {
     return this.#field(type, depth);
   }
 
-  #conditioned!: GraphQLCompositeType;
+  #inline(type: GraphQLCompositeType, depth: number): string {
+    const on = this.random.happens(0.3) ? undefined : this.#fitting(type);
+    return `...${on ? ` on ${on.name}` : ''}${this.#directives()} ${this.#set(on ?? type, depth)}`;
+  }
 
-  /** A type on which a fragment may stand here; its condition may be left out. */
-  #condition(type: GraphQLCompositeType, without: number): string {
+  /** A type on which a fragment may stand here. */
+  #fitting(type: GraphQLCompositeType): GraphQLCompositeType {
     const possible = new Set(isAbstractType(type) ? this.schema.getPossibleTypes(type) : [type]);
     const fitting = Object.values(this.schema.getTypeMap()).filter((other): other is GraphQLCompositeType => {
       if (!isCompositeType(other) || other.name.startsWith('__')) return false;
       const others = isAbstractType(other) ? this.schema.getPossibleTypes(other) : [other];
       return others.some(object => possible.has(object));
     });
-    const bare = this.random.happens(without);
-    this.#conditioned = bare || fitting.length === 0 ? type : this.random.one(fitting);
-    return bare ? '' : ` on ${this.#conditioned.name}`;
+    return this.random.maybe(fitting) ?? type;
   }
 
   #spread(type: GraphQLCompositeType, depth: number): string {
     const known = this.#fragments.filter(fragment => fragment.on === type.name);
     const again = this.random.happens(0.4) ? this.random.maybe(known) : undefined;
     if (again) return `...${again.name}${this.#directives()}`;
-    this.#condition(type, 0);
-    const on = this.#conditioned;
+    const on = this.#fitting(type);
     const text = this.#set(on, depth);
     const name = this.#name('F');
     this.#fragments.push({ name, on: on.name, text });
@@ -163,7 +165,9 @@ class Walk {
   }
 
   #introspection(): string {
-    const type = this.random.one(Object.keys(this.schema.getTypeMap()).filter(name => !name.startsWith('__')));
+    // The descriptions of built-in scalars are each program's own.
+    const types = Object.values(this.schema.getTypeMap()).filter(type => !isIntrospectionType(type) && !isSpecifiedScalarType(type));
+    const type = this.random.one(types).name;
     const name = this.random.happens(0.5) ? `"${type}"` : `$${this.#declare('String!', '', type, true)}`;
     const all = this.random.happens(0.5) ? '' : `(includeDeprecated: $${this.#declare('Boolean', ' = true', false, this.random.happens(0.5))})`;
     return `${this.#name('a')}: __type(name: ${name}) { __typename kind name description${this.#directives()}
