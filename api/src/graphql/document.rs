@@ -324,6 +324,7 @@ impl<'a> Collector<'a> {
             merged.node.selection_set.node = selection;
             cost = cost.saturating_add(self.items(&field.node, &ty).saturating_mul(inside)).saturating_add(1);
             merged.node.directives.retain(|directive| !is_condition(&directive.node.name.node));
+            merged.node.arguments.retain(|(name, value)| !self.is_left_out(&name.node, &value.node));
             items.push(Positioned::new(Selection::Field(merged), field.pos));
         }
         Ok((SelectionSet { items }, cost))
@@ -424,6 +425,14 @@ impl<'a> Collector<'a> {
                 _ => false,
             }
         })
+    }
+
+    /// Whether an argument counts as not given (`CoerceArgumentValues`, 6.4.1): its variable has no value. The library
+    /// takes that for null, which its own introspection refuses, as it does a null that is given.
+    fn is_left_out(&self, argument: &Name, value: &Value) -> bool {
+        let is_missing = |name| !self.variables.contains_key(name) && !self.defaults.contains_key(name);
+        matches!(value, Value::Variable(name) if is_missing(name))
+            || (argument == "includeDeprecated" && self.value(value) == Some(ConstValue::Null))
     }
 
     fn is_true(&self, value: &Value) -> bool {

@@ -169,7 +169,10 @@ class Walk {
     const types = Object.values(this.schema.getTypeMap()).filter(type => !isIntrospectionType(type) && !isSpecifiedScalarType(type));
     const type = this.random.one(types).name;
     const name = this.random.happens(0.5) ? `"${type}"` : `$${this.#declare('String!', '', type, true)}`;
-    const all = this.random.happens(0.5) ? '' : `(includeDeprecated: $${this.#declare('Boolean', ' = true', false, this.random.happens(0.5))})`;
+    const flag = this.random.one(['', ' = true']);
+    const all = this.random.happens(0.5)
+      ? ''
+      : `(includeDeprecated: $${this.#declare('Boolean', flag, this.random.one([false, null]), this.random.happens(0.5))})`;
     return `${this.#name('a')}: __type(name: ${name}) { __typename kind name description${this.#directives()}
       fields${all} { name description type { kind name ofType { kind name ofType { kind name } } } args${all} { name defaultValue } isDeprecated }
       enumValues { name isDeprecated } inputFields { name type { name kind } defaultValue } interfaces { name } }`;
