@@ -61,7 +61,6 @@ pub const VALID: &[&str] = &[
     "query A($v: Boolean!) { ...F } query B($v: Boolean!) { ...F } fragment F on Query { a: __typename @skip(if: $v) }",
     "query($a: String!) { __type(name: $a) { name } }",
     r#"query($a: Boolean) { __type(name: "Job") { fields(includeDeprecated: $a) { name } } }"#,
-    r#"{ __type(name: "Job") { fields(includeDeprecated: null) { name } } }"#,
     r#"query($a: Boolean = true) { __type(name: "Job") { ...T } } fragment T on __Type { fields { args(includeDeprecated: $a) { name } } }"#,
     r#"{ node(id: "x") { ... on Job { x: __typename } ... on Company { x: symbol } } }"#,
 ];
