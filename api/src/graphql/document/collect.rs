@@ -7,6 +7,7 @@ use async_graphql::{
     indexmap::IndexMap,
     parser::types::{Field, FragmentDefinition, InlineFragment, Selection, SelectionSet, TypeCondition},
 };
+use async_graphql_value::Value;
 
 use super::{
     exceeded::{Exceeded, Limit},
@@ -118,6 +119,7 @@ impl<'a> Collector<'a> {
         let mut merged = field.clone();
         merged.node.selection_set.node = selection;
         merged.node.directives.retain(|directive| !is_condition(&directive.node.name.node));
+        merged.node.arguments.retain(|(name, value)| !self.is_left_out(&name.node, &value.node));
         Ok((merged, times.saturating_mul(inside).saturating_add(1)))
     }
 
@@ -204,6 +206,12 @@ impl<'a> Collector<'a> {
             found: most as u64 + 1,
         })?;
         Ok(())
+    }
+
+    /// Whether an argument counts as not given (`CoerceArgumentValues`, 6.4.1): its variable has no value. The library
+    /// takes that for null, which its own introspection refuses, as it does a null that is given.
+    fn is_left_out(&self, argument: &Name, value: &Value) -> bool {
+        self.values.is_missing(value) || (argument == "includeDeprecated" && self.values.is_null(value))
     }
 
     fn is_skipped(&self, selection: &Selection) -> bool {

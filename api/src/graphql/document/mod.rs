@@ -66,7 +66,7 @@ pub enum Unprepared {
 ///
 /// What comes of it depends on nothing but what is given. Of the variables those matter that stand in the conditions of
 /// `@skip` and `@include`, and those that are the arguments `first`, `last` or `ids` of a field, of which the length alone
-/// matters; where one of them is not given, its default does.
+/// matters; where one of them is not given, its default does. Of those that are arguments it matters whether they have a value.
 pub fn prepare(
     document: &ExecutableDocument,
     name: Option<&str>,

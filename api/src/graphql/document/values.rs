@@ -52,6 +52,20 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Whether it is a variable that has none.
+    pub fn is_missing(&self, value: &Value) -> bool {
+        matches!(value, Value::Variable(name) if self.variable(name).is_none())
+    }
+
+    /// Whether it is null.
+    pub fn is_null(&self, value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Variable(name) => matches!(self.variable(name), Some(ConstValue::Null)),
+            _ => false,
+        }
+    }
+
     fn variable(&self, name: &str) -> Option<&'a ConstValue> {
         self.variables.get(name).or_else(|| {
             let definitions = &self.operation.variable_definitions;

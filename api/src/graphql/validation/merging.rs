@@ -46,7 +46,7 @@ struct Merging<'a> {
     budget: usize,
 }
 
-/// Selections and the type on which they stand; `None` for those of introspection.
+/// Selections and the type on which they stand; `None` where it is unknown.
 type Set<'a> = (Option<&'a Name>, &'a SelectionSet);
 
 /// A field and the type on which it stands.

@@ -4,9 +4,11 @@
 //! none, numbers beyond 32 bits, and most fields that cannot be merged all pass. So do wrong values of variables, which
 //! then fail in the middle of the execution. These rules run after the library's own and take for granted what those hold.
 
+mod directives;
 mod merging;
 mod repeated;
 mod schema;
+mod typename;
 mod values;
 
 use async_graphql::{
@@ -31,6 +33,8 @@ impl Rules {
     /// What a document breaks, and its text.
     pub fn broken_by_document(&self, document: &ExecutableDocument, text: &str) -> Vec<ServerError> {
         let mut broken: Vec<_> = repeated::field(text).into_iter().collect();
+        broken.extend(directives::on_variables(document));
+        broken.extend(typename::broken(document));
         for (_, operation) in document.operations.iter() {
             broken.extend(values::Uses::new(&self.schema, document, &operation.node).broken());
             broken.extend(merging::conflict(&self.schema, document, &operation.node));
