@@ -30,6 +30,7 @@ pub async fn run(
     say: impl AsyncFn(Outgoing) -> Result<(), mpsc::error::SendError<Saying>>,
 ) {
     let request_id = uuid::Uuid::now_v7().to_string();
+    tracing::Span::current().record("id", &request_id);
     let said = match check(&edge, true, operation, &request_id).await {
         Err(unfit) => say(Outgoing::Error(unfit.errors)).await,
         Ok(checked) if checked.operation == OperationType::Subscription => {
@@ -54,6 +55,6 @@ pub async fn run(
         }
     };
     if said.is_err() {
-        tracing::debug!(request_id, "the client was gone before the answer");
+        tracing::debug!("the client was gone before the answer");
     }
 }
