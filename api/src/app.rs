@@ -53,7 +53,7 @@ pub struct Limits {
     pub lease: Duration,
     /// How often to look for events that nobody told of: of other servers.
     pub event_poll: Duration,
-    /// WebSockets and event streams that may be open at a time.
+    /// WebSocket connections and event streams that may be open at a time.
     pub streams: usize,
     /// Limits of WebSocket connections and event streams.
     pub socket: SocketLimits,

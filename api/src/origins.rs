@@ -48,8 +48,10 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
         _ => return Err(wrong()),
     };
     let uri: Uri = text.parse().map_err(|_| wrong())?;
-    let whole = uri.authority().is_some_and(|it| it.as_str() == authority && !authority.contains(['@', '*']));
-    if !whole || uri.host().is_none_or(str::is_empty) || authority.ends_with(':') {
+    // Nothing before the host, after the port, or in the place of one.
+    let host = uri.host().filter(|host| !host.is_empty() && !host.contains('*')).ok_or_else(wrong)?;
+    let whole = uri.port_u16().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    if whole != authority {
         return Err(wrong());
     }
     let lower = text.to_ascii_lowercase();

@@ -59,7 +59,7 @@ pub struct Arguments {
     /// machine's alone
     #[arg(long, env = "JOBLINK_CORS_ORIGINS", value_name = "ORIGINS")]
     cors_origin: Option<Origins>,
-    /// WebSockets and event streams that may be open at a time
+    /// WebSocket connections and event streams that may be open at a time
     #[arg(long, env = "JOBLINK_MAX_STREAMS", default_value_t = 10_000, value_parser = clap::value_parser!(u32))]
     max_streams: u32,
     /// Apply pending migrations to a PostgreSQL database that is not empty

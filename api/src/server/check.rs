@@ -1,7 +1,7 @@
 //! An operation on its way to execution: nothing is executed that has not passed here.
 
 use async_graphql::{
-    Request as GraphqlRequest, Response as GraphqlResponse, ServerError, Value as GraphqlValue,
+    Request as GraphqlRequest, Response as GraphqlResponse, ServerError,
     parser::types::OperationType,
 };
 use axum::http::StatusCode;
@@ -142,10 +142,6 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
     }
     let mut request = GraphqlRequest::new(query).variables(variables);
     request.operation_name = operation.operation_name;
-    let extensions = operation.extensions.unwrap_or_default().into_iter();
-    request
-        .extensions
-        .extend(extensions.filter_map(|(name, value)| Some((name, GraphqlValue::from_json(value).ok()?))));
     // Without the variables' values, which are judged when the document is valid.
     let mut to_check = GraphqlRequest::new(request.query.clone());
     to_check.operation_name.clone_from(&request.operation_name);

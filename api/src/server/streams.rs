@@ -1,4 +1,4 @@
-//! How many WebSockets and event streams may be open on this server at a time.
+//! How many WebSocket connections and event streams may be open on this server at a time.
 
 use std::sync::Arc;
 

@@ -59,13 +59,11 @@ impl Stream {
                 return Some(block);
             }
             let chunk = tokio::time::timeout(Duration::from_mins(1), self.response.chunk()).await;
-            match chunk.expect("waited for a minute in vain").unwrap() {
-                Some(chunk) => self.text += std::str::from_utf8(&chunk).unwrap(),
-                None => {
-                    assert_eq!(self.text, "");
-                    return None;
-                }
-            }
+            let Some(chunk) = chunk.expect("waited for a minute in vain").unwrap() else {
+                assert_eq!(self.text, "", "cut off in the middle of an event");
+                return None;
+            };
+            self.text += std::str::from_utf8(&chunk).unwrap();
         }
     }
 
@@ -84,8 +82,8 @@ impl Stream {
     }
 }
 
-fn complete() -> Option<(String, Value)> {
-    Some(("complete".to_owned(), Value::Null))
+fn complete() -> (String, Value) {
+    ("complete".to_owned(), Value::Null)
 }
 
 async fn events_come_as_they_happen_and_end_with_the_job(engine: Engine) {
@@ -116,7 +114,7 @@ async fn events_come_as_they_happen_and_end_with_the_job(engine: Engine) {
     for stream in &mut streams[..2] {
         assert_eq!(stream.next().await, event("STATUS"));
         assert_eq!(stream.next().await, event("DELETED"));
-        assert_eq!(stream.next().await, complete());
+        assert_eq!(stream.next().await, Some(complete()));
         assert_eq!(stream.next().await, None);
     }
     assert_eq!(streams[2].next().await, event("DELETED"));
@@ -140,7 +138,7 @@ async fn who_may_no_longer_sign_in_is_told_so(engine: Engine) {
     world.run("UPDATE users SET is_active = false WHERE username = 'anna'").await;
     let (name, told) = anna.next().await.unwrap();
     assert_eq!((&*name, code(&told)), ("next", "UNAUTHENTICATED"));
-    assert_eq!((anna.next().await, anna.next().await), (complete(), None));
+    assert_eq!((anna.next().await, anna.next().await), (Some(complete()), None));
     watched_by(&world, 1).await;
     assert_eq!(ben.block().await.as_deref(), Some(":"));
 }
@@ -179,13 +177,13 @@ async fn only_who_is_signed_in_may_watch(engine: Engine) {
     let query = "subscription { a: jobEvents { at } b: jobEvents { at } }";
     let mut stream = Stream::open(ask(&world, query, &json!({})).bearer_auth(&anna.token)).await;
     assert_eq!(code(&stream.next().await.unwrap().1), "GRAPHQL_VALIDATION_FAILED");
-    assert_eq!((stream.next().await, stream.next().await), (complete(), None));
+    assert_eq!((stream.next().await, stream.next().await), (Some(complete()), None));
     // A mutation is executed once.
     let job = world.adopted_job(anna.id, anna.organization, "annual", "completed").await;
     let mutation = format!("mutation {{ deleteJob(id: \"{job}\") {{ deletedJobId }} }}");
     let mut stream = Stream::open(ask(&world, &mutation, &json!({})).bearer_auth(&anna.token)).await;
     assert_eq!(stream.next().await.unwrap().1, json!({ "data": { "deleteJob": { "deletedJobId": job } } }));
-    assert_eq!((stream.next().await, stream.next().await), (complete(), None));
+    assert_eq!((stream.next().await, stream.next().await), (Some(complete()), None));
     assert_eq!(world.count("SELECT count(*) FROM audit_log").await, 1);
 }
 

@@ -121,7 +121,7 @@ async fn a_faulty_multipart_request_is_refused_and_leaves_nothing(engine: Engine
     no map: 400 BAD_REQUEST The multipart request has no part "map" with JSON in its place.
     file in the place of the map: 400 BAD_REQUEST The multipart request has no part "map" with JSON in its place.
     operations are not JSON: 400 BAD_REQUEST The multipart request has no part "operations" with JSON in its place.
-    operations are a list: 400 BAD_REQUEST The body is not a GraphQL request: an object with "query" and, where needed, "variables" and "operationName" is expected.
+    operations are a list: 400 BAD_REQUEST A list of requests is not taken: send each request by itself.
     operations have no query: 400 BAD_REQUEST The request has no "query".
     map is not JSON: 400 BAD_REQUEST The multipart request has no part "map" with JSON in its place.
     map is a list: 400 BAD_REQUEST The part "map" is not an object of lists of paths into "operations".

@@ -76,7 +76,7 @@ fn liking(media: Media, ranges: &[Range]) -> Option<Liking> {
     let (ty, subtype) = media.name();
     let fits = |range: &&Range| match (&*range.ty, &*range.subtype) {
         // Who takes whatever comes does not expect it to go on for ever.
-        ("*", "*") | (_, "*") if media == Media::EventStream => false,
+        (_, "*") if media == Media::EventStream => false,
         ("*", "*") => true,
         (its, "*") => its == ty,
         (its, sub) => its == ty && sub == subtype,

@@ -237,7 +237,7 @@ impl Connection {
             operation::run(edge, viewer, operation, cancelled, say).await;
             drop(at_work);
         };
-        self.edge.requests.spawn(running.instrument(tracing::info_span!("operation")));
+        self.edge.requests.spawn(running.instrument(tracing::info_span!("operation", id = tracing::field::Empty)));
         Continue(())
     }
 

@@ -32,6 +32,7 @@ pub async fn run(
     say: impl AsyncFn(Outgoing) -> Result<(), mpsc::error::SendError<Saying>>,
 ) {
     let request_id = uuid::Uuid::now_v7().to_string();
+    tracing::Span::current().record("id", &request_id);
     let metrics = &edge.app.metrics;
     let count = |seen: &Seen| {
         seen.count(metrics, "websocket");
@@ -68,6 +69,6 @@ pub async fn run(
         }
     };
     if said.is_err() {
-        tracing::debug!(request_id, "the client was gone before the answer");
+        tracing::debug!("the client was gone before the answer");
     }
 }
