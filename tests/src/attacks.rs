@@ -26,11 +26,11 @@ pub fn attacks() -> Vec<Attack> {
 }
 
 fn attack(name: &'static str, outcome: &'static str, document: impl Into<String>) -> Attack {
-    with_variables(name, outcome, document, json!({}))
+    with_variables(name, outcome, document, &json!({}))
 }
 
 /// `outcome`: a code, or the name of a limit.
-fn with_variables(name: &'static str, outcome: &'static str, document: impl Into<String>, variables: Value) -> Attack {
+fn with_variables(name: &'static str, outcome: &'static str, document: impl Into<String>, variables: &Value) -> Attack {
     let body = json!({ "query": document.into(), "variables": variables }).to_string();
     let (code, limit) = match outcome {
         "bytes" | "tokens" => ("DOCUMENT_TOO_LARGE", outcome),
@@ -227,19 +227,19 @@ fn values() -> Vec<Attack> {
     vec![
         attack("first: 100000", "cost", "{ jobs(first: 100000) { nodes { id } } }"),
         attack("first: 100000 in a variable's default", "cost", page),
-        with_variables("first: 100000 in a variable", "cost", page, json!({ "n": 100_000 })),
+        with_variables("first: 100000 in a variable", "cost", page, &json!({ "n": 100_000 })),
         attack(
             "pages in pages in pages",
             "cost",
             "{ jobs(first: 100) { nodes { predictions(first: 100) { nodes { job { predictions(first: 100) { nodes { id } } } } } } } }",
         ),
-        with_variables("100,000 ids", "cost", "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", ids.clone()),
-        with_variables("100,000 ids, 20 times", "cost", format!("query($ids: [ID!]!) {{ {nodes} }}"), ids),
+        with_variables("100,000 ids", "cost", "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", &ids),
+        with_variables("100,000 ids, 20 times", "cost", format!("query($ids: [ID!]!) {{ {nodes} }}"), &ids),
         with_variables(
             "a number beyond all bounds in a variable",
             "BAD_USER_INPUT",
             "query($n: Int) { jobs(first: $n) { totalCount } }",
-            json!({ "n": 1e300 }),
+            &json!({ "n": 1e300 }),
         ),
         Attack { name: "lists in lists in a variable", body: list(100), code: "BAD_USER_INPUT", limit: "" },
         Attack { name: "100,000 lists in lists in a variable", body: list(100_000), code: "BAD_REQUEST", limit: "" },

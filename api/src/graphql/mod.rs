@@ -26,6 +26,10 @@ use crate::app::App;
 
 type Schema = GraphqlSchema<Query, Mutation, Subscription>;
 
+/// The longest document, in bytes, whose wrong names are compared with the right ones to suggest one. That takes time by the
+/// length of all wrong names together, and nobody misspells a document of this length by hand.
+const LONGEST_SUGGESTED: usize = 8_000;
+
 fn builder() -> SchemaBuilder<Query, Mutation, Subscription> {
     Schema::build(Query, Mutation, Subscription)
         .register_output_type::<Prediction>()
@@ -42,6 +46,7 @@ pub fn sdl() -> String {
 #[derive(Clone)]
 pub struct Executor {
     checking: Schema,
+    checking_long: Schema,
     executing: Schema,
     types: std::sync::Arc<document::Types>,
     rules: std::sync::Arc<validation::Rules>,
@@ -58,6 +63,7 @@ impl Executor {
     pub fn new(app: App) -> Self {
         Self {
             checking: builder().extension(StopBeforeExecution).finish(),
+            checking_long: builder().extension(StopBeforeExecution).disable_suggestions().finish(),
             // What is executed was checked before, in the form in which the client sent it.
             executing: builder().validation_mode(ValidationMode::Fast).data(app).finish(),
             types: std::sync::Arc::new(document::Types::new(&sdl())),
@@ -72,7 +78,9 @@ impl Executor {
 
     /// Whether a request is valid: executes nothing, and answers with errors or without.
     pub async fn check(&self, request: async_graphql::Request) -> Response {
-        self.checking.execute(request).await
+        let is_long = request.query.len() > LONGEST_SUGGESTED;
+        let checking = if is_long { &self.checking_long } else { &self.checking };
+        checking.execute(request).await
     }
 
     /// The rules beyond those of [`Self::check`], for documents that it found valid.

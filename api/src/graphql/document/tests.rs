@@ -1,6 +1,6 @@
 //! What is told of a document without expanding it is what a document says that was expanded by hand.
 
-use std::sync::LazyLock;
+use std::{fmt::Write as _, sync::LazyLock};
 
 use async_graphql::{Variables, parser::parse_query};
 use proptest::prelude::*;
@@ -14,6 +14,9 @@ const SDL: &str = "
     interface Any { leaf: Int one: Query }
     type A implements Any { leaf: Int one: Query }
     type B implements Any { leaf: Int one: Query }";
+
+/// What comes under one key: the field and its size, and all selections in it with the places where they stand.
+type Key<'a> = (String, &'static str, u64, Vec<(isize, &'a [Item])>);
 
 static TYPES: LazyLock<Types> = LazyLock::new(|| Types::new(SDL));
 
@@ -56,7 +59,7 @@ fn document() -> impl Strategy<Value = Document> {
 
 impl Document {
     /// The fragment that a spread in the one at `place` names (-1: the operation); none after the last.
-    fn named(&self, place: isize, index: &prop::sample::Index) -> Option<usize> {
+    fn named(&self, place: isize, index: prop::sample::Index) -> Option<usize> {
         let after = usize::try_from(place + 1).unwrap();
         (after < self.fragments.len()).then(|| after + index.index(self.fragments.len() - after))
     }
@@ -64,14 +67,15 @@ impl Document {
     fn text(&self) -> String {
         let mut text = format!("query($size: Int = 7) {}", self.set(-1, &self.operation));
         for (place, set) in self.fragments.iter().enumerate() {
-            text += &format!(" fragment F{place} on Query {}", self.set(place.cast_signed(), set));
+            write!(text, " fragment F{place} on Query {}", self.set(place.cast_signed(), set))
+                .expect("a String takes all");
         }
         text
     }
 
     fn set(&self, place: isize, set: &[Item]) -> String {
         let items = set.iter().map(|item| match item {
-            Item::Spread(index) => match self.named(place, index) {
+            Item::Spread(index) => match self.named(place, *index) {
                 Some(fragment) => format!("...F{fragment}"),
                 None => "leaf".to_owned(),
             },
@@ -100,7 +104,7 @@ impl Document {
         let mut all = (0, 0, 0);
         for item in set {
             let (own, inside) = match item {
-                Item::Spread(index) => match self.named(place, index) {
+                Item::Spread(index) => match self.named(place, *index) {
                     Some(fragment) => ((1, 0, 0), self.count(fragment.cast_signed(), &self.fragments[fragment])),
                     None => ((1, 0, 1), (0, 0, 0)),
                 },
@@ -118,7 +122,7 @@ impl Document {
 
     /// The cost of selections that come under one key: each field once, with all that is selected in it anywhere.
     fn cost(&self, sets: &[(isize, &[Item])]) -> u64 {
-        let mut keys: Vec<(String, &'static str, u64, Vec<(isize, &[Item])>)> = Vec::new();
+        let mut keys: Vec<Key<'_>> = Vec::new();
         for (place, set) in sets {
             self.flatten(*place, set, &mut keys);
         }
@@ -137,12 +141,7 @@ impl Document {
             .sum()
     }
 
-    fn flatten<'a>(
-        &'a self,
-        place: isize,
-        set: &'a [Item],
-        keys: &mut Vec<(String, &'static str, u64, Vec<(isize, &'a [Item])>)>,
-    ) {
+    fn flatten<'a>(&'a self, place: isize, set: &'a [Item], keys: &mut Vec<Key<'a>>) {
         for item in set {
             let (name, alias, size, inside) = match item {
                 Item::Field { name, alias, size, inside } => (*name, *alias, u64::from(*size), inside.as_slice()),
@@ -150,7 +149,7 @@ impl Document {
                     self.flatten(place, inside, keys);
                     continue;
                 }
-                Item::Spread(index) => match self.named(place, index) {
+                Item::Spread(index) => match self.named(place, *index) {
                     Some(fragment) => {
                         self.flatten(fragment.cast_signed(), &self.fragments[fragment], keys);
                         continue;
