@@ -29,10 +29,10 @@ enum Mode {
 /// What tokens say beside who it is; the same for `serve` and `token`.
 #[derive(Debug, Args)]
 pub struct Aim {
-    /// The audience (`aud`) that tokens must name; without it, any or none will do
+    /// The audience (`aud`) of tokens: `token` writes it, `serve` demands it; without it any or none will do
     #[arg(long, env = "JOBLINK_JWT_AUDIENCE", value_name = "TEXT")]
     jwt_audience: Option<String>,
-    /// The issuer (`iss`) that tokens must name; without it, any or none will do
+    /// The issuer (`iss`) of tokens: `token` writes it, `serve` demands it; without it any or none will do
     #[arg(long, env = "JOBLINK_JWT_ISSUER", value_name = "TEXT")]
     jwt_issuer: Option<String>,
 }

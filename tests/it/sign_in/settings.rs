@@ -1,7 +1,7 @@
 //! What the command line takes and refuses of sign-in.
 
 use api::auth::{
-    Clock, Role,
+    Clock,
     login::Login,
     token::{Rules, Secret},
 };
@@ -75,7 +75,7 @@ async fn exactly_one_kind_of_key_is_given_and_can_be_had() {
         ),
         (vec!["--jwks", &away.url()], None, 1, "it cannot be reached"),
         (vec!["--jwt-leeway", "601"], Some(SECRET), 2, "601 is not in"),
-        (vec!["--rate-limit", "-1"], Some(SECRET), 2, "--rate-limit"),
+        (vec!["--rate-limit=-1"], Some(SECRET), 2, "--rate-limit"),
         (vec!["--rate-burst", "0"], Some(SECRET), 2, "--rate-limit 0 switches the limit off"),
         (vec!["--trusted-proxy", "proxy.example.com"], Some(SECRET), 2, "give addresses or networks"),
     ] {
