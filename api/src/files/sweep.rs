@@ -48,13 +48,12 @@ pub async fn sweep(app: &App, older_than: Duration, dry_run: bool) -> Result<Swe
     let mut sweep = Sweep { app, older_than, dry_run, swept: Swept::default() };
     let outcome = sweep.look_through().await;
     let swept = sweep.swept;
-    if !dry_run {
-        let recorded = record(app, &swept, outcome.is_ok()).await;
-        // Of two failures the first says more.
-        outcome.and(recorded).map(|()| swept)
-    } else {
-        outcome.map(|()| swept)
+    if dry_run {
+        return outcome.map(|()| swept);
     }
+    let recorded = record(app, &swept, outcome.is_ok()).await;
+    // Of two failures the first says more.
+    outcome.and(recorded).map(|()| swept)
 }
 
 struct Sweep<'a> {

@@ -126,7 +126,17 @@ async fn each_mutation_leaves_one_entry(engine: Engine) {
     assert_eq!(again[0].target_id, Some(id(&answer["data"]["retryJob"]["job"]["id"])), "{answer}");
     assert_eq!((again[0].action.as_str(), again[0].outcome.as_str()), ("retry_job", "done"));
 
-    // Several at once: one entry each, and one for a call that is refused whole or is about nothing.
+    several_at_once(&mut clerk, anna, ben).await;
+
+    let all: BTreeSet<String> = Schema::of(&world).await.names("mutation").into_iter().collect();
+    assert_eq!(clerk.mutations, all, "each mutation of the contract is in this test");
+}
+
+/// One entry for each thing, and one for a call that is refused whole or is about nothing.
+async fn several_at_once(clerk: &mut Clerk<'_>, anna: &Person, ben: &Person) {
+    let world = clerk.world;
+    let job = async |status: &str| world.adopted_job(anna.id, anna.organization, "annual", status).await;
+    let (never, nothing) = (Uuid::now_v7(), "no id");
     let many = "mutation($ids: [ID!]!, $expected: [JobExpectation!]) { deleteJobs(ids: $ids, expected: $expected) {
         deletedJobIds refused { jobId } userErrors { code } } }";
     let (one, active) = (job("completed").await, job("pending").await);
@@ -146,8 +156,8 @@ async fn each_mutation_leaves_one_entry(engine: Engine) {
     let firm = new_company(anna.id, anna.organization, "A", "A");
     let (row, bens) = (new_annual(&firm), annual_prediction::Model { created_by: Some(ben.id), ..new_annual(&firm) });
     let (row_id, bens_id) = (row.id, bens.id);
-    store::<company::Entity>(&world, [firm]).await;
-    store::<annual_prediction::Entity>(&world, [row, bens]).await;
+    store::<company::Entity>(world, [firm]).await;
+    store::<annual_prediction::Entity>(world, [row, bens]).await;
     let single = "mutation($ids: [ID!]!) { deletePredictions(ids: $ids) { deletedIds userErrors { code } } }";
     let said = [
         ("delete_predictions", "done", None, Some(row_id)),
@@ -159,9 +169,6 @@ async fn each_mutation_leaves_one_entry(engine: Engine) {
     clerk.ask(anna, single, json!({ "ids": [] }), &[("delete_predictions", "done", None, None)]).await;
     let whole = [("delete_predictions", "refused", Some("VALIDATION_FAILED"), None)];
     clerk.ask(anna, single, json!({ "ids": vec![never; 101] }), &whole).await;
-
-    let all: BTreeSet<String> = Schema::of(&world).await.names("mutation").into_iter().collect();
-    assert_eq!(clerk.mutations, all, "each mutation of the contract is in this test");
 }
 
 async fn an_entry_of_a_refusal_belongs_to_whose_the_target_is(engine: Engine) {

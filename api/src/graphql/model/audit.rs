@@ -8,7 +8,10 @@ use super::{
     prediction,
     viewer::User,
 };
-use crate::{error, graphql::scalars::DateTime};
+use crate::{
+    error,
+    graphql::{failure::placed, scalars::DateTime},
+};
 
 /// What somebody did or tried. Entries are never changed and never deleted.
 #[derive(Clone)]
@@ -33,10 +36,13 @@ impl AuditEntry {
     }
 
     /// What was done or tried.
-    async fn action(&self) -> Result<AuditAction> {
-        // Others are left out where entries are read.
-        let known = stored::AuditAction::from_stored(&self.0.action).map(Into::into);
-        known.ok_or_else(|| sea_orm::DbErr::Type(format!("unknown action {}", self.0.action)).into())
+    async fn action(&self, ctx: &Context<'_>) -> Result<AuditAction> {
+        let read = async || -> Result<AuditAction> {
+            // Others are left out where entries are read.
+            let known = stored::AuditAction::from_stored(&self.0.action).map(Into::into);
+            known.ok_or_else(|| sea_orm::DbErr::Type(format!("unknown action {}", self.0.action)).into())
+        };
+        read().await.map_err(placed(ctx))
     }
 
     /// The job, prediction or run that it was about, as the caller named it or, where it was made, as it is called; null
