@@ -1,4 +1,4 @@
-//! Reads a page of metrics by the rules of OpenMetrics 1.0, and refuses one that breaks them.
+//! Reads a page of metrics by the rules of `OpenMetrics` 1.0, and refuses one that breaks them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
