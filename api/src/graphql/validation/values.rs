@@ -234,10 +234,9 @@ fn fault(schema: &Schema, of: OperationType, value: &Known, ty: &Type) -> Option
 fn is_scalar(name: &Name, value: &Known, of: OperationType) -> bool {
     match (name.as_str(), value) {
         ("Int", Known::Number(number)) => number.as_i64().is_some_and(|number| i32::try_from(number).is_ok()),
-        ("Float", Known::Number(_)) | ("Boolean", Known::Boolean(_)) => true,
+        ("Float", Known::Number(_)) | ("Boolean", Known::Boolean(_)) | ("ID", Known::String(_)) => true,
         // PostgreSQL has no text with a NUL, so there is nothing to find. What would be stored is refused by the rooms.
         ("String", Known::String(text)) => of != OperationType::Query || !text.contains('\0'),
-        ("ID", Known::String(_)) => true,
         ("ID", Known::Number(number)) => number.is_i64() || number.is_u64(),
         ("Int" | "Float" | "String" | "Boolean" | "ID", _) => false,
         ("DateTime", value) => DateTime::parse(value.clone()).is_ok(),
