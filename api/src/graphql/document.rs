@@ -173,6 +173,9 @@ pub enum Unprepared {
     /// A fragment that never ends.
     #[error("A fragment contains itself, directly or through others.")]
     Circular,
+    /// A variable whose value is null decides about a field; a default lets it stand there.
+    #[error("A variable of @skip or @include is null; give true or false, or leave it out.")]
+    NullCondition,
     /// Deeper than [`super::DEEPEST`].
     #[error("The document is too deep: at most {} levels of fields are allowed.", super::DEEPEST)]
     TooDeep,
@@ -207,11 +210,17 @@ pub fn prepare(
         operation.node.variable_definitions.iter().filter_map(|definition| {
             Some((definition.node.name.node.clone(), definition.node.default_value()?.clone()))
         });
+    let nullable = operation
+        .node
+        .variable_definitions
+        .iter()
+        .filter_map(|definition| definition.node.var_type.node.nullable.then_some(&definition.node.name.node));
     let mut collector = Collector {
         types,
         fragments: &document.fragments,
         variables,
         defaults: defaults.collect(),
+        nullable: nullable.collect(),
         budget: MOST_FIELDS,
     };
     let (selection, cost) = collector.collect(&Name::new(root), &[&operation.node.selection_set.node], 1)?;
@@ -258,6 +267,8 @@ struct Collector<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     variables: &'a Variables,
     defaults: HashMap<Name, ConstValue>,
+    /// Variables that may be null; of the others a null is refused with all wrong values.
+    nullable: HashSet<&'a Name>,
     budget: usize,
 }
 
@@ -356,7 +367,7 @@ impl<'a> Collector<'a> {
     ) -> Result<(), Unprepared> {
         for item in &set.items {
             self.budget = self.budget.checked_sub(1).ok_or(Unprepared::TooComplex)?;
-            if self.is_skipped(&item.node) {
+            if self.is_skipped(&item.node)? {
                 continue;
             }
             match &item.node {
@@ -416,15 +427,22 @@ impl<'a> Collector<'a> {
         Ok(false)
     }
 
-    fn is_skipped(&self, selection: &Selection) -> bool {
-        selection.directives().iter().any(|directive| {
-            let condition = directive.node.get_argument("if").is_some_and(|value| self.is_true(&value.node));
+    fn is_skipped(&self, selection: &Selection) -> Result<bool, Unprepared> {
+        for directive in selection.directives() {
+            let Some(value) = directive.node.get_argument("if") else { continue };
+            let condition = match (&value.node, self.value(&value.node)) {
+                (Value::Variable(name), Some(ConstValue::Null)) if self.nullable.contains(name) => {
+                    return Err(Unprepared::NullCondition);
+                }
+                (_, value) => value == Some(ConstValue::Boolean(true)),
+            };
             match directive.node.name.node.as_str() {
-                "skip" => condition,
-                "include" => !condition,
-                _ => false,
+                "skip" if condition => return Ok(true),
+                "include" if !condition => return Ok(true),
+                _ => {}
             }
-        })
+        }
+        Ok(false)
     }
 
     /// Whether an argument counts as not given (`CoerceArgumentValues`, 6.4.1): its variable has no value. The library
@@ -433,10 +451,6 @@ impl<'a> Collector<'a> {
         let is_missing = |name| !self.variables.contains_key(name) && !self.defaults.contains_key(name);
         matches!(value, Value::Variable(name) if is_missing(name))
             || (argument == "includeDeprecated" && self.value(value) == Some(ConstValue::Null))
-    }
-
-    fn is_true(&self, value: &Value) -> bool {
-        matches!(self.value(value), Some(ConstValue::Boolean(true)))
     }
 
     /// An argument's value, with the variables in it. Of a list with a missing variable nothing is known.

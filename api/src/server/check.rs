@@ -92,6 +92,9 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
         Err(error @ (document::Unprepared::UnknownOperation | document::Unprepared::Circular)) => {
             return Err(invalid(vec![ServerError::new(error.to_string(), None)], "GRAPHQL_VALIDATION_FAILED"));
         }
+        Err(error @ document::Unprepared::NullCondition) => {
+            return Err(invalid(vec![ServerError::new(error.to_string(), None)], "BAD_USER_INPUT"));
+        }
         Err(limit) => return Err(rejected(StatusCode::BAD_REQUEST, "QUERY_TOO_COMPLEX", limit.to_string())),
     };
     if !signed_in && !prepared.roots.iter().all(|root| root.starts_with("__")) {
