@@ -206,15 +206,13 @@ pub fn prepare(
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
     };
-    let defaults =
-        operation.node.variable_definitions.iter().filter_map(|definition| {
-            Some((definition.node.name.node.clone(), definition.node.default_value()?.clone()))
-        });
-    let nullable = operation
-        .node
-        .variable_definitions
-        .iter()
-        .filter_map(|definition| definition.node.var_type.node.nullable.then_some(&definition.node.name.node));
+    // Not the library's `default_value()`, which is null where there is none.
+    let defaults = operation.node.variable_definitions.iter().filter_map(|definition| {
+        Some((definition.node.name.node.clone(), definition.node.default_value.as_ref()?.node.clone()))
+    });
+    let nullable = operation.node.variable_definitions.iter().map(|definition| &definition.node);
+    let nullable = nullable.filter(|variable| variable.var_type.node.nullable && variable.default_value.is_some());
+    let nullable = nullable.map(|variable| &variable.name.node);
     let mut collector = Collector {
         types,
         fragments: &document.fragments,
@@ -267,7 +265,7 @@ struct Collector<'a> {
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     variables: &'a Variables,
     defaults: HashMap<Name, ConstValue>,
-    /// Variables that may be null; of the others a null is refused with all wrong values.
+    /// Variables that may be null and stand where nothing may, as they have a default.
     nullable: HashSet<&'a Name>,
     budget: usize,
 }
