@@ -1,8 +1,7 @@
 //! An operation on its way to execution: nothing is executed that has not passed here.
 
 use async_graphql::{
-    Request as GraphqlRequest, Response as GraphqlResponse, ServerError,
-    parser::types::OperationType,
+    Request as GraphqlRequest, Response as GraphqlResponse, ServerError, parser::types::OperationType,
 };
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -134,7 +133,9 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
         Ok(prepared) => prepared,
         Err(document::Unprepared::Exceeded(limit)) => return Err(exceeded(limit)),
         Err(error) => {
-            return Err(invalid(vec![ServerError::new(error.to_string(), None)], "GRAPHQL_VALIDATION_FAILED"));
+            let is_value = matches!(error, document::Unprepared::NullCondition);
+            let code = if is_value { "BAD_USER_INPUT" } else { "GRAPHQL_VALIDATION_FAILED" };
+            return Err(invalid(vec![ServerError::new(error.to_string(), None)], code));
         }
     };
     if !signed_in && !prepared.roots.iter().all(|root| is_open_to_all(root, &edge.app.limits)) {

@@ -2,7 +2,7 @@
 //   JOBLINK_SEED=random    other documents, or those of a number; the seed is printed
 //   JOBLINK_ROUNDS=1000    how many valid ones; each is broken twice
 //
-// Every difference is a fault to mend; none is allowed for. What the generators keep away from: the server's own limits,
+// Every difference is a fault to mend, but for those in allowances.ts. What the generators keep away from: the server's own limits,
 // the descriptions of built-in scalars, and texts with a NUL, which the server refuses in queries.
 // Ids are new in each run, so a seed gives the same documents but for those.
 import assert from 'node:assert/strict';

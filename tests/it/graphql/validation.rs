@@ -123,3 +123,25 @@ async fn values_of_variables_are_checked_before_anything_is_executed() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_null_decides_about_no_field() {
+    let world = World::new(Engine::Sqlite).await;
+    for document in [
+        "query($v: Boolean = true) { a: __typename @include(if: $v) }",
+        "query($v: Boolean = true) { ...F } fragment F on Query { ... @skip(if: $v) { a: __typename } }",
+    ] {
+        let body = json!({ "query": document, "variables": { "v": null } });
+        let request = world.post().header("accept", "application/graphql-response+json").json(&body);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST, "{document}");
+        let answer: Value = response.json().await.unwrap();
+        assert_eq!(super::code(&answer), "BAD_USER_INPUT");
+        assert!(answer.get("data").is_none(), "{answer}");
+        says_one_sentence(&answer["errors"][0]);
+    }
+    // Where it is never asked, it does no harm.
+    let document = "query($v: Boolean = true) { a: __typename viewer @skip(if: true) { role @skip(if: $v) } }";
+    let answer = world.answer(document, json!({ "v": null })).await;
+    assert_eq!(answer, json!({ "data": { "a": "Query" } }));
+}

@@ -226,7 +226,8 @@ impl<'a> Collector<'a> {
     }
 }
 
-fn is_condition(directive: &Name) -> bool {
+/// Whether a directive decides about a field.
+pub fn is_condition(directive: &Name) -> bool {
     directive == "skip" || directive == "include"
 }
 

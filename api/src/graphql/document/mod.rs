@@ -7,6 +7,7 @@
 //! cost ([`collect`]).
 
 mod collect;
+mod conditions;
 pub mod exceeded;
 pub mod text;
 mod types;
@@ -57,6 +58,9 @@ pub enum Unprepared {
     /// A fragment that never ends.
     #[error("A fragment contains itself, directly or through others.")]
     Circular,
+    /// A variable whose value is null decides about a field; a default lets it stand there.
+    #[error("A variable of @skip or @include is null; give true or false, or leave it out.")]
+    NullCondition,
     /// Beyond a limit.
     #[error(transparent)]
     Exceeded(#[from] Exceeded),
@@ -81,6 +85,9 @@ pub fn prepare(
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
     };
+    if conditions::are_null(document, &operation.node, variables) {
+        return Err(Unprepared::NullCondition);
+    }
     let values = Values::of(&operation.node, variables);
     let mut collector = Collector::new(types, &document.fragments, values, limits);
     let (selection, cost) = collector.operation(&Name::new(root), &operation.node.selection_set.node)?;
