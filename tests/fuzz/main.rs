@@ -5,4 +5,5 @@
 
 #![expect(clippy::unwrap_used, reason = "a test")]
 
+mod documents;
 mod readers;

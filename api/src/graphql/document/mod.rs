@@ -10,7 +10,7 @@ mod collect;
 mod conditions;
 pub mod exceeded;
 pub mod text;
-mod types;
+pub mod types;
 mod values;
 mod weigh;
 

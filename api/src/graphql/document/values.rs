@@ -69,7 +69,9 @@ impl<'a> Values<'a> {
     fn variable(&self, name: &str) -> Option<&'a ConstValue> {
         self.variables.get(name).or_else(|| {
             let definitions = &self.operation.variable_definitions;
-            definitions.iter().find(|definition| definition.node.name.node == name)?.node.default_value()
+            let definition = definitions.iter().find(|definition| definition.node.name.node == name)?;
+            // The library's own `default_value()` makes up a null for a variable that may be null.
+            definition.node.default_value.as_ref().map(|default| &default.node)
         })
     }
 }
