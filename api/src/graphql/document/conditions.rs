@@ -9,10 +9,13 @@ use async_graphql::{
 };
 use async_graphql_value::{ConstValue, Value};
 
-/// Whether a null decides about a field. Of variables that may not be null it is refused with all wrong values.
+/// Whether a null decides about a field. Of variables that may not be null it is refused with all wrong values, and
+/// without a default they may not stand there.
 pub fn are_null(document: &ExecutableDocument, operation: &OperationDefinition, variables: &Variables) -> bool {
     let nulls = operation.variable_definitions.iter().map(|definition| &definition.node).filter(|definition| {
-        definition.var_type.node.nullable && variables.get(&definition.name.node) == Some(&ConstValue::Null)
+        definition.var_type.node.nullable
+            && definition.default_value.is_some()
+            && variables.get(&definition.name.node) == Some(&ConstValue::Null)
     });
     let nulls: Vec<&Name> = nulls.map(|definition| &definition.name.node).collect();
     let fragments = document.fragments.values().map(|fragment| &fragment.node.selection_set.node);
