@@ -80,8 +80,13 @@ fn in_the_way_of(step: &PlannedStep) -> String {
     let lock = |table: &str, mode: &str| format!("BEGIN; LOCK TABLE {table} IN {mode} MODE");
     let strongest = step.locks.iter().find(|(_, (level, _))| level != "ROW SHARE");
     let Some((table, (level, work))) = strongest else {
+        let words: Vec<&str> = step.sql[0].split_whitespace().collect();
+        if let Some(table) = words.iter().skip_while(|word| **word != "ON").nth(1).filter(|_| words[0] == "REVOKE") {
+            // Rights of a table: somebody grants one.
+            return format!("BEGIN; GRANT SELECT ON {table} TO CURRENT_USER");
+        }
         // A new table: somebody makes one of the same name.
-        return format!("BEGIN; CREATE TABLE {} (id integer)", step.sql[0].split_whitespace().nth(2).unwrap());
+        return format!("BEGIN; CREATE TABLE {} (id integer)", words[2]);
     };
     match (level.as_str(), work.as_str()) {
         // In the midst of it: its second pass waits for whoever began before.
