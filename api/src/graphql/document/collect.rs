@@ -10,6 +10,7 @@ use async_graphql::{
 use async_graphql_value::Value;
 
 use super::{
+    Unprepared,
     exceeded::{Exceeded, Limit},
     types::{Gives, Types},
     values::Values,
@@ -49,11 +50,11 @@ impl<'a> Collector<'a> {
     }
 
     /// The fields of an operation, each response key once, in the order of their first mention, and their cost.
-    pub fn operation(&mut self, root: &Name, set: &'a SelectionSet) -> Result<(SelectionSet, u64), Exceeded> {
+    pub fn operation(&mut self, root: &Name, set: &'a SelectionSet) -> Result<(SelectionSet, u64), Unprepared> {
         self.level(root, &Level { sets: vec![set], depth: 1, is_counted: false })
     }
 
-    fn level(&mut self, on: &Name, level: &Level<'a>) -> Result<(SelectionSet, u64), Exceeded> {
+    fn level(&mut self, on: &Name, level: &Level<'a>) -> Result<(SelectionSet, u64), Unprepared> {
         let types = self.types;
         let possible = match types.possible(on) {
             // Fragments on an interface may select differently for each object type.
@@ -77,7 +78,7 @@ impl<'a> Collector<'a> {
         Ok((SelectionSet { items }, cost))
     }
 
-    fn level_on(&mut self, object: &Name, level: &Level<'a>) -> Result<(SelectionSet, u64), Exceeded> {
+    fn level_on(&mut self, object: &Name, level: &Level<'a>) -> Result<(SelectionSet, u64), Unprepared> {
         let mut collected = Collected::new();
         let mut visited = HashSet::new();
         for set in &level.sets {
@@ -103,7 +104,7 @@ impl<'a> Collector<'a> {
         field: &Positioned<Field>,
         children: Vec<&'a SelectionSet>,
         level: &Level<'a>,
-    ) -> Result<(Positioned<Field>, u64), Exceeded> {
+    ) -> Result<(Positioned<Field>, u64), Unprepared> {
         let gives = self.types.field(object, &field.node.name.node);
         let size = self.size(&field.node, gives);
         let items = gives.and_then(|gives| gives.items);
@@ -139,10 +140,10 @@ impl<'a> Collector<'a> {
         set: &'a SelectionSet,
         collected: &mut Collected<'a>,
         visited: &mut HashSet<&'a Name>,
-    ) -> Result<(), Exceeded> {
+    ) -> Result<(), Unprepared> {
         for item in &set.items {
             self.spend()?;
-            if self.is_skipped(&item.node) {
+            if self.is_skipped(&item.node)? {
                 continue;
             }
             match &item.node {
@@ -176,7 +177,7 @@ impl<'a> Collector<'a> {
         on: &Name,
         sets: &[&'a SelectionSet],
         visited: &mut HashSet<&'a Name>,
-    ) -> Result<bool, Exceeded> {
+    ) -> Result<bool, Unprepared> {
         for item in sets.iter().flat_map(|set| &set.items) {
             self.spend()?;
             let (condition, set) = match &item.node {
@@ -198,7 +199,7 @@ impl<'a> Collector<'a> {
         Ok(false)
     }
 
-    fn spend(&mut self) -> Result<(), Exceeded> {
+    fn spend(&mut self) -> Result<(), Unprepared> {
         let most = self.limits.fields;
         self.budget = self.budget.checked_sub(1).ok_or(Exceeded {
             limit: Limit::Fields,
@@ -214,20 +215,23 @@ impl<'a> Collector<'a> {
         self.values.is_missing(value) || (argument == "includeDeprecated" && self.values.is_null(value))
     }
 
-    fn is_skipped(&self, selection: &Selection) -> bool {
-        selection.directives().iter().any(|directive| {
-            let condition = directive.node.get_argument("if").is_some_and(|value| self.values.is_true(&value.node));
+    fn is_skipped(&self, selection: &Selection) -> Result<bool, Unprepared> {
+        for directive in selection.directives() {
+            let Some(value) = directive.node.get_argument("if") else { continue };
             match directive.node.name.node.as_str() {
-                "skip" => condition,
-                "include" => !condition,
-                _ => false,
+                "skip" | "include" if self.values.is_forbidden_null(&value.node) => {
+                    return Err(Unprepared::NullCondition);
+                }
+                "skip" if self.values.is_true(&value.node) => return Ok(true),
+                "include" if !self.values.is_true(&value.node) => return Ok(true),
+                _ => {}
             }
-        })
+        }
+        Ok(false)
     }
 }
 
-/// Whether a directive decides about a field.
-pub fn is_condition(directive: &Name) -> bool {
+fn is_condition(directive: &Name) -> bool {
     directive == "skip" || directive == "include"
 }
 

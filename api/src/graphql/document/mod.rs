@@ -7,7 +7,6 @@
 //! cost ([`collect`]).
 
 mod collect;
-mod conditions;
 pub mod exceeded;
 pub mod text;
 pub mod types;
@@ -85,9 +84,6 @@ pub fn prepare(
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
     };
-    if conditions::are_null(document, &operation.node, variables) {
-        return Err(Unprepared::NullCondition);
-    }
     let values = Values::of(&operation.node, variables);
     let mut collector = Collector::new(types, &document.fragments, values, limits);
     let (selection, cost) = collector.operation(&Name::new(root), &operation.node.selection_set.node)?;

@@ -1,6 +1,9 @@
 //! The few values that decide what a document asks for: conditions, sizes of pages, and how many ids there are.
 
-use async_graphql::{Variables, parser::types::OperationDefinition};
+use async_graphql::{
+    Variables,
+    parser::types::{OperationDefinition, VariableDefinition},
+};
 use async_graphql_value::{ConstValue, Value};
 
 /// The values of an operation's variables, else their defaults. Nothing of them is copied: a list may be long.
@@ -66,12 +69,22 @@ impl<'a> Values<'a> {
         }
     }
 
+    /// Whether it is a variable that was given as null where nothing may be null: as it has a default, it may stand there
+    /// (the specification, 5.8.5). Of other variables a null is refused with all wrong values.
+    pub fn is_forbidden_null(&self, value: &Value) -> bool {
+        let Value::Variable(name) = value else { return false };
+        self.variables.get(name) == Some(&ConstValue::Null)
+            && self.definition(name).is_some_and(|it| it.var_type.node.nullable && it.default_value.is_some())
+    }
+
     fn variable(&self, name: &str) -> Option<&'a ConstValue> {
-        self.variables.get(name).or_else(|| {
-            let definitions = &self.operation.variable_definitions;
-            let definition = definitions.iter().find(|definition| definition.node.name.node == name)?;
-            // The library's own `default_value()` makes up a null for a variable that may be null.
-            definition.node.default_value.as_ref().map(|default| &default.node)
-        })
+        // The library's own `default_value()` makes up a null for a variable that may be null.
+        let default = || self.definition(name)?.default_value.as_ref().map(|default| &default.node);
+        self.variables.get(name).or_else(default)
+    }
+
+    fn definition(&self, name: &str) -> Option<&'a VariableDefinition> {
+        let definitions = &self.operation.variable_definitions;
+        definitions.iter().map(|definition| &definition.node).find(|definition| definition.name.node == name)
     }
 }
