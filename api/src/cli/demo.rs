@@ -6,7 +6,7 @@ use sea_orm::{EntityTrait, PaginatorTrait};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt;
 
-use super::Exit;
+use super::{Exit, serve::say};
 use crate::{app::App, auth::Access, server};
 
 /// Figures of companies that do not exist.
@@ -18,7 +18,7 @@ pub async fn load(app: &App, access: Access) -> Result<(), Exit> {
     let failed = |error: &dyn std::fmt::Display| Exit::failed("cannot load the sample", error);
     let jobs = job::Entity::find().count(app.db.reader()).await.map_err(|error| failed(&error))?;
     if jobs > 0 {
-        println!("Sample    not loaded: the database holds jobs already");
+        say(format_args!("Sample    not loaded: the database holds jobs already"));
         return Ok(());
     }
     if !matches!(access, Access::Local) {
@@ -43,7 +43,7 @@ pub async fn load(app: &App, access: Access) -> Result<(), Exit> {
     let body = axum::body::to_bytes(response.into_body(), 1_000_000).await.map_err(|error| failed(&error))?;
     let answer: serde_json::Value = serde_json::from_slice(&body).map_err(|error| failed(&error))?;
     if answer["data"]["createJob"]["userErrors"].as_array().is_some_and(Vec::is_empty) {
-        println!("Sample    sample.csv is a job now; its predictions are a moment away");
+        say(format_args!("Sample    sample.csv is a job now; its predictions are a moment away"));
         Ok(())
     } else {
         Err(failed(&answer))

@@ -1,6 +1,6 @@
 //! `joblink serve`
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io::Write, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -102,9 +102,9 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
     let server =
         Server::start(app.clone(), access.clone(), doors).map_err(|error| Exit::failed("cannot serve", error))?;
     let base = format!("{scheme}://{}", server.address);
-    println!("GraphiQL  {base}/graphiql\nGraphQL   {base}/graphql\nHealth    {base}/healthz {base}/readyz");
+    say(format_args!("GraphiQL  {base}/graphiql\nGraphQL   {base}/graphql\nHealth    {base}/healthz {base}/readyz"));
     if let Some(address) = server.metrics {
-        println!("Metrics   http://{address}/metrics");
+        say(format_args!("Metrics   http://{address}/metrics"));
     }
     if arguments.demo {
         demo::load(&app, access).await?;
@@ -113,16 +113,16 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
     server.leave();
     if arguments.drain_delay > 0 {
         let delay = Duration::from_secs(arguments.drain_delay);
-        println!("not ready any more; stopping in {delay:?}, or when told once more");
+        say(format_args!("not ready any more; stopping in {delay:?}, or when told once more"));
         tokio::select! {
             () = tokio::time::sleep(delay) => {}
             () = until_told() => {}
         }
     }
     let within = Duration::from_secs(arguments.stop_within);
-    println!(
+    say(format_args!(
         "stopping: requests and batches at hand are finished first, for at most {within:?}; once more stops at once"
-    );
+    ));
     let all = tokio::select! {
         () = server.stop() => true,
         () = until_told() => false,
@@ -133,6 +133,13 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
         return Err(Exit::Failed("stopped before every request was answered; jobs go on where they are".to_owned()));
     }
     app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
+}
+
+/// Tells whoever started the server. That nobody reads it any more is no reason to end, as it would be to `println!`.
+pub fn say(text: std::fmt::Arguments<'_>) {
+    if let Err(error) = writeln!(std::io::stdout().lock(), "{text}") {
+        tracing::debug!("nobody reads what is printed: {error}");
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Exit> {
