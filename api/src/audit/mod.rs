@@ -4,4 +4,6 @@ mod list;
 mod record;
 
 pub use list::{Filter, count, newest_first, page, visible};
-pub use record::{Caller, Entry, noting_failure, record, record_nothing, record_refusal};
+pub use record::{
+    Caller, Entry, RefusedTarget, noting_failure, record, record_nothing, record_refusal, record_refusals,
+};

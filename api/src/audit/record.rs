@@ -68,27 +68,59 @@ async fn write(
     Ok(())
 }
 
+/// A refusal of one of the targets of a call.
+#[derive(Clone, Copy, Debug)]
+pub struct RefusedTarget<'a> {
+    /// The job or prediction; `None` = not even an id.
+    pub id: Option<Uuid>,
+    /// Whose it is; of a target that the caller does not see the caller's own.
+    pub organization: Option<Uuid>,
+    /// Why.
+    pub refusal: &'a Refusal,
+}
+
 /// Writes a refusal, in a transaction of its own: what was refused left none.
 ///
-/// `organization` is whose the target is, of a target that the caller does not see the caller's own.
+/// `organization` is as in [`RefusedTarget`].
 pub async fn record_refusal(
     app: &App,
     caller: &Caller,
     action: AuditAction,
-    target: Option<Uuid>,
+    id: Option<Uuid>,
     organization: Option<Uuid>,
     refusal: &Refusal,
 ) -> Result<(), Error> {
-    app.metrics.refusals.get_or_create(&[("action", action.as_stored()), ("code", refusal.code.as_str())]).inc();
-    let entry = Entry { action, target, organization, refusal: Some(refusal), detail: None };
-    write_alone(&app.db, caller, &entry, AuditOutcome::Refused).await
+    record_refusals(app, caller, action, &[RefusedTarget { id, organization, refusal }]).await
+}
+
+/// Writes the refusals of one call, in one transaction: a call may name many targets.
+pub async fn record_refusals(
+    app: &App,
+    caller: &Caller,
+    action: AuditAction,
+    refused: &[RefusedTarget<'_>],
+) -> Result<(), Error> {
+    for RefusedTarget { refusal, .. } in refused {
+        app.metrics.refusals.get_or_create(&[("action", action.as_stored()), ("code", refusal.code.as_str())]).inc();
+    }
+    let entries: Vec<_> = refused
+        .iter()
+        .map(|RefusedTarget { id, organization, refusal }| Entry {
+            action,
+            target: *id,
+            organization: *organization,
+            refusal: Some(refusal),
+            detail: None,
+        })
+        .collect();
+    write_alone(&app.db, caller, &entries, AuditOutcome::Refused).await
 }
 
 /// Writes that a call was about nothing, so that nothing was done.
 pub async fn record_nothing(db: &Database, caller: &Caller, action: AuditAction) -> Result<(), Error> {
     let (organization, detail) = (caller.viewer.organization_id(), Some("no id was given".to_owned()));
     let entry = Entry { action, target: None, organization, refusal: None, detail };
-    write_alone(db, caller, &entry, AuditOutcome::Done).await
+    write_alone(db, caller, &[entry], AuditOutcome::Done).await
 }
 
 /// Passes on what became of a change; a failure is written down first, where the database still takes it.
@@ -108,17 +140,27 @@ pub async fn noting_failure<T>(
             Some("It failed, and nothing was changed; the server's log says why, at this request id.".to_owned());
         let organization = caller.viewer.organization_id();
         let entry = Entry { action, target, organization, refusal: None, detail };
-        if let Err(second) = write_alone(db, caller, &entry, AuditOutcome::Failed).await {
+        if let Err(second) = write_alone(db, caller, &[entry], AuditOutcome::Failed).await {
             tracing::error!(?target, action = action.as_stored(), "a failure is missing in the audit log: {second}");
         }
     }
     outcome
 }
 
-async fn write_alone(db: &Database, caller: &Caller, entry: &Entry<'_>, outcome: AuditOutcome) -> Result<(), Error> {
+async fn write_alone(
+    db: &Database,
+    caller: &Caller,
+    entries: &[Entry<'_>],
+    outcome: AuditOutcome,
+) -> Result<(), Error> {
+    if entries.is_empty() {
+        return Ok(());
+    }
     crate::database::retrying(async || {
         let transaction = db.begin().await?;
-        write(&*transaction, caller, entry.clone(), outcome).await?;
+        for entry in entries {
+            write(&*transaction, caller, entry.clone(), outcome).await?;
+        }
         transaction.commit().await?;
         Ok(())
     })

@@ -2,7 +2,7 @@
 
 use std::{
     hash::Hash,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     num::{NonZeroU32, NonZeroUsize},
     sync::{Mutex, PoisonError},
     time::Duration,
@@ -113,13 +113,20 @@ impl Limiter {
         let mut origin = peer.to_canonical();
         let mut hops = forwarded.flat_map(|list| list.split(',')).map(str::trim).rev();
         while is_trusted(&origin) {
-            match hops.next().map(str::parse::<IpAddr>) {
-                Some(Ok(hop)) => origin = hop.to_canonical(),
-                Some(Err(_)) | None => break,
+            match hops.next().map(address) {
+                Some(Some(hop)) => origin = hop.to_canonical(),
+                Some(None) | None => break,
             }
         }
         origin
     }
+}
+
+/// An address as proxies write it: some add the port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = || text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
+    let with_port = || Some(text.parse::<SocketAddr>().ok()?.ip());
+    text.parse().ok().or_else(with_port).or_else(bare)
 }
 
 /// What one customer of a provider has: an address, or a network of IPv6.
@@ -224,6 +231,9 @@ mod tests {
             ("10.0.0.1", vec!["203.0.113.9, 198.51.100.7"], "198.51.100.7"),
             ("10.0.0.1", vec!["203.0.113.9", "198.51.100.7 , 10.0.0.2"], "198.51.100.7"),
             ("10.0.0.1", vec!["10.0.0.3,10.0.0.2"], "10.0.0.3"),
+            ("10.0.0.1", vec!["198.51.100.7:4711"], "198.51.100.7"),
+            ("10.0.0.1", vec!["[2001:db8::1]:4711"], "2001:db8::1"),
+            ("10.0.0.1", vec!["[2001:db8::1]"], "2001:db8::1"),
             ("10.0.0.1", vec!["198.51.100.7, garbage"], "10.0.0.1"),
             ("10.0.0.1", vec![""], "10.0.0.1"),
             ("10.0.0.1", vec![], "10.0.0.1"),

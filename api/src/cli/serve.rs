@@ -172,8 +172,8 @@ async fn refuse_reader(app: &App) -> Result<(), Exit> {
         return Ok(());
     }
     Err(Exit::Refused(format!(
-        "this database user may not read and write {}; grant SELECT, INSERT, UPDATE and DELETE on the tables, or connect as \
-         their owner",
+        "this database user may not read and write {}; grant SELECT, INSERT, UPDATE and DELETE on the tables (on audit_log \
+         SELECT and INSERT alone), or connect as their owner",
         closed.join(", ")
     )))
 }

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::App,
-    audit::{self, Caller},
+    audit::{self, Caller, RefusedTarget},
     auth::Action,
     checkpoint::Checkpoint,
     database::{locked, now, retrying},
@@ -110,6 +110,14 @@ async fn delete(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Res
 /// Refuses an id that is none.
 pub async fn refuse_no_id(app: &App, caller: &Caller) -> Result<Outcome, Error> {
     refuse(app, caller, None, gone(None).into()).await
+}
+
+/// Writes down that so many ids of a call were none.
+pub async fn record_no_ids(app: &App, caller: &Caller, count: usize) -> Result<(), Error> {
+    let refused = gone(None);
+    let organization = caller.viewer.organization_id();
+    let each = RefusedTarget { id: None, organization, refusal: &refused.refusal };
+    audit::record_refusals(app, caller, AuditAction::DeleteJob, &vec![each; count]).await
 }
 
 async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {

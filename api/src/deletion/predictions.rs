@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect
 
 use crate::{
     app::App,
-    audit::{self, Caller},
+    audit::{self, Caller, RefusedTarget},
     auth::Action,
     checkpoint::Checkpoint,
     database::{any_of, locked, retrying, with_ids},
@@ -37,14 +37,15 @@ struct Found {
 pub async fn delete_predictions(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Outcome, Error> {
     let outcome = retrying(|| attempt(app, caller, ids)).await;
     let outcome = audit::noting_failure(&app.db, caller, AuditAction::DeletePredictions, None, outcome).await?;
-    for (place, refusal) in &outcome.refused {
-        // The deletion is committed: that it was is the answer, whatever becomes of this entry.
-        let target = ids[*place];
-        let organization = outcome.organizations.get(place).copied().unwrap_or_else(|| caller.viewer.organization_id());
-        let action = AuditAction::DeletePredictions;
-        if let Err(error) = audit::record_refusal(app, caller, action, target, organization, refusal).await {
-            tracing::error!(prediction = ?target, code = refusal.code.as_str(), "a refusal is missing in the audit log: {error}");
-        }
+    let own = caller.viewer.organization_id();
+    let refused = outcome.refused.iter().map(|(place, refusal)| {
+        let organization = outcome.organizations.get(place).copied().unwrap_or(own);
+        RefusedTarget { id: ids[*place], organization, refusal }
+    });
+    let refused: Vec<_> = refused.collect();
+    // The deletion is committed: that it was is the answer, whatever becomes of these entries.
+    if let Err(error) = audit::record_refusals(app, caller, AuditAction::DeletePredictions, &refused).await {
+        tracing::error!(?refused, "refusals are missing in the audit log: {error}");
     }
     tracing::info!(deleted = outcome.deleted.len(), refused = outcome.refused.len(), "predictions deleted");
     Ok(outcome)

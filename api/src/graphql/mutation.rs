@@ -332,9 +332,7 @@ impl Mutation {
             };
             let no_ids = strangers.len();
             let outcomes = detached(async move {
-                for _ in 0..no_ids {
-                    execute::refuse_no_id(&app, &caller).await?;
-                }
+                execute::record_no_ids(&app, &caller, no_ids).await?;
                 let mut outcomes = Vec::with_capacity(known.len());
                 for id in known {
                     let expected_predictions = expected.get(&id).copied();

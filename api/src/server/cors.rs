@@ -35,10 +35,7 @@ pub fn layer(origins: &Origins) -> CorsLayer {
         header::RETRY_AFTER,
         REQUEST_ID,
         name("ratelimit"),
-        name("ratelimit-limit"),
         name("ratelimit-policy"),
-        name("ratelimit-remaining"),
-        name("ratelimit-reset"),
     ];
     CorsLayer::new()
         .allow_origin(origins.all().to_vec())

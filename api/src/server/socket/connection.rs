@@ -94,7 +94,7 @@ struct Running {
 enum Unknown {
     /// For good.
     Leaves(Close),
-    /// For having asked too often.
+    /// For a while: too much was asked, or the database is busy. Clients connect again after other codes than 4500.
     Waits(Rejection),
 }
 
@@ -184,7 +184,11 @@ impl Connection {
     async fn look_up(&self) -> Result<Viewer, Unknown> {
         match rate::admission(&self.edge, self.authorization.as_ref(), self.origin).await.caller {
             Ok(viewer) => viewer.ok_or_else(|| Unknown::Leaves(Close::forbidden())),
-            Err(rejection) if rejection.status == StatusCode::TOO_MANY_REQUESTS => Err(Unknown::Waits(rejection)),
+            Err(rejection)
+                if [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&rejection.status) =>
+            {
+                Err(Unknown::Waits(rejection))
+            }
             Err(_) => Err(Unknown::Leaves(Close::failed())),
         }
     }
