@@ -1,5 +1,8 @@
 //! The connection to the database, and the one way to write to it.
 
+mod reader;
+pub mod rows;
+
 use std::{
     fmt,
     future::Future,
@@ -15,10 +18,11 @@ use sea_orm::{
     DatabaseTransaction, DbBackend, DbErr, EntityTrait, IntoActiveModel, Iterable, ModelTrait, QueryFilter,
     QuerySelect, RuntimeErr, Select, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
     sea_query::LockType,
-    sqlx::{self, Connection},
+    sqlx::{self, Connection, PgPool, postgres::PgPoolOptions},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+pub use self::reader::{Reader, Watch};
 use crate::{error::Error, metrics::Counted};
 
 /// How often a transaction is tried that lost against another one.
@@ -27,6 +31,8 @@ const ATTEMPTS: u32 = 8;
 const BUSY_FOR: Duration = Duration::from_secs(10);
 /// How long a pooled connection may be idle without being asked whether it lives.
 const UNASKED: Duration = Duration::from_secs(1);
+/// How long to wait for a connection.
+const ACQUIRE_WITHIN: Duration = Duration::from_secs(10);
 /// The most rows of one INSERT on SQLite, whose statements take at most 32,766 values.
 const SQLITE_INSERT_ROWS: usize = 1000;
 /// The oldest SQLite without the race that could corrupt a database in WAL mode, as a number: 3.51.3.
@@ -36,6 +42,7 @@ const OLDEST_SQLITE: i64 = 3_051_003;
 #[derive(Clone, Debug)]
 pub struct Database {
     pool: DatabaseConnection,
+    reader: Reader,
     /// SQLite has one writer at a time. Waiting here is fair; waiting inside SQLite is by polling.
     turn: Option<Arc<Mutex<()>>>,
     /// Transactions that are about to begin.
@@ -58,22 +65,18 @@ pub struct PoolState {
 impl Database {
     /// Opens a pool of up to `connections` connections.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, DbErr> {
-        Self::connect_with(url, connections, |_| ()).await
+        Self::connect_with(url, connections, None).await
     }
 
-    /// As [`Self::connect`], with a chance to watch the pool's statements.
-    pub async fn connect_with(
-        url: &str,
-        connections: u32,
-        watch: impl FnOnce(&mut DatabaseConnection),
-    ) -> Result<Self, DbErr> {
+    /// As [`Self::connect`]; told of each statement.
+    pub async fn connect_with(url: &str, connections: u32, watch: Option<Watch>) -> Result<Self, DbErr> {
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(connections)
             .min_connections(1)
             .sqlx_logging(false)
             .connect_timeout(Duration::from_secs(10))
-            .acquire_timeout(Duration::from_secs(10));
+            .acquire_timeout(ACQUIRE_WITHIN);
         options.map_sqlx_sqlite_opts(|sqlite| {
             use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
             sqlite
@@ -95,15 +98,7 @@ impl Database {
                     sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
                 })
             });
-            // Asked whether it lives only after a pause: asking costs as much as a statement.
-            pool.test_before_acquire(false).before_acquire(|connection, seen| {
-                Box::pin(async move {
-                    if seen.idle_for > UNASKED {
-                        connection.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
+            ask_after_pause(pool)
         });
         let mut pool = open(options).await?;
         let turn = match pool.get_database_backend() {
@@ -113,12 +108,25 @@ impl Database {
             }
             _ => None,
         };
-        watch(&mut pool);
-        Ok(Self { pool, turn, beginning: Gauge::default() })
+        if let Some(watch) = watch.clone() {
+            pool.set_metric_callback(move |_| watch());
+        }
+        let reader = Reader::new(&pool, connections, watch);
+        Ok(Self { pool, reader, turn, beginning: Gauge::default() })
     }
 
     /// For reading, each statement by itself.
-    pub fn reader(&self) -> &DatabaseConnection {
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The connections of transactions, on PostgreSQL alone.
+    pub fn postgres(&self) -> &PgPool {
+        self.pool.get_postgres_connection_pool()
+    }
+
+    /// The connections of transactions, for what looks at the schema itself.
+    pub const fn pool(&self) -> &DatabaseConnection {
         &self.pool
     }
 
@@ -176,15 +184,34 @@ impl Database {
             let pool = self.pool.get_sqlite_connection_pool();
             (pool.size(), pool.num_idle(), pool.options().get_max_connections())
         };
-        let (size, idle) = (i64::from(size), i64::try_from(idle).unwrap_or(i64::MAX));
         // They are read one after the other, and may have changed in between.
-        PoolState { in_use: (size - idle).max(0), idle, most: most.into(), waiting: self.beginning.get() }
+        let count = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
+        let state = PoolState {
+            in_use: (i64::from(size) - count(idle)).max(0),
+            idle: count(idle),
+            most: most.into(),
+            waiting: self.beginning.get(),
+        };
+        self.reader.add_to(state)
     }
 
     /// Closes all connections.
     pub async fn close(self) -> Result<(), DbErr> {
+        self.reader.close().await;
         self.pool.close().await
     }
+}
+
+/// Connections are asked whether they live only after a pause: asking costs as much as a statement.
+fn ask_after_pause(options: PgPoolOptions) -> PgPoolOptions {
+    options.test_before_acquire(false).before_acquire(|connection, seen| {
+        Box::pin(async move {
+            if seen.idle_for > UNASKED {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    })
 }
 
 /// Opens a pool. Where two connections bring a new SQLite file into WAL mode at the same moment, one is told that the file

@@ -1,17 +1,20 @@
 //! Pages of lists: keyset cursors, forwards and backwards.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Datelike, NaiveDateTime};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoSimpleExpr, QueryFilter,
-    QueryOrder, QuerySelect, QueryTrait, Select, Value,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoSimpleExpr, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Select, Value,
     prelude::Uuid,
-    sea_query::{Asterisk, ExprTrait, NullOrdering, Order, Query, SelectStatement, UnionType},
+    sea_query::{Asterisk, Expr, ExprTrait, Func, JoinType, NullOrdering, Order, Query, SelectStatement, UnionType},
 };
 
-use crate::database::with_ids;
+use crate::database::{
+    rows::{self, ByPosition},
+    with_ids,
+};
 
 /// Rows of a page without `first` and `last`.
 pub const DEFAULT_SIZE: u64 = 20;
@@ -30,7 +33,7 @@ pub struct BadPage(pub String);
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
     /// The list's order; a cursor of another one is refused.
-    order: String,
+    order: Arc<str>,
     /// The value of the sort key; `None` where it is null or the id is the key.
     key: Option<String>,
     /// The row, which tells apart rows with the same key.
@@ -51,7 +54,7 @@ impl Cursor {
             Some((id, key)) => (id, Some(key.to_owned())),
             None => (rest, None),
         };
-        (of == order).then_some(Self { order: order.to_owned(), key, id: Uuid::try_parse(id).ok()? })
+        (of == order).then_some(Self { order: order.into(), key, id: Uuid::try_parse(id).ok()? })
     }
 }
 
@@ -211,8 +214,9 @@ impl<E: EntityTrait> Ordering<E> {
         if page.backwards {
             found.reverse();
         }
+        let order: Arc<str> = self.name.as_str().into();
         let rows = found.into_iter().map(|row| {
-            let cursor = Cursor { order: self.name.clone(), key: key(&row), id: id(&row) };
+            let cursor = Cursor { order: order.clone(), key: key(&row), id: id(&row) };
             (cursor, row)
         });
         let (has_next, has_previous) =
@@ -242,7 +246,11 @@ pub type PagesByParent<E> = HashMap<Uuid, Slice<<E as EntityTrait>::Model>>;
 /// The most parents of one statement: SQLite joins at most 500 SELECTs.
 const MOST_PARENTS: usize = 200;
 
-/// The same page of the children of many parents, in one statement for 200 parents.
+/// Parents and children in one statement.
+const PARENT: &str = "parent";
+const CHILD: &str = "child";
+
+/// The same page of the children of many parents, in one statement; on SQLite in one for 200 parents.
 pub async fn pages_of_children<E, K>(
     db: &impl ConnectionTrait,
     order: &Ordering<E>,
@@ -251,11 +259,28 @@ pub async fn pages_of_children<E, K>(
     page: &Page,
 ) -> Result<Result<PagesByParent<E>, BadPage>, DbErr>
 where
-    E: EntityTrait,
+    E: EntityTrait<Model: ByPosition>,
     K: Ord,
 {
-    let mut rows = Vec::new();
-    for some in parents.chunks(MOST_PARENTS) {
+    let mut found: Vec<E::Model> = Vec::new();
+    if db.get_database_backend() == DbBackend::Postgres {
+        let of_parent =
+            children.rows.clone().filter(children.parent.into_simple_expr().eq(Expr::col((PARENT, PARENT))));
+        let one = match order.select(of_parent, page) {
+            Ok(one) => one.into_query(),
+            Err(bad) => return Ok(Err(bad)),
+        };
+        // One text, however many parents there are, so that it stays prepared.
+        let statement = Query::select()
+            .expr(Expr::col((CHILD, Asterisk)))
+            .from_function(Func::cust("unnest").arg(Expr::val(parents.to_vec())), PARENT)
+            .join_lateral(JoinType::InnerJoin, one, CHILD, Condition::all())
+            .to_owned();
+        found = rows::all(db, &statement).await?;
+    }
+    // SQLite has no LATERAL.
+    let unions = if db.get_database_backend() == DbBackend::Postgres { &[] } else { parents };
+    for some in unions.chunks(MOST_PARENTS) {
         let mut union: Option<SelectStatement> = None;
         for id in some {
             let one = match order.select(children.rows.clone().filter(children.parent.eq(*id)), page) {
@@ -270,12 +295,11 @@ where
             }
         }
         if let Some(union) = union {
-            let statement = db.get_database_backend().build(&union);
-            rows.extend(E::Model::find_by_statement(statement).all(db).await?);
+            found.extend(rows::all(db, &union).await?);
         }
     }
     let mut by_parent: HashMap<Uuid, Vec<E::Model>> = HashMap::new();
-    for row in rows {
+    for row in found {
         if let Some(parent) = (children.parent_of)(&row) {
             by_parent.entry(parent).or_default().push(row);
         }
@@ -339,7 +363,7 @@ mod tests {
     #[test]
     fn a_cursor_is_read_back_only_by_its_own_list() {
         for key in [None, Some(String::new()), Some("a=b c".to_owned())] {
-            let cursor = Cursor { order: "name".to_owned(), key, id: Uuid::now_v7() };
+            let cursor = Cursor { order: "name".into(), key, id: Uuid::now_v7() };
             assert_eq!(Cursor::decode(&cursor.encode(), "name"), Some(cursor.clone()));
             assert_eq!(Cursor::decode(&cursor.encode(), "status"), None);
         }

@@ -13,6 +13,7 @@
 mod audit;
 mod backfill;
 mod crashes;
+mod database;
 mod deletion;
 mod events;
 mod files;

@@ -175,9 +175,8 @@ impl World {
         let artifacts = setup.artifacts.unwrap_or_else(|| folder.path().join("artifacts"));
         let statements = Arc::new(AtomicUsize::new(0));
         let seen = statements.clone();
-        let db = Database::connect_with(&url, 8, |pool| {
-            pool.set_metric_callback(move |_| _ = seen.fetch_add(1, Ordering::Relaxed));
-        });
+        let watch = Arc::new(move || _ = seen.fetch_add(1, Ordering::Relaxed));
+        let db = Database::connect_with(&url, 8, Some(watch));
         let store = setup.store.unwrap_or_else(|| ArtifactStore::open(artifacts.to_str().unwrap()).unwrap());
         let zone = setup.adopted_timezone.unwrap_or(chrono_tz::UTC);
         let mut app = App::new(db.await.unwrap(), store, setup.limits, zone, setup.checkpoints);

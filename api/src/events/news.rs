@@ -57,7 +57,7 @@ impl News {
         if db.backend() != DbBackend::Postgres || self.sending.swap(true, Ordering::SeqCst) {
             return;
         }
-        let (news, pool) = (self.clone(), db.reader().get_postgres_connection_pool().clone());
+        let (news, pool) = (self.clone(), db.postgres().clone());
         tokio::spawn(async move {
             let connection = pool.acquire().await;
             // What is committed from here on wants a notice of its own.
@@ -121,7 +121,7 @@ pub async fn listen(app: App) {
 
 async fn try_listen(app: &App) -> Result<std::convert::Infallible, Deaf> {
     app.checkpoints.pass(Checkpoint::Listening).await?;
-    let pool = app.db.reader().get_postgres_connection_pool();
+    let pool = app.db.postgres();
     // A connection of its own, which no request has to go without.
     let own = PgPoolOptions::new().max_connections(1).connect_lazy_with((*pool.connect_options()).clone());
     let mut listener = PgListener::connect_with(&own).await?;

@@ -2,15 +2,16 @@
 
 use std::{borrow::Cow, hash::Hash};
 
-use async_graphql::{Context, Object, OutputType, Result, TypeName, dataloader::Loader};
+use async_graphql::{Context, Object, OutputType, Result, TypeName};
 use futures_util::future::BoxFuture;
 
 use super::{
+    batch::Loader,
     failure::placed,
     loaders::{Loaders, Reader, Shared},
     scalars::int,
 };
-use crate::paging::{BadPage, Slice};
+use crate::paging::{BadPage, Cursor, Slice};
 
 /// Counts the whole list; asked only when `totalCount` is selected.
 type Total = Box<dyn Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync>;
@@ -25,7 +26,7 @@ pub struct Connection<T> {
 
 /// An item of a list and its place in it.
 pub struct Edge<T> {
-    cursor: String,
+    cursor: Cursor,
     node: T,
 }
 
@@ -36,7 +37,7 @@ impl<T> Connection<T> {
         show: impl Fn(Row) -> T,
         total: impl Fn() -> BoxFuture<'static, Result<u64>> + Send + Sync + 'static,
     ) -> Self {
-        let edges = slice.rows.into_iter().map(|(cursor, row)| Edge { cursor: cursor.encode(), node: show(row) });
+        let edges = slice.rows.into_iter().map(|(cursor, row)| Edge { cursor, node: show(row) });
         Self {
             edges: edges.collect(),
             has_next: slice.has_next,
@@ -110,8 +111,8 @@ impl<T: OutputType> Connection<T> {
         PageInfo {
             has_next_page: self.has_next,
             has_previous_page: self.has_previous,
-            start_cursor: self.edges.first().map(|edge| edge.cursor.clone()),
-            end_cursor: self.edges.last().map(|edge| edge.cursor.clone()),
+            start_cursor: self.edges.first().map(|edge| edge.cursor.encode()),
+            end_cursor: self.edges.last().map(|edge| edge.cursor.encode()),
         }
     }
 
@@ -125,8 +126,8 @@ impl<T: OutputType> Connection<T> {
 #[Object(name_type)]
 impl<T: OutputType> Edge<T> {
     /// The item's place in the list, for `after` and `before`. Opaque.
-    async fn cursor(&self) -> &str {
-        &self.cursor
+    async fn cursor(&self) -> String {
+        self.cursor.encode()
     }
 
     /// The item.

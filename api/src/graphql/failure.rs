@@ -23,14 +23,14 @@ const PLACE: &str = "place";
 
 /// Keeps the place of an error that nulls more than its own field: each list on its way up would take it for its own.
 pub fn placed(ctx: &Context<'_>) -> impl Fn(GraphqlError) -> GraphqlError {
-    let path = ctx.set_error_path(ServerError::new("", None)).path;
-    let place = path.into_iter().map(|segment| match segment {
-        PathSegment::Field(name) => Value::from(name),
-        PathSegment::Index(index) => Value::from(index),
-    });
-    let place = Value::List(place.collect());
+    // Looked for where there is an error: fields without one are many.
     move |error| {
-        let place = place.clone();
+        let path = ctx.set_error_path(ServerError::new("", None)).path;
+        let place = path.into_iter().map(|segment| match segment {
+            PathSegment::Field(name) => Value::from(name),
+            PathSegment::Index(index) => Value::from(index),
+        });
+        let place = Value::List(place.collect());
         error.extend_with(|_, extensions| extensions.set(PLACE, place))
     }
 }

@@ -9,20 +9,19 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll, Wake, Waker},
-    time::Duration,
 };
 
-use async_graphql::dataloader::{DataLoader, Loader};
 use entity::{artifact, backfill_decision, company, job, organization, row_error, stored::Kind, user};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder, prelude::Uuid};
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QueryTrait, prelude::Uuid};
 use tokio::sync::mpsc;
 
+use super::batch::{Gathered, Loader};
 use crate::{
     app::App,
     auth::Viewer,
     backfill,
-    database::{any_of, with_ids},
+    database::{any_of, rows, with_ids},
     error::Error,
     jobs::row_errors,
     paging::{BadPage, Page, Slice},
@@ -36,39 +35,39 @@ pub struct Reader {
 }
 
 /// The loaders of one request.
-pub type Loaders = Arc<DataLoader<Reader>>;
+pub type Loaders = Gathered<Reader>;
 
 /// The batches of one request's loaders, which [`execute_with`] runs.
 pub struct Batches(mpsc::UnboundedReceiver<BoxFuture<'static, ()>>);
 
-/// The most rows that one statement of a loader asks for.
-const LARGEST_BATCH: usize = 10_000;
-
 /// Makes the loaders of a request.
 pub fn loaders(app: App, viewer: Viewer) -> (Loaders, Batches) {
     let (starting, begun) = mpsc::unbounded_channel();
-    // A batch that nobody waits for any more is dropped with its request.
-    let loader = DataLoader::new(Reader { app, viewer }, move |batch| starting.send(batch).is_ok());
-    (Arc::new(loader.delay(Duration::ZERO).max_batch_size(LARGEST_BATCH)), Batches(begun))
+    (Gathered::new(Reader { app, viewer }, starting), Batches(begun))
 }
 
 /// Executes a request together with the batches of its loaders.
 ///
 /// A batch goes on only when the request cannot: then all that is needed at this point is known, and one statement
-/// reads it, however many rows there are. With batches in tasks of their own that would be a matter of luck.
+/// reads it, however many rows there are. With batches in tasks of their own that would be a matter of luck. The request
+/// is looked at again only when something it waits for has come, not with each packet of the database's answer.
 pub async fn execute_with<T>(request: impl Future<Output = T>, batches: &mut Batches) -> T {
     let mut request = pin!(request);
     let mut running = FuturesUnordered::new();
     let woken = Arc::new(Woken::default());
+    let waker = Waker::from(woken.clone());
+    woken.again.store(true, Ordering::SeqCst);
     poll_fn(|context| {
+        woken.arm(context.waker());
         loop {
-            woken.arm(context.waker());
-            if let Poll::Ready(answer) = request.as_mut().poll(&mut Context::from_waker(&woken.clone().into())) {
-                return Poll::Ready(answer);
-            }
-            if woken.again.load(Ordering::SeqCst) {
-                // It gave way in the middle of its work and has woken the whole; going on here would never let others in.
-                return Poll::Pending;
+            if woken.again.swap(false, Ordering::SeqCst) {
+                if let Poll::Ready(answer) = request.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    return Poll::Ready(answer);
+                }
+                if woken.again.load(Ordering::SeqCst) {
+                    // It gave way in the middle of its work and has woken the whole; going on here would never let others in.
+                    return Poll::Pending;
+                }
             }
             while let Ok(batch) = batches.0.try_recv() {
                 running.push(batch);
@@ -94,7 +93,6 @@ struct Woken {
 
 impl Woken {
     fn arm(&self, whole: &Waker) {
-        self.again.store(false, Ordering::SeqCst);
         *self.whole.lock().unwrap_or_else(PoisonError::into_inner) = Some(whole.clone());
     }
 }
@@ -119,15 +117,16 @@ macro_rules! by_id {
         pub struct $key(pub Uuid);
 
         impl Loader<$key> for Reader {
-            type Value = $table::Model;
+            type Value = Arc<$table::Model>;
             type Error = Shared;
 
-            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, $table::Model>, Shared> {
+            async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, Arc<$table::Model>>, Shared> {
                 let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
                 let visible: fn(&Viewer) -> sea_orm::Condition = $visible;
                 let query = with_ids($table::Entity::find(), $table::Column::Id, &ids, self.app.db.backend());
-                let rows = query.filter(visible(&self.viewer)).all(self.app.db.reader()).await;
-                Ok(rows.map_err(shared)?.into_iter().map(|row| ($key(row.id), row)).collect())
+                let query = query.filter(visible(&self.viewer)).into_query();
+                let rows: Result<Vec<$table::Model>, _> = rows::all(self.app.db.reader(), &query).await;
+                Ok(rows.map_err(shared)?.into_iter().map(|row| ($key(row.id), Arc::new(row))).collect())
             }
         }
     };

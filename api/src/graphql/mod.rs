@@ -1,5 +1,6 @@
 //! The GraphQL contract: thin types and resolvers over the rooms.
 
+mod batch;
 mod connection;
 pub mod document;
 pub mod failure;

@@ -171,7 +171,7 @@ impl Mutation {
             let wanted = NewJob { kind: input.kind.into(), source, key: input.idempotency_key };
             let created = detached(async move { create::create_job(&app, &caller, &wanted).await }).await?;
             Ok(match created {
-                Ok(job) => CreateJobPayload { job: Some(Job(job)), user_errors: Vec::new() },
+                Ok(job) => CreateJobPayload { job: Some(job.into()), user_errors: Vec::new() },
                 Err(refusal) => refused(refusal),
             })
         };
@@ -416,7 +416,7 @@ async fn detached<T: Send + 'static>(
 }
 
 fn shown(outcome: jobs::Outcome) -> (Option<Job>, Vec<UserError>) {
-    (outcome.job.map(Job), outcome.refusal.into_iter().map(Into::into).collect())
+    (outcome.job.map(Job::from), outcome.refusal.into_iter().map(Into::into).collect())
 }
 
 fn refused(why: execute::Refused) -> DeleteJobPayload {

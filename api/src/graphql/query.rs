@@ -269,7 +269,7 @@ impl Query {
         let args = (first, after, last, before);
         let zone = ctx.data::<App>().map_or(chrono_tz::UTC, |app| app.adopted_timezone);
         let filter = jobs::list::Filter { adopted_timezone: Some(zone), ..filter.unwrap_or_default().into() };
-        Some(list!(ctx, jobs::list::page, jobs::list::count, Job, args, &order, by by; filter).await)
+        Some(list!(ctx, jobs::list::page, jobs::list::count, Job::from, args, &order, by by; filter).await)
     }
 
     /// Annual predictions, in the order of their ids.
@@ -285,7 +285,7 @@ impl Query {
         use predictions::list::{annual_count, annual_page};
         let args = (first, after, last, before);
         Some(
-            list!(ctx, annual_page, annual_count, AnnualPrediction, args, "id";
+            list!(ctx, annual_page, annual_count, AnnualPrediction::from, args, "id";
                 predictions::list::Filter::from(filter.unwrap_or_default()))
             .await,
         )
@@ -304,7 +304,7 @@ impl Query {
         use predictions::list::{quarterly_count, quarterly_page};
         let args = (first, after, last, before);
         Some(
-            list!(ctx, quarterly_page, quarterly_count, QuarterlyPrediction, args, "id";
+            list!(ctx, quarterly_page, quarterly_count, QuarterlyPrediction::from, args, "id";
                 predictions::list::Filter::from(filter.unwrap_or_default()))
             .await,
         )
@@ -321,7 +321,7 @@ impl Query {
         #[graphql(desc = "Part of the symbol or the name.")] search: Option<String>,
     ) -> Option<Result<Connection<Company>>> {
         let args = (first, after, last, before);
-        Some(list!(ctx, companies::page, companies::count, Company, args, "id"; search).await)
+        Some(list!(ctx, companies::page, companies::count, Company::from, args, "id"; search).await)
     }
 
     /// Exactly what deleting these jobs would do, and which would be refused and why. Changes nothing.

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
 use entity::{job, stored::Kind};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, Select,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryTrait, Select,
     prelude::Uuid,
     sea_query::{Expr, ExprTrait, Func, LikeExpr, SimpleExpr},
 };
@@ -12,6 +12,7 @@ use sea_orm::{
 use super::status::JobStatus;
 use crate::{
     auth::Viewer,
+    database::rows,
     paging::{BadPage, KeyKind, Ordering, Page, Slice, time_key},
 };
 
@@ -152,7 +153,7 @@ pub async fn page(
         Ok(query) => query,
         Err(bad) => return Ok(Err(bad)),
     };
-    let jobs = query.all(db).await?;
+    let jobs = rows::all(db, &query.into_query()).await?;
     Ok(Ok(order.slice(page, jobs, |job| job.id, |job| key(field, job))))
 }
 

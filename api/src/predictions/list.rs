@@ -1,38 +1,39 @@
 //! Lists of predictions, and the predictions of many jobs at once.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use entity::{
     annual_prediction, quarterly_prediction,
     stored::{Kind, LinkSource, RiskLevel},
 };
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, prelude::Uuid,
+    ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, PaginatorTrait, QueryFilter, QueryTrait, prelude::Uuid,
 };
 
 use crate::{
     auth::Viewer,
+    database::rows,
     paging::{BadPage, Children, Ordering, Page, Slice, counts_of_children, pages_of_children},
 };
 
-/// A prediction of either kind.
+/// A prediction of either kind. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Prediction {
     /// Annual.
-    Annual(Box<annual_prediction::Model>),
+    Annual(Arc<annual_prediction::Model>),
     /// Quarterly.
-    Quarterly(Box<quarterly_prediction::Model>),
+    Quarterly(Arc<quarterly_prediction::Model>),
 }
 
 impl From<annual_prediction::Model> for Prediction {
     fn from(row: annual_prediction::Model) -> Self {
-        Self::Annual(Box::new(row))
+        Self::Annual(Arc::new(row))
     }
 }
 
 impl From<quarterly_prediction::Model> for Prediction {
     fn from(row: quarterly_prediction::Model) -> Self {
-        Self::Quarterly(Box::new(row))
+        Self::Quarterly(Arc::new(row))
     }
 }
 
@@ -124,7 +125,7 @@ macro_rules! lists {
                 Ok(query) => query,
                 Err(bad) => return Ok(Err(bad)),
             };
-            Ok(Ok(order.slice(page, query.all(db).await?, |row| row.id, |_| None)))
+            Ok(Ok(order.slice(page, rows::all(db, &query.into_query()).await?, |row| row.id, |_| None)))
         }
 
         /// How many predictions of this kind there are in all.

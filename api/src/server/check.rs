@@ -1,7 +1,10 @@
 //! An operation on its way to execution: nothing is executed that has not passed here.
 
+use std::sync::Arc;
+
 use async_graphql::{
-    Request as GraphqlRequest, Response as GraphqlResponse, ServerError, parser::types::OperationType,
+    Request as GraphqlRequest, Response as GraphqlResponse, ServerError,
+    parser::types::{ExecutableDocument, OperationType},
 };
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -125,11 +128,20 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
         return Err(Unfit::rejected(&Rejection::bad_request("The request has no \"query\"."), request_id));
     };
     let limits = &edge.app.limits.document;
-    document::text::check(&query, limits).map_err(exceeded)?;
-    let document = async_graphql::parser::parse_query(&query).map_err(|error| unparsable(&error, request_id))?;
+    let known = edge.known.get(&query);
+    let document = match &known {
+        Some(valid) => valid.document.clone(),
+        None => {
+            document::text::check(&query, limits).map_err(exceeded)?;
+            Arc::new(async_graphql::parser::parse_query(&query).map_err(|error| unparsable(&error, request_id))?)
+        }
+    };
     let variables = async_graphql::Variables::from_json(Value::Object(operation.variables.unwrap_or_default()));
     let name = operation.operation_name.as_deref();
-    let prepared = match document::prepare(&document, name, &variables, edge.executor.types(), limits) {
+    let prepared_before = known.as_ref().and_then(|valid| valid.prepared(name, &variables));
+    let is_new = prepared_before.is_none();
+    let prepare = || document::prepare(&document, name, &variables, edge.executor.types(), limits).map(Arc::new);
+    let prepared = match prepared_before.map_or_else(prepare, Ok) {
         Ok(prepared) => prepared,
         Err(document::Unprepared::Exceeded(limit)) => return Err(exceeded(limit)),
         Err(error) => {
@@ -141,30 +153,25 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
     if !signed_in && !prepared.roots.iter().all(|root| is_open_to_all(root, &edge.app.limits)) {
         return Err(Unfit::rejected(&Rejection::unauthenticated(), request_id));
     }
-    let mut request = GraphqlRequest::new(query).variables(variables);
-    request.operation_name = operation.operation_name;
-    // Without the variables' values, which are judged when the document is valid.
-    let mut to_check = GraphqlRequest::new(request.query.clone());
-    to_check.operation_name.clone_from(&request.operation_name);
-    to_check.set_parsed_query(document.clone());
-    let mut checked = edge.executor.check(to_check).await;
-    checked.errors.retain(|error| !validation::is_judged_here(error));
-    if !checked.errors.is_empty() {
-        return Err(Unfit::invalid(checked, "GRAPHQL_VALIDATION_FAILED", request_id));
+    if known.is_none() {
+        let broken = broken_by_document(edge, &query, name, &document).await;
+        if !broken.is_empty() {
+            return Err(invalid(broken, "GRAPHQL_VALIDATION_FAILED"));
+        }
     }
-    let rules = edge.executor.rules();
-    let broken = rules.broken_by_document(&document, &request.query);
-    if !broken.is_empty() {
-        return Err(invalid(broken, "GRAPHQL_VALIDATION_FAILED"));
-    }
-    let broken = rules.broken_by_variables(&document, request.operation_name.as_deref(), &request.variables);
+    let broken = edge.executor.rules().broken_by_variables(&document, name, &variables);
     if !broken.is_empty() {
         return Err(invalid(broken, "BAD_USER_INPUT"));
     }
     if let Some(error) = prepared.not_one_stream() {
         return Err(invalid(vec![error], "GRAPHQL_VALIDATION_FAILED"));
     }
-    request.set_parsed_query(prepared.document);
+    if is_new {
+        edge.known.keep(&query, &document, name, &prepared);
+    }
+    let mut request = GraphqlRequest::new(query).variables(variables);
+    request.operation_name = operation.operation_name;
+    request.set_parsed_query(prepared.document.clone());
     let cost = wants_cost.then_some(Cost { requested: prepared.cost, allowed: limits.cost });
     Ok(Checked { request, operation: prepared.operation, cost })
 }
@@ -172,6 +179,22 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
 /// Whether a root field is answered to who is not signed in.
 fn is_open_to_all(root: &str, limits: &Limits) -> bool {
     root == "__typename" || (limits.anonymous_introspection && root.starts_with("__"))
+}
+
+/// What is wrong with a document itself, whatever the values of its variables.
+async fn broken_by_document(
+    edge: &Edge,
+    text: &str,
+    operation: Option<&str>,
+    document: &ExecutableDocument,
+) -> Vec<ServerError> {
+    // Without the variables' values, which are judged when the document is valid.
+    let mut request = GraphqlRequest::new(text);
+    request.operation_name = operation.map(ToOwned::to_owned);
+    request.set_parsed_query(document.clone());
+    let mut broken = edge.executor.check(request).await.errors;
+    broken.retain(|error| !validation::is_judged_here(error));
+    if broken.is_empty() { edge.executor.rules().broken_by_document(document, text) } else { broken }
 }
 
 /// A document that cannot be read: where its mistake is, without the grammar of the parser.

@@ -6,6 +6,7 @@ mod cors;
 mod download;
 mod graphiql;
 mod graphql;
+mod known;
 mod lingering;
 mod listen;
 mod multipart;
@@ -62,6 +63,8 @@ pub struct Edge {
     app: App,
     access: Arc<Access>,
     executor: Executor,
+    /// Documents that were found valid.
+    known: Arc<known::Known>,
     /// Requests at work, also those whose caller is gone.
     requests: TaskTracker,
     /// The server stops: connections that would stay open are closed.
@@ -114,7 +117,7 @@ pub fn routes(
 ) -> Router {
     let (executor, access, probes) = (Executor::new(app.clone()), Arc::new(access), Probes::default());
     let streams = Streams::new(app.limits.streams);
-    let edge = Edge { app, access, executor, requests, stop, streams, leaving, probes };
+    let edge = Edge { known: Arc::default(), app, access, executor, requests, stop, streams, leaving, probes };
     // Each caller is looked up and counted; the rest is for everybody.
     let entrances = Router::new()
         .route("/graphql", any(graphql::answer).get(socket::open).layer(compression()))

@@ -13,6 +13,7 @@ mod filters;
 mod http;
 mod introspection;
 mod judged;
+mod known;
 mod limits;
 pub mod pages;
 mod paging;

@@ -24,7 +24,7 @@ type Collected<'a> = IndexMap<Name, (&'a Positioned<Field>, Vec<&'a SelectionSet
 pub struct Collector<'a> {
     types: &'a Types,
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
-    values: Values<'a>,
+    values: &'a Values<'a>,
     limits: &'a DocumentLimits,
     /// How many selections may still be looked at: on an interface each is, for each of its object types.
     budget: usize,
@@ -43,7 +43,7 @@ impl<'a> Collector<'a> {
     pub fn new(
         types: &'a Types,
         fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
-        values: Values<'a>,
+        values: &'a Values<'a>,
         limits: &'a DocumentLimits,
     ) -> Self {
         Self { types, fragments, values, limits, budget: limits.fields }

@@ -24,7 +24,11 @@ use async_graphql::{
 };
 
 pub use self::types::Types;
-use self::{collect::Collector, exceeded::Exceeded, values::Values};
+use self::{
+    collect::Collector,
+    exceeded::Exceeded,
+    values::{Told, Values},
+};
 use crate::app::DocumentLimits;
 
 /// A document that is ready.
@@ -38,9 +42,17 @@ pub struct Prepared {
     pub roots: Vec<Name>,
     /// How many values its answer could have: each field one, and what is in a list as often as the list may have items.
     pub cost: u64,
+    /// What it hangs on besides the document and the operation's name.
+    told: Vec<(Name, Told)>,
 }
 
 impl Prepared {
+    /// Whether the same comes of its document with other values of the variables.
+    pub fn holds_for(&self, variables: &Variables) -> bool {
+        let mut operations = self.document.operations.iter();
+        operations.next().is_some_and(|(_, operation)| Values::of(&operation.node, variables).agree(&self.told))
+    }
+
     /// What is wrong where a subscription has not exactly one root field (5.2.3.1 of the specification).
     pub fn not_one_stream(&self) -> Option<ServerError> {
         let wrong = self.operation == OperationType::Subscription && self.roots.len() != 1;
@@ -85,7 +97,7 @@ pub fn prepare(
         OperationType::Subscription => "Subscription",
     };
     let values = Values::of(&operation.node, variables);
-    let mut collector = Collector::new(types, &document.fragments, values, limits);
+    let mut collector = Collector::new(types, &document.fragments, &values, limits);
     let (selection, cost) = collector.operation(&Name::new(root), &operation.node.selection_set.node)?;
     Exceeded::check_wide(exceeded::Limit::Cost, limits.cost, cost)?;
     let roots = selection.items.iter().filter_map(|item| match &item.node {
@@ -101,7 +113,7 @@ pub fn prepare(
         None => DocumentOperations::Single(prepared),
     };
     let document = ExecutableDocument { operations, fragments: HashMap::new() };
-    Ok(Prepared { document, operation: ty, roots, cost })
+    Ok(Prepared { document, operation: ty, roots, cost, told: values.told() })
 }
 
 fn operation<'a>(

@@ -165,7 +165,7 @@ impl UnresolvedPrediction {
     async fn candidates(&self, ctx: &Context<'_>) -> Result<Vec<Job>> {
         let look = async || -> Result<Vec<Job>> {
             let ids: &[Uuid] = &self.0.candidates;
-            let mut jobs = ctx.data::<Loaders>()?.load_many(ids.iter().copied().map(JobId)).await?;
+            let mut jobs = ctx.data::<Loaders>()?.load_many(ids.iter().copied().map(JobId).collect()).await?;
             Ok(ids.iter().filter_map(|id| jobs.remove(&JobId(*id))).map(Job).collect())
         };
         look().await.map_err(placed(ctx))

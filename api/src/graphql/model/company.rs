@@ -1,5 +1,7 @@
 //! Companies.
 
+use std::sync::Arc;
+
 use async_graphql::{ID, Object};
 use entity::company;
 use sea_orm::prelude::Uuid;
@@ -8,12 +10,18 @@ use crate::graphql::scalars::Decimal;
 
 /// A company that predictions are about.
 #[derive(Clone)]
-pub struct Company(pub company::Model);
+pub struct Company(pub Arc<company::Model>);
+
+impl From<company::Model> for Company {
+    fn from(row: company::Model) -> Self {
+        Self(Arc::new(row))
+    }
+}
 
 impl Company {
     /// In the place of a company that is not the viewer's to see: nothing of it is shown, not even its id.
     pub fn unseen() -> Self {
-        Self(company::Model {
+        let nothing = company::Model {
             id: Uuid::nil(),
             symbol: String::new(),
             name: String::new(),
@@ -24,7 +32,8 @@ impl Company {
             created_by: None,
             created_at: None,
             updated_at: None,
-        })
+        };
+        nothing.into()
     }
 }
 

@@ -209,7 +209,11 @@ pub struct Refused {
 
 impl From<execute::Refused> for Refused {
     fn from(refused: execute::Refused) -> Self {
-        Self { error: refused.refusal.into(), job: refused.job.map(Job), receipt: refused.receipt.map(DeletionReceipt) }
+        Self {
+            error: refused.refusal.into(),
+            job: refused.job.map(Job::from),
+            receipt: refused.receipt.map(DeletionReceipt),
+        }
     }
 }
 
@@ -225,7 +229,7 @@ impl DeletionPreview {
     /// Shows a preview. `given` are the ids as the caller wrote them, `strangers` those that are no UUIDs.
     pub fn new(preview: preview::Preview, strangers: Vec<ID>) -> Self {
         let deletable = preview.deletable.into_iter().map(|deletable| JobDeletionPreview {
-            job: Job(deletable.job),
+            job: deletable.job.into(),
             annual_predictions: int(deletable.linked.annual),
             quarterly_predictions: int(deletable.linked.quarterly),
             by_link_source: deletable

@@ -1,5 +1,7 @@
 //! Jobs, their row errors and their files.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use entity::{artifact, job, row_error, stored};
 use sea_orm::prelude::Uuid;
@@ -29,7 +31,13 @@ use crate::{
 
 /// One bulk upload: a file, its progress, and the predictions it made.
 #[derive(Clone)]
-pub struct Job(pub job::Model);
+pub struct Job(pub Arc<job::Model>);
+
+impl From<job::Model> for Job {
+    fn from(row: job::Model) -> Self {
+        Self(Arc::new(row))
+    }
+}
 
 /// One bulk upload: a file, its progress, and the predictions it made.
 #[Object]
@@ -131,7 +139,11 @@ impl Job {
     /// Whose it is; null = the personal space of its creator.
     async fn organization(&self, ctx: &Context<'_>) -> Option<Result<Organization>> {
         let find = async |id| -> Result<Option<Organization>> {
-            Ok(ctx.data::<Loaders>()?.load_one(OrganizationId(id)).await?.map(Organization))
+            Ok(ctx
+                .data::<Loaders>()?
+                .load_one(OrganizationId(id))
+                .await?
+                .map(|row| Organization(Arc::unwrap_or_clone(row))))
         };
         find(self.0.organization_id?).await.transpose()
     }

@@ -68,10 +68,14 @@ pub async fn find(app: &App, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uu
             viewer.sees($table::Column::OrganizationId, $table::Column::CreatedBy)
         };
     }
-    add!(job, viewer.sees_job(), |row| Node::Job(Job(row)));
-    add!(annual_prediction, owned!(annual_prediction), |row| Node::AnnualPrediction(AnnualPrediction(row)));
-    add!(quarterly_prediction, owned!(quarterly_prediction), |row| Node::QuarterlyPrediction(QuarterlyPrediction(row)));
-    add!(company, viewer.sees_company(), |row| Node::Company(Company(row)));
+    add!(job, viewer.sees_job(), |row: job::Model| Node::Job(row.into()));
+    add!(annual_prediction, owned!(annual_prediction), |row: annual_prediction::Model| Node::AnnualPrediction(
+        row.into()
+    ));
+    add!(quarterly_prediction, owned!(quarterly_prediction), |row: quarterly_prediction::Model| {
+        Node::QuarterlyPrediction(row.into())
+    });
+    add!(company, viewer.sees_company(), |row: company::Model| Node::Company(row.into()));
     add!(artifact, viewer.sees_job_of(artifact::Column::JobId), |row| Node::Artifact(Artifact(row)));
     if viewer.may_at_all(Action::ReadBackfillRuns) {
         add!(backfill_run, viewer.sees_backfill_runs(), |row| Node::BackfillRun(BackfillRun(row)));
@@ -79,7 +83,7 @@ pub async fn find(app: &App, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uu
     if viewer.may_at_all(Action::ReadAuditLog) {
         add!(audit_entry, audit::visible(viewer), |row| Node::AuditEntry(AuditEntry(row)));
     }
-    add!(user, viewer.sees_user(), |row: user::Model| Node::User(row.into()));
+    add!(user, viewer.sees_user(), |row: user::Model| Node::User((&row).into()));
     add!(organization, viewer.sees_organization(), |row| Node::Organization(Organization(row)));
     let receipts = receipt::find_many(db, viewer, deletion_receipt::Column::Id, ids).await?;
     nodes.extend(receipts.into_iter().map(|receipt| (receipt.row.id, Node::DeletionReceipt(DeletionReceipt(receipt)))));

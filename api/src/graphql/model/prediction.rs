@@ -2,6 +2,8 @@
 
 #![expect(clippy::duplicated_attributes, reason = "fields of an interface may have the same type")]
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Interface, Object, Result};
 use entity::{annual_prediction, quarterly_prediction, stored};
 use sea_orm::prelude::Uuid;
@@ -69,19 +71,31 @@ pub enum Prediction {
 impl From<list::Prediction> for Prediction {
     fn from(prediction: list::Prediction) -> Self {
         match prediction {
-            list::Prediction::Annual(row) => Self::Annual(AnnualPrediction(*row)),
-            list::Prediction::Quarterly(row) => Self::Quarterly(QuarterlyPrediction(*row)),
+            list::Prediction::Annual(row) => Self::Annual(AnnualPrediction(row)),
+            list::Prediction::Quarterly(row) => Self::Quarterly(QuarterlyPrediction(row)),
         }
     }
 }
 
 /// A prediction for a reporting year.
 #[derive(Clone)]
-pub struct AnnualPrediction(pub annual_prediction::Model);
+pub struct AnnualPrediction(pub Arc<annual_prediction::Model>);
+
+impl From<annual_prediction::Model> for AnnualPrediction {
+    fn from(row: annual_prediction::Model) -> Self {
+        Self(Arc::new(row))
+    }
+}
 
 /// A prediction for a reporting quarter.
 #[derive(Clone)]
-pub struct QuarterlyPrediction(pub quarterly_prediction::Model);
+pub struct QuarterlyPrediction(pub Arc<quarterly_prediction::Model>);
+
+impl From<quarterly_prediction::Model> for QuarterlyPrediction {
+    fn from(row: quarterly_prediction::Model) -> Self {
+        Self(Arc::new(row))
+    }
+}
 
 /// An object type with the fields that both kinds share, and its own.
 macro_rules! prediction {
@@ -242,7 +256,7 @@ async fn job(ctx: &Context<'_>, id: Option<Uuid>) -> Result<Option<Job>> {
 /// A user by id, through a row that the viewer sees.
 pub(super) async fn user(ctx: &Context<'_>, id: Option<Uuid>) -> Result<Option<User>> {
     let Some(id) = id else { return Ok(None) };
-    Ok(ctx.data::<Loaders>()?.load_one(UserId(id)).await?.map(Into::into))
+    Ok(ctx.data::<Loaders>()?.load_one(UserId(id)).await?.map(|row| User::from(&*row)))
 }
 
 /// Without a job, a link of whatever source counts as released.

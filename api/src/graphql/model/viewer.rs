@@ -37,9 +37,9 @@ pub struct User {
     name: String,
 }
 
-impl From<user::Model> for User {
-    fn from(user: user::Model) -> Self {
-        Self { id: user.id.into(), name: user.full_name.unwrap_or(user.username) }
+impl From<&user::Model> for User {
+    fn from(user: &user::Model) -> Self {
+        Self { id: user.id.into(), name: user.full_name.as_ref().unwrap_or(&user.username).clone() }
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn measure(place: &Place) -> Result<bool> {
         predictions(first: 20) { nodes { id reportingYear probability riskLevel company { symbol } } } } } }" });
     let ordinary = ordinary.to_string();
     for _ in 0..200 {
-        ensure!(server.ask(&ordinary).await?.1.get("errors").is_none(), "the ordinary client is refused");
+        ensure!(server.send(&ordinary).await?.1.get("errors").is_none(), "the ordinary client is refused");
     }
     refusals(&server, &mut kept).await?;
     let [alone, attacked] = beside(&server, &ordinary).await?;
@@ -53,7 +53,7 @@ async fn refusals(server: &Server, kept: &mut bool) -> Result<()> {
     for Attack { name, body, code, limit: by } in attacks() {
         let mut times = Vec::new();
         for _ in 0..TIMES {
-            let (time, answer) = server.ask(&body).await?;
+            let (time, answer) = server.send(&body).await?;
             let told = answer["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
             ensure!(told == code, "{name}: {answer}");
             times.push(time.as_secs_f64() * 1e3);
@@ -78,7 +78,7 @@ async fn beside(server: &Server, ordinary: &str) -> Result<[Sorted; 2]> {
     let mut next = bodies.iter().cycle();
     let attack = async |next: &mut std::iter::Cycle<std::slice::Iter<'_, String>>| -> Result<()> {
         for body in next {
-            server.ask(body).await?;
+            server.send(body).await?;
         }
         Ok(())
     };
@@ -102,7 +102,7 @@ async fn use_it(server: &Server, body: &str, times: &mut Vec<f64>) -> Result<()>
     let end = Instant::now() + PHASE;
     while Instant::now() < end {
         due.tick().await;
-        let (time, answer): (Duration, Value) = server.ask(body).await?;
+        let (time, answer): (Duration, Value) = server.send(body).await?;
         ensure!(answer.get("errors").is_none(), "the ordinary client is refused: {answer}");
         times.push(time.as_secs_f64() * 1e3);
     }

@@ -146,6 +146,11 @@ pub fn limit_of(text: &str, figures: &Sorted, most: f64, kept: &mut bool) -> Str
     format!("{text} **{doubt}**")
 }
 
+/// As [`limit_of`], where the figures may not be below `least`.
+pub fn limit_from(text: &str, figures: &Sorted, least: f64, kept: &mut bool) -> String {
+    limit_of(text, &Sorted::of(figures.0.iter().map(|figure| -figure).collect()), -least, kept)
+}
+
 /// Prints a table in Markdown.
 pub fn print_table(title: &str, head: &[&str], rows: &[Vec<String>]) {
     println!("### {title}\n\n| {} |\n|{}", head.join(" | "), "---:|".repeat(head.len()));

@@ -1,5 +1,6 @@
-//! Measures deletions, uploads and the backfill beside the same work in bare SQL, on PostgreSQL, and how attacks are refused,
-//! and prints the tables of BENCHMARKS.md. `tests/bench` builds and runs it; it says how.
+//! Measures deletions, uploads and the backfill beside the same work in bare SQL, on PostgreSQL, queries beside a server that
+//! does the least for them, and how attacks are refused, and prints the tables of BENCHMARKS.md. `tests/bench` builds and runs
+//! it; it says how.
 
 mod attack;
 mod backfill;
@@ -8,9 +9,11 @@ mod figures;
 mod online;
 mod past;
 mod place;
+mod processes;
 mod server;
 mod tool;
 mod upload;
+mod wire;
 
 use std::{env, path::PathBuf, process::ExitCode};
 
@@ -22,13 +25,15 @@ use place::Place;
 const MOST_MEMORY: u64 = 150_000_000;
 
 /// What can be measured, in the order in which it is.
-const MEASUREMENTS: [&str; 6] = ["delete", "upload", "attack", "backfill", "online", "sizes"];
+const MEASUREMENTS: [&str; 7] = ["wire", "delete", "upload", "attack", "backfill", "online", "sizes"];
 
 #[derive(Default)]
 struct Wanted {
     measurements: Vec<String>,
     /// Counted pairs of each measurement; each has a number of its own where none is given.
     pairs: Option<usize>,
+    /// Predictions in the database of `wire`.
+    rows: Option<usize>,
 }
 
 impl Wanted {
@@ -44,6 +49,9 @@ async fn main() -> Result<ExitCode> {
     let postgres = env::var("JOBLINK_BENCH_POSTGRES").context("run this by tests/bench")?;
     println!("Machine: {}\n", place::machine(&postgres).await?);
     let mut kept = true;
+    if wanted.wants("wire") {
+        kept &= wire::measure(&postgres, &program()?, wanted.pairs, wanted.rows).await?;
+    }
     if ["delete", "upload", "attack"].iter().any(|measurement| wanted.wants(measurement)) {
         let mut place = Place::make(&postgres, &program()?).await?;
         if wanted.wants("delete") {
@@ -74,13 +82,15 @@ async fn main() -> Result<ExitCode> {
 fn wanted(mut arguments: impl Iterator<Item = String>) -> Result<Wanted> {
     let mut wanted = Wanted::default();
     while let Some(argument) = arguments.next() {
+        let mut number = |least: usize| {
+            let number = arguments.next().and_then(|number| number.parse().ok()).filter(|number| *number >= least);
+            number.with_context(|| format!("{argument} takes a number from {least}"))
+        };
         match argument.as_str() {
-            "--pairs" => {
-                let pairs = arguments.next().and_then(|number| number.parse().ok()).filter(|number| *number > 0);
-                wanted.pairs = Some(pairs.context("--pairs takes a number from 1")?);
-            }
+            "--pairs" => wanted.pairs = Some(number(1)?),
+            "--rows" => wanted.rows = Some(number(wire::FEWEST_ROWS)?),
             name if MEASUREMENTS.contains(&name) => wanted.measurements.push(argument),
-            _ => bail!("usage: tests/bench [{}] [--pairs N]", MEASUREMENTS.join("] [")),
+            _ => bail!("usage: tests/bench [{}] [--pairs N] [--rows N]", MEASUREMENTS.join("] [")),
         }
     }
     Ok(wanted)

@@ -11,6 +11,8 @@ use anyhow::{Context, Result, ensure};
 use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
+use crate::processes;
+
 /// What signs the tokens.
 pub const SECRET: &str = "a secret for benchmarks alone, longer than thirty-two bytes";
 
@@ -82,6 +84,26 @@ impl Server {
         Ok(id.with_context(|| format!("no job: {answer}"))?.parse()?)
     }
 
+    /// Asks for data, which must come without errors.
+    pub async fn ask(&self, query: &str, variables: Value) -> Result<Value> {
+        let body = json!({ "query": query, "variables": variables });
+        let request = self.http.post(&self.graphql).bearer_auth(&self.token).json(&body);
+        let mut answer: Value = request.send().await?.json().await?;
+        ensure!(answer.get("errors").is_none(), "the server answers {answer}");
+        Ok(answer["data"].take())
+    }
+
+    /// Where it listens: host and port.
+    pub fn address(&self) -> Result<&str> {
+        let address = self.graphql.strip_prefix("http://").and_then(|rest| rest.strip_suffix("/graphql"));
+        address.with_context(|| format!("an address is expected: {}", self.graphql))
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Waits until a job has stored so many rows and ended.
     pub async fn completed(&self, job: Uuid, rows: usize) -> Result<()> {
         let query = "query($id: ID!) { job(id: $id) { status progress { succeeded } } }";
@@ -99,7 +121,7 @@ impl Server {
     }
 
     /// Sends the body of a request, and gives the time from the request to the answer.
-    pub async fn ask(&self, body: &str) -> Result<(Duration, Value)> {
+    pub async fn send(&self, body: &str) -> Result<(Duration, Value)> {
         let request = self.http.post(&self.graphql).bearer_auth(&self.token);
         let request = request.header("content-type", "application/json").body(body.to_owned());
         let began = Instant::now();
@@ -108,12 +130,9 @@ impl Server {
         Ok((time, serde_json::from_slice(&answer)?))
     }
 
-    /// The most memory that the process has held at a time, in bytes: `VmHWM`, man page proc(5).
+    /// The most memory that the process has held at a time, in bytes.
     pub fn peak_memory(&self) -> Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
-        Ok(kilobytes * 1024)
+        processes::peak_memory(self.id())
     }
 }
 

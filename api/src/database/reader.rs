@@ -1,0 +1,203 @@
+//! Reading, each statement by itself.
+//!
+//! sqlx asks a connection whether it lives whenever it comes back to its pool (0.9.0, `return_to_pool`), in a task of its
+//! own: a round trip more for each statement. What reads on PostgreSQL keeps its connections and asks after a pause alone.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use sea_orm::{
+    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
+    Statement,
+    sea_query::Values,
+    sqlx::{
+        self, AssertSqlSafe, Connection, PgPool, Postgres,
+        pool::PoolConnection,
+        postgres::{PgDatabaseError, PgPoolOptions, PgRow, PgSeverity},
+    },
+};
+use sea_query_sqlx::SqlxValues;
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use super::{ACQUIRE_WITHIN, PoolState, UNASKED, ask_after_pause};
+
+/// How long a connection that is kept may go unused before it goes back to the pool, which closes it in the end.
+const UNUSED: Duration = Duration::from_mins(1);
+/// How long a connection is kept: what the database remembers for it would grow for ever.
+const LONGEST: Duration = Duration::from_mins(10);
+
+/// Told of each statement.
+pub type Watch = Arc<dyn Fn() + Send + Sync>;
+
+/// Reads, each statement by itself. Cheap to clone.
+#[derive(Clone)]
+pub struct Reader {
+    pool: DatabaseConnection,
+    /// On PostgreSQL.
+    kept: Option<Arc<Kept>>,
+    watch: Option<Watch>,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl Reader {
+    /// Reads where the pool writes; on PostgreSQL by up to so many connections of its own.
+    pub(super) fn new(pool: &DatabaseConnection, connections: u32, watch: Option<Watch>) -> Self {
+        let kept = match pool.get_database_backend() {
+            DbBackend::Postgres => Some(Arc::new(Kept::new(pool.get_postgres_connection_pool(), connections))),
+            _ => None,
+        };
+        Self { pool: pool.clone(), kept, watch }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.pool.ping().await
+    }
+
+    /// Closes its own connections.
+    pub(super) async fn close(&self) {
+        if let Some(kept) = &self.kept {
+            kept.idle().clear();
+            kept.pool.close().await;
+        }
+    }
+
+    /// Adds its own connections to how the pool of transactions stands.
+    pub(super) fn add_to(&self, PoolState { in_use, idle, most, waiting }: PoolState) -> PoolState {
+        let Some(kept) = &self.kept else { return PoolState { in_use, idle, most, waiting } };
+        let count = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
+        let own = i64::from(kept.pool.options().get_max_connections());
+        PoolState {
+            in_use: in_use + own - count(kept.turns.available_permits()),
+            idle: idle + count(kept.idle().len() + kept.pool.num_idle()),
+            most: most + own,
+            waiting,
+        }
+    }
+
+    fn told(&self) {
+        if let Some(watch) = &self.watch {
+            watch();
+        }
+    }
+}
+
+#[sea_orm::entity::prelude::async_trait::async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.pool.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.pool.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.pool.execute_unprepared(sql).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let Some(kept) = &self.kept else { return self.pool.query_one_raw(statement).await };
+        self.told();
+        Ok(kept.rows(statement).await?.into_iter().next().map(Into::into))
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let Some(kept) = &self.kept else { return self.pool.query_all_raw(statement).await };
+        self.told();
+        Ok(kept.rows(statement).await?.into_iter().map(Into::into).collect())
+    }
+}
+
+/// Connections that are kept between statements.
+struct Kept {
+    pool: PgPool,
+    /// As many as the pool has connections.
+    turns: Semaphore,
+    /// The one that was used last is used next.
+    idle: Mutex<Vec<Idle>>,
+}
+
+struct Idle {
+    connection: PoolConnection<Postgres>,
+    taken: Instant,
+    used: Instant,
+}
+
+/// A connection in use. Unless it is given back it returns to the pool, which looks what became of it.
+struct Lent<'a> {
+    connection: PoolConnection<Postgres>,
+    taken: Instant,
+    _turn: SemaphorePermit<'a>,
+}
+
+impl Kept {
+    fn new(writing: &PgPool, connections: u32) -> Self {
+        let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_WITHIN);
+        let pool = ask_after_pause(options).connect_lazy_with((*writing.connect_options()).clone());
+        Self { pool, turns: Semaphore::new(connections as usize), idle: Mutex::default() }
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take(&self) -> Result<Lent<'_>, DbErr> {
+        let turn = tokio::time::timeout(ACQUIRE_WITHIN, self.turns.acquire()).await;
+        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
+        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?;
+        let now = Instant::now();
+        let idle = self.idle().pop();
+        if let Some(Idle { mut connection, taken, used }) = idle
+            && now - taken < LONGEST
+            && (now - used < UNASKED || connection.ping().await.is_ok())
+        {
+            return Ok(Lent { connection, taken, _turn: turn });
+        }
+        let connection = self.pool.acquire().await.map_err(unavailable)?;
+        Ok(Lent { connection, taken: now, _turn: turn })
+    }
+
+    fn give_back(&self, Lent { connection, taken, _turn }: Lent<'_>) {
+        let now = Instant::now();
+        let mut idle = self.idle();
+        idle.push(Idle { connection, taken, used: now });
+        if now - idle[0].used > UNUSED {
+            idle.remove(0);
+        }
+    }
+
+    async fn rows(&self, statement: Statement) -> Result<Vec<PgRow>, DbErr> {
+        let Statement { sql, values, .. } = statement;
+        let mut lent = self.take().await?;
+        let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));
+        let query = sqlx::query_with(AssertSqlSafe(sql), values);
+        let found = query.fetch_all(&mut *lent.connection).await;
+        if found.as_ref().err().is_none_or(leaves_whole) {
+            self.give_back(lent);
+        }
+        found.map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into())))
+    }
+}
+
+/// Whether a connection is as good as before: the database refused a statement, and did not end the session.
+fn leaves_whole(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    error.is_some_and(|error| !matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+}
+
+fn unavailable(error: sqlx::Error) -> DbErr {
+    match error {
+        sqlx::Error::PoolTimedOut => DbErr::ConnectionAcquire(ConnAcquireErr::Timeout),
+        sqlx::Error::PoolClosed => DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed),
+        error => DbErr::Conn(RuntimeErr::SqlxError(error.into())),
+    }
+}
