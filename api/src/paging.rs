@@ -262,41 +262,18 @@ where
     E: EntityTrait<Model: ByPosition>,
     K: Ord,
 {
+    let statements = if db.get_database_backend() == DbBackend::Postgres {
+        lateral(order, children, parents, page).map(|statement| vec![statement])
+    } else {
+        parents.chunks(MOST_PARENTS).map(|some| union(order, children, some, page)).collect()
+    };
+    let statements = match statements {
+        Ok(statements) => statements,
+        Err(bad) => return Ok(Err(bad)),
+    };
     let mut found: Vec<E::Model> = Vec::new();
-    if db.get_database_backend() == DbBackend::Postgres {
-        let of_parent =
-            children.rows.clone().filter(children.parent.into_simple_expr().eq(Expr::col((PARENT, PARENT))));
-        let one = match order.select(of_parent, page) {
-            Ok(one) => one.into_query(),
-            Err(bad) => return Ok(Err(bad)),
-        };
-        // One text, however many parents there are, so that it stays prepared.
-        let statement = Query::select()
-            .expr(Expr::col((CHILD, Asterisk)))
-            .from_function(Func::cust("unnest").arg(Expr::val(parents.to_vec())), PARENT)
-            .join_lateral(JoinType::InnerJoin, one, CHILD, Condition::all())
-            .to_owned();
-        found = rows::all(db, &statement).await?;
-    }
-    // SQLite has no LATERAL.
-    let unions = if db.get_database_backend() == DbBackend::Postgres { &[] } else { parents };
-    for some in unions.chunks(MOST_PARENTS) {
-        let mut union: Option<SelectStatement> = None;
-        for id in some {
-            let one = match order.select(children.rows.clone().filter(children.parent.eq(*id)), page) {
-                Ok(one) => one.into_query(),
-                Err(bad) => return Ok(Err(bad)),
-            };
-            // SQLite takes ORDER BY and LIMIT within a union only inside a subquery.
-            let one = Query::select().column(Asterisk).from_subquery(one, "of_one_parent").to_owned();
-            match &mut union {
-                None => union = Some(one),
-                Some(union) => _ = union.union(UnionType::All, one),
-            }
-        }
-        if let Some(union) = union {
-            found.extend(rows::all(db, &union).await?);
-        }
+    for statement in statements {
+        found.extend(rows::all(db, &statement).await?);
     }
     let mut by_parent: HashMap<Uuid, Vec<E::Model>> = HashMap::new();
     for row in found {
@@ -314,6 +291,43 @@ where
         (*parent, order.slice(page, rows, |row| (children.cursor)(row).0, |row| (children.cursor)(row).1))
     });
     Ok(Ok(slices.collect()))
+}
+
+/// The children of each parent, by a subquery for each. One text, however many parents there are, so that it stays prepared.
+fn lateral<E: EntityTrait, K>(
+    order: &Ordering<E>,
+    children: &Children<E, K>,
+    parents: &[Uuid],
+    page: &Page,
+) -> Result<SelectStatement, BadPage> {
+    let of_parent = children.rows.clone().filter(children.parent.into_simple_expr().eq(Expr::col((PARENT, PARENT))));
+    let one = order.select(of_parent, page)?.into_query();
+    Ok(Query::select()
+        .expr(Expr::col((CHILD, Asterisk)))
+        .from_function(Func::cust("unnest").arg(Expr::val(parents.to_vec())), PARENT)
+        .join_lateral(JoinType::InnerJoin, one, CHILD, Condition::all())
+        .to_owned())
+}
+
+/// The children of each parent, by a SELECT for each: SQLite has no LATERAL.
+fn union<E: EntityTrait, K>(
+    order: &Ordering<E>,
+    children: &Children<E, K>,
+    parents: &[Uuid],
+    page: &Page,
+) -> Result<SelectStatement, BadPage> {
+    let mut union = Query::select();
+    for (place, id) in parents.iter().enumerate() {
+        let one = order.select(children.rows.clone().filter(children.parent.eq(*id)), page)?.into_query();
+        // SQLite takes ORDER BY and LIMIT within a union only inside a subquery.
+        let one = Query::select().column(Asterisk).from_subquery(one, "of_one_parent").to_owned();
+        if place == 0 {
+            union = one;
+        } else {
+            union.union(UnionType::All, one);
+        }
+    }
+    Ok(union)
 }
 
 /// How many children each of these parents has, in one statement. Parents without any are left out.

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, hash::Hash};
 
-use async_graphql::{Context, Object, OutputType, Result, TypeName};
+use async_graphql::{Context, Object, Result, TypeName};
 use futures_util::future::BoxFuture;
 
 use super::{
@@ -10,6 +10,7 @@ use super::{
     failure::placed,
     loaders::{Loaders, Reader, Shared},
     scalars::int,
+    shown::{Many, One, Shown},
 };
 use crate::paging::{BadPage, Cursor, Slice};
 
@@ -68,13 +69,13 @@ where
     }))
 }
 
-impl<T: OutputType> TypeName for Connection<T> {
+impl<T: Shown> TypeName for Connection<T> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Connection", T::type_name()).into()
     }
 }
 
-impl<T: OutputType> TypeName for Edge<T> {
+impl<T: Shown> TypeName for Edge<T> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Edge", T::type_name()).into()
     }
@@ -95,15 +96,15 @@ pub struct PageInfo {
 
 /// A page of a list.
 #[Object(name_type)]
-impl<T: OutputType> Connection<T> {
+impl<T: Shown> Connection<T> {
     /// The items with their cursors.
-    async fn edges(&self) -> &[Edge<T>] {
-        &self.edges
+    async fn edges(&self) -> Many<'_, Edge<T>> {
+        Many(self.edges.iter().collect())
     }
 
     /// The items.
-    async fn nodes(&self) -> Vec<&T> {
-        self.edges.iter().map(|edge| &edge.node).collect()
+    async fn nodes(&self) -> Many<'_, T> {
+        Many(self.edges.iter().map(|edge| &edge.node).collect())
     }
 
     /// Where in the list this page stands.
@@ -124,14 +125,14 @@ impl<T: OutputType> Connection<T> {
 
 /// An item of a list.
 #[Object(name_type)]
-impl<T: OutputType> Edge<T> {
+impl<T: Shown> Edge<T> {
     /// The item's place in the list, for `after` and `before`. Opaque.
     async fn cursor(&self) -> String {
         self.cursor.encode()
     }
 
     /// The item.
-    async fn node(&self) -> &T {
-        &self.node
+    async fn node(&self) -> One<&T> {
+        One(&self.node)
     }
 }

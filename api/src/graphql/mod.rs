@@ -9,6 +9,7 @@ mod model;
 mod mutation;
 mod query;
 mod scalars;
+mod shown;
 mod subscription;
 mod tokens;
 pub mod validation;

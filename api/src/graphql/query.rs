@@ -12,6 +12,7 @@ use super::{
         PredictionKind, QuarterlyPrediction, RiskLevel, Viewer, node,
     },
     scalars::DateTime,
+    shown::One,
 };
 use crate::{
     app::App,
@@ -238,10 +239,10 @@ impl Query {
     }
 
     /// A job by its id; null if there is none that the viewer sees.
-    async fn job(&self, ctx: &Context<'_>, #[graphql(desc = "UUID.")] id: ID) -> Option<Result<Job>> {
-        let find = async || -> Result<Option<Job>> {
+    async fn job(&self, ctx: &Context<'_>, #[graphql(desc = "UUID.")] id: ID) -> Option<Result<One<Job>>> {
+        let find = async || -> Result<Option<One<Job>>> {
             let Ok(id) = Uuid::try_parse(&id) else { return Ok(None) };
-            Ok(ctx.data::<Loaders>()?.load_one(JobId(id)).await?.map(Job))
+            Ok(ctx.data::<Loaders>()?.load_one(JobId(id)).await?.map(Job).map(One))
         };
         find().await.transpose()
     }

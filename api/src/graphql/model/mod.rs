@@ -13,7 +13,7 @@ mod refusal;
 mod viewer;
 
 pub use audit::AuditEntry;
-pub use backfill::BackfillRun;
+pub use backfill::{BackfillDecision, BackfillRun, UnresolvedPrediction};
 pub use company::Company;
 pub use deletion::{DeletionPreview, DeletionReceipt, JobRefusal, Refused};
 pub use enums::{
@@ -21,7 +21,7 @@ pub use enums::{
     PredictionKind, RiskLevel,
 };
 pub use event::JobEvent;
-pub use job::Job;
+pub use job::{Job, RowError};
 pub use node::Node;
 pub use prediction::{AnnualPrediction, Prediction, QuarterlyPrediction};
 pub use refusal::UserError;

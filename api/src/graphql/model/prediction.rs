@@ -20,6 +20,7 @@ use crate::{
         failure::placed,
         loaders::{CompanyId, JobId, Loaders, UserId},
         scalars::{DateTime, Decimal},
+        shown::One,
     },
     jobs::status,
     predictions::list,
@@ -31,7 +32,7 @@ use crate::{
     field(name = "id", ty = "ID", desc = "UUID."),
     field(
         name = "company",
-        ty = "Result<Company>",
+        ty = "Result<One<Company>>",
         desc = "The company that was scored; one of another tenant, as an older program or a hand may have left it, is shown with the id of nothing and without its texts."
     ),
     field(name = "reporting_year", ty = "&str", desc = "Four digits."),
@@ -110,8 +111,8 @@ macro_rules! prediction {
 
             /// The company that was scored; one of another tenant, as an older program or a hand may have left it, is shown
             /// with the id of nothing and without its texts.
-            pub async fn company(&self, ctx: &Context<'_>) -> Result<Company> {
-                company(ctx, self.0.company_id).await.map_err(placed(ctx))
+            pub async fn company(&self, ctx: &Context<'_>) -> Result<One<Company>> {
+                company(ctx, self.0.company_id).await.map(One).map_err(placed(ctx))
             }
 
             /// Four digits.
