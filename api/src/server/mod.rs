@@ -17,6 +17,7 @@ mod request_span;
 mod security_headers;
 mod socket;
 mod streams;
+mod traced;
 mod uploads;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};

@@ -1,6 +1,7 @@
 //! What who operates the server relies on: its connections, its end, its probes, its metrics and its log.
 
 mod certificate;
+mod collector;
 mod connections;
 mod draining;
 mod log;
@@ -8,3 +9,4 @@ mod metrics;
 mod page;
 mod probes;
 mod slow;
+mod traces;

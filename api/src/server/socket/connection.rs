@@ -31,6 +31,7 @@ use crate::{
         check::{Operation, Unfit},
         rate,
         rejection::Rejection,
+        traced,
     },
 };
 
@@ -237,11 +238,15 @@ impl Connection {
         let say = async move |message| say.send((number, message)).await;
         // In a task of its own, so that a client who hangs up leaves no transaction half done.
         let edge = self.edge.clone();
+        let request_id = uuid::Uuid::now_v7().to_string();
+        let span = tracing::info_span!("operation", id = &*request_id);
+        let traced = traced::operation(&span, &request_id);
+        let told = traced.clone();
         let running = async move {
-            operation::run(edge, viewer, operation, cancelled, say).await;
+            operation::run(edge, viewer, operation, &request_id, &told, cancelled, say).await;
             drop(at_work);
         };
-        self.edge.requests.spawn(running.instrument(tracing::info_span!("operation", id = tracing::field::Empty)));
+        self.edge.requests.spawn(running.instrument(traced).instrument(span));
         Continue(())
     }
 
