@@ -198,8 +198,11 @@ impl Jwks {
         let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
         if *latest.text != *text {
             let set = KeySet::parse(&text, latest.set.generation + 1)?;
-            tracing::info!(keys = set.len(), "the keys of tokens have changed");
-            *latest = Latest { set: Arc::new(set), text: text.into() };
+            latest.text = text.into();
+            if !set.is_as(&latest.set) {
+                tracing::info!(keys = set.len(), "the keys of tokens have changed");
+                latest.set = Arc::new(set);
+            }
         }
         Ok(())
     }

@@ -43,13 +43,30 @@ const SLOWEST: Duration = Duration::from_secs(30);
 const PARTING: Duration = Duration::from_secs(1);
 
 /// Serves a client until one of both has enough. `authorization` is the header of the first request, which came from
-/// `origin`.
-pub async fn serve(edge: Edge, authorization: Option<HeaderValue>, origin: IpAddr, mut socket: WebSocket) {
+/// `origin`, and may have been charged to it.
+pub async fn serve(
+    edge: Edge,
+    authorization: Option<HeaderValue>,
+    origin: IpAddr,
+    is_address_charged: bool,
+    mut socket: WebSocket,
+) {
     let (say, mut said) = mpsc::channel(WAITING);
     let (running, ids) = (HashMap::new(), HashMap::new());
     let at_work = Arc::new(Semaphore::new(edge.app.limits.socket.operations));
-    let mut connection =
-        Connection { edge, authorization, origin, viewer: None, running, ids, begun: 0, at_work, say, heard: true };
+    let mut connection = Connection {
+        edge,
+        authorization,
+        origin,
+        is_address_charged,
+        viewer: None,
+        running,
+        ids,
+        begun: 0,
+        at_work,
+        say,
+        heard: true,
+    };
     let close = connection.talk(&mut socket, &mut said).await;
     // What runs ends before the client is told.
     drop(connection);
@@ -73,6 +90,8 @@ struct Connection {
     authorization: Option<HeaderValue>,
     /// Where it comes from.
     origin: IpAddr,
+    /// The first request was charged to that address, for the introduction too: a browser can send no token before it.
+    is_address_charged: bool,
     /// Who it is, once introduced.
     viewer: Option<Viewer>,
     /// What runs, by the client's id and ours. A client may use an id again.
@@ -182,8 +201,9 @@ impl Connection {
     }
 
     /// Who calls, as of now. Counted like a request.
-    async fn look_up(&self) -> Result<Viewer, Unknown> {
-        match rate::admission(&self.edge, self.authorization.as_ref(), self.origin).await.caller {
+    async fn look_up(&mut self) -> Result<Viewer, Unknown> {
+        let is_charged = std::mem::take(&mut self.is_address_charged);
+        match rate::admission(&self.edge, self.authorization.as_ref(), self.origin, is_charged).await.caller {
             Ok(viewer) => viewer.ok_or_else(|| Unknown::Leaves(Close::forbidden())),
             Err(rejection)
                 if [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&rejection.status) =>
