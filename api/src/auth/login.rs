@@ -91,6 +91,14 @@ impl Login {
         }
     }
 
+    /// How long ago the keys were read last, where they are published.
+    pub fn keys_age(&self) -> Option<Duration> {
+        match &self.keys {
+            Keys::Secret(_) => None,
+            Keys::Published(jwks) => Some(jwks.age()),
+        }
+    }
+
     /// Whether a token was verified before, is still in time and would be verified by the keys that are in force.
     pub fn recall(&self, token: &str) -> Recalled {
         let fingerprint = fingerprint(token);

@@ -6,7 +6,7 @@ mod connections;
 mod draining;
 mod log;
 mod metrics;
-mod page;
+pub mod page;
 mod probes;
 mod slow;
 mod traces;
