@@ -7,6 +7,7 @@ pub mod loaders;
 mod model;
 mod mutation;
 mod query;
+pub mod quoting;
 mod scalars;
 mod subscription;
 mod tokens;

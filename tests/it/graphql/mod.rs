@@ -16,6 +16,7 @@ mod judged;
 mod limits;
 pub mod pages;
 mod paging;
+mod quoting;
 mod reading;
 mod scope;
 mod statements;
