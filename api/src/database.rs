@@ -75,6 +75,8 @@ impl Database {
             .max_connections(connections)
             .min_connections(1)
             .sqlx_logging(false)
+            // Traces tell that there was a statement, never which.
+            .record_stmt_in_spans(false)
             .connect_timeout(Duration::from_secs(10))
             .acquire_timeout(ACQUIRE_WITHIN);
         options.map_sqlx_sqlite_opts(|sqlite| {

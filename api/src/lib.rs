@@ -19,3 +19,4 @@ pub mod origins;
 pub mod paging;
 pub mod predictions;
 pub mod server;
+pub mod traces;

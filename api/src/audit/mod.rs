@@ -1,5 +1,6 @@
 //! The audit log: what every mutation did or was refused.
 
+pub mod append_only;
 mod list;
 mod record;
 

@@ -114,6 +114,8 @@ pub struct Jwks {
     timing: Timing,
     client: Option<Client>,
     latest: RwLock<Latest>,
+    /// When keys that can be used were read last.
+    read: Mutex<Instant>,
     /// When a token's key was last looked for.
     asked: tokio::sync::Mutex<Option<Instant>>,
     /// What went wrong the last time, so that it is not said again and again.
@@ -145,6 +147,7 @@ impl Jwks {
             timing,
             client,
             latest,
+            read: Mutex::new(Instant::now()),
             asked: tokio::sync::Mutex::default(),
             trouble: Mutex::default(),
         });
@@ -155,6 +158,11 @@ impl Jwks {
     /// The keys in force.
     pub(super) fn set(&self) -> Arc<KeySet> {
         self.latest.read().unwrap_or_else(PoisonError::into_inner).set.clone()
+    }
+
+    /// How long ago keys that can be used were read, whether they had changed or not.
+    pub(super) fn age(&self) -> Duration {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// Looks for newer keys than these, unless that was done a moment ago, and gives those in force then.
@@ -182,6 +190,9 @@ impl Jwks {
             Err(failure) => Some(failure),
         };
         let trouble = trouble.map(|failure| failure.to_string());
+        if trouble.is_none() {
+            *self.read.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
         let mut before = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
         if *before != trouble {
             let place = shown(&self.source);
@@ -198,8 +209,11 @@ impl Jwks {
         let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
         if *latest.text != *text {
             let set = KeySet::parse(&text, latest.set.generation + 1)?;
-            tracing::info!(keys = set.len(), "the keys of tokens have changed");
-            *latest = Latest { set: Arc::new(set), text: text.into() };
+            latest.text = text.into();
+            if !set.is_as(&latest.set) {
+                tracing::info!(keys = set.len(), "the keys of tokens have changed");
+                latest.set = Arc::new(set);
+            }
         }
         Ok(())
     }

@@ -1,8 +1,10 @@
 //! Keys that verify tokens, and which keys of a JWK set (RFC 7517) are taken.
 
+use std::collections::HashSet;
+
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{
-    Algorithm, DecodingKey, Header,
+    Algorithm, DecodingKey, DecodingKeyKind, Header,
     jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse},
 };
 use serde::Deserialize;
@@ -21,6 +23,20 @@ pub(super) struct Key {
     id: Option<String>,
     pub algorithm: Algorithm,
     pub decoding: DecodingKey,
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.id, self.algorithm, numbers(&self.decoding)) == (&other.id, other.algorithm, numbers(&other.decoding))
+    }
+}
+
+/// What a key is made of.
+fn numbers(key: &DecodingKey) -> [&[u8]; 2] {
+    match key.kind() {
+        DecodingKeyKind::SecretOrDer(bytes) => [bytes, &[]],
+        DecodingKeyKind::RsaModulusExponent { n, e } => [n, e],
+    }
 }
 
 /// The keys that are in force at a time.
@@ -62,6 +78,17 @@ impl KeySet {
         }
         let keys: Vec<_> = keys.into_iter().filter_map(|key| key_of(&serde_json::from_value(key).ok()?)).collect();
         if keys.is_empty() { Err(Unusable::NoKey) } else { Ok(Self { keys, generation }) }
+    }
+
+    /// Whether these keys verify what those do, however they were written down. The order matters among keys of one
+    /// name alone, of which the first one counts.
+    pub fn is_as(&self, other: &Self) -> bool {
+        let names = |set: &Self| set.keys.iter().map(|key| key.id.clone()).collect::<HashSet<_>>();
+        let called = |set: &Self, name: &Option<String>| -> Vec<Key> {
+            set.keys.iter().filter(|key| key.id == *name).cloned().collect()
+        };
+        let all = names(self);
+        all == names(other) && all.iter().all(|name| called(self, name) == called(other, name))
     }
 
     /// How many keys there are.
@@ -186,6 +213,30 @@ mod tests {
         let mut mixed = rsa(json!({}));
         mixed.as_array_mut().unwrap().extend([json!(null), json!({}), json!({ "kty": "AKP", "pub": "AA" })]);
         assert_eq!(algorithms(&mixed), [Algorithm::RS256]);
+    }
+
+    #[test]
+    fn keys_are_the_same_in_any_order_and_however_they_are_written() {
+        let set = |keys: &Value| KeySet::parse(json!({ "keys": keys }).to_string().as_bytes(), 1).unwrap();
+        let key = |id: &str, bits: usize| json!({ "kty": "RSA", "kid": id, "n": modulus(bits), "e": "AQAB" });
+        let (one, two, other) = (key("a", 2048), key("b", 2056), key("b", 2064));
+        let mut told = one.clone();
+        told["x5t"] = json!("more");
+        let mut longer = one.clone();
+        longer["alg"] = json!("RS512");
+        for (left, right, same) in [
+            (json!([one, two]), json!([two, one]), true),
+            (json!([one, two]), json!([told, two]), true),
+            (json!([one, two]), json!([one, null, two]), true),
+            (json!([one]), json!([longer]), false),
+            (json!([one, two]), json!([one]), false),
+            (json!([one]), json!([one, two]), false),
+            (json!([one, two]), json!([one, other]), false),
+            (json!([two, other]), json!([other, two]), false),
+            (json!([one]), json!([key("c", 2048)]), false),
+        ] {
+            assert_eq!(set(&left).is_as(&set(&right)), same, "{left} {right}");
+        }
     }
 
     #[test]

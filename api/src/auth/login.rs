@@ -2,7 +2,10 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -47,9 +50,20 @@ type Fingerprint = [u8; 32];
 pub struct Verified {
     fingerprint: Fingerprint,
     pass: Pass,
-    /// Of the keys that verified it.
-    generation: u64,
+    /// Of the keys that verified it last.
+    generation: AtomicU64,
     viewer: Mutex<Option<(Duration, Viewer)>>,
+}
+
+/// What is known of a token.
+#[derive(Clone, Debug)]
+pub enum Recalled {
+    /// It is good.
+    Good(Arc<Verified>),
+    /// It was, by keys that are no longer in force. Said once.
+    OutOfForce,
+    /// Nothing.
+    Unknown,
 }
 
 impl Login {
@@ -77,16 +91,46 @@ impl Login {
         }
     }
 
-    /// A token that was verified before, if it is still in time and its keys are still in force.
-    pub fn recall(&self, token: &str) -> Option<Arc<Verified>> {
-        let fingerprint = fingerprint(token);
-        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = verified.get(&fingerprint)?;
-        if known.generation == self.keys().generation && !known.pass.has_expired(&self.rules) {
-            return Some(known.clone());
+    /// How long ago the keys were read last, where they are published.
+    pub fn keys_age(&self) -> Option<Duration> {
+        match &self.keys {
+            Keys::Secret(_) => None,
+            Keys::Published(jwks) => Some(jwks.age()),
         }
-        verified.pop(&fingerprint);
-        None
+    }
+
+    /// Whether a token was verified before, is still in time and would be verified by the keys that are in force.
+    pub fn recall(&self, token: &str) -> Recalled {
+        let fingerprint = fingerprint(token);
+        let known = self.verified().get(&fingerprint).cloned();
+        let Some(known) = known else { return Recalled::Unknown };
+        let keys = self.keys();
+        let is_by_others = known.generation.load(Ordering::Relaxed) != keys.generation;
+        let recalled = match () {
+            () if known.pass.has_expired(&self.rules) => Recalled::Unknown,
+            () if is_by_others && !self.is_still_good(token, &known, &keys) => Recalled::OutOfForce,
+            () => return Recalled::Good(known),
+        };
+        self.verified().pop(&fingerprint);
+        recalled
+    }
+
+    /// Whether newer keys verify a token too.
+    fn is_still_good(&self, token: &str, known: &Verified, keys: &KeySet) -> bool {
+        let pass = token::header(token)
+            .and_then(|header| token::verify(token, keys.find(&header).ok_or(Refusal::UnknownKey)?, &self.rules));
+        if let Err(why) = &pass {
+            tracing::info!("a token is refused that the keys of before had verified: {why}");
+        }
+        let is_good = pass.is_ok();
+        if is_good {
+            known.generation.store(keys.generation, Ordering::Relaxed);
+        }
+        is_good
+    }
+
+    fn verified(&self) -> MutexGuard<'_, LruCache<Fingerprint, Arc<Verified>>> {
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Verifies a token that was not verified before; `None` for one that is not good, whatever is wrong with it.
@@ -94,8 +138,9 @@ impl Login {
         match self.pass(token).await {
             Ok((pass, generation)) => {
                 let fingerprint = fingerprint(token);
+                let generation = generation.into();
                 let known = Arc::new(Verified { fingerprint, pass, generation, viewer: Mutex::default() });
-                self.verified.lock().unwrap_or_else(PoisonError::into_inner).put(fingerprint, known.clone());
+                self.verified().put(fingerprint, known.clone());
                 Some(known)
             }
             Err(why) => {
@@ -130,7 +175,7 @@ impl Login {
         let found = viewer::find(db, user, organization, role).await?;
         if found.is_none() {
             tracing::info!(%user, ?organization, "a token is refused: no such active user in that organization");
-            self.verified.lock().unwrap_or_else(PoisonError::into_inner).pop(&known.fingerprint);
+            self.verified().pop(&known.fingerprint);
         }
         *known.viewer.lock().unwrap_or_else(PoisonError::into_inner) = found.clone().map(|viewer| (now, viewer));
         Ok(found)

@@ -37,8 +37,13 @@ pub async fn load(app: &App, access: Access) -> Result<(), Exit> {
         .header("apollo-require-preflight", "1")
         .body(Body::from(body))
         .map_err(|error| failed(&error))?;
-    let routes =
-        server::routes(app.clone(), access, TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+    let routes = server::routes(
+        app.clone(),
+        access.into(),
+        TaskTracker::new(),
+        CancellationToken::new(),
+        CancellationToken::new(),
+    );
     let response = routes.oneshot(request).await.map_err(|error| failed(&error))?;
     let body = axum::body::to_bytes(response.into_body(), 1_000_000).await.map_err(|error| failed(&error))?;
     let answer: serde_json::Value = serde_json::from_slice(&body).map_err(|error| failed(&error))?;

@@ -3,7 +3,9 @@
 use std::io::IsTerminal;
 
 use clap::ValueEnum;
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, registry, util::SubscriberInitExt};
+
+use crate::traces::{TARGET, Traces};
 
 /// What is logged where `JOBLINK_LOG` says nothing. Requests are logged under the target `access`, so not by this.
 const USUAL: &str = "warn,api=info,migration=info";
@@ -17,14 +19,32 @@ pub enum LogFormat {
     Json,
 }
 
-/// Logs from now on.
-pub fn begin(format: LogFormat) {
+/// Logs from now on, and makes traces where they are sent.
+pub fn begin(format: LogFormat, traces: Option<&Traces>) {
     let filter = EnvFilter::try_from_env("JOBLINK_LOG").unwrap_or_else(|_| USUAL.into());
     // It writes out whole messages where it is let; the first one of a connection bears the caller's token.
     let filter = match "tungstenite::protocol=warn".parse() {
         Ok(most) => filter.add_directive(most),
         Err(_) => filter,
     };
+    // The spans of traces say again what those of the log say.
+    let filter = match format!("{TARGET}=off").parse() {
+        Ok(none) => filter.add_directive(none),
+        Err(_) => filter,
+    };
+    let Some(traces) = traces else {
+        return begin_alone(format, filter);
+    };
+    let log = fmt::layer().with_writer(std::io::stderr);
+    let log = match format {
+        LogFormat::Human => log.with_ansi(std::io::stderr().is_terminal()).boxed(),
+        LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
+    };
+    registry().with(log.with_filter(filter)).with(traces.layer()).init();
+}
+
+/// Without what several layers cost.
+fn begin_alone(format: LogFormat, filter: EnvFilter) {
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Human => log.with_ansi(std::io::stderr().is_terminal()).init(),

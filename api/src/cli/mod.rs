@@ -12,6 +12,8 @@ mod token;
 
 use clap::{Parser, Subcommand};
 
+use crate::traces::Traces;
+
 /// Scores uploaded company figures; every prediction knows the job that made it, and a job goes with what it made.
 ///
 /// Settings come from flags, then from the environment, then from joblink.toml (keys are the long flags), then from the
@@ -70,11 +72,24 @@ impl Exit {
 /// Runs the program with its arguments.
 pub async fn run() -> Result<(), Exit> {
     let arguments = config::parse::<Arguments>()?;
-    logging::begin(arguments.log_format);
     let command = match arguments.command {
         Some(command) => command,
         None => Command::Serve(Box::new(config::defaults()?)),
     };
+    // Who serves is asked from elsewhere, and its part of what happens there is wanted.
+    let traces = match &command {
+        Command::Serve(_) => Traces::of_environment().map_err(|error| Exit::failed("cannot send traces", error))?,
+        _ => None,
+    };
+    logging::begin(arguments.log_format, traces.as_ref());
+    let done = execute(command).await;
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
+    done
+}
+
+async fn execute(command: Command) -> Result<(), Exit> {
     match command {
         Command::Serve(arguments) => serve::serve(*arguments).await,
         Command::Artifacts(command) => artifacts::execute(command).await,

@@ -8,6 +8,7 @@ use tokio::net::TcpListener;
 use super::{Exit, demo, limits::GraphqlLimits, place::Place, sign_in::SignIn};
 use crate::{
     app::{App, ConnectionLimits, Limits},
+    audit::append_only,
     auth::Access,
     files::mark,
     origins::Origins,
@@ -178,6 +179,16 @@ async fn refuse_reader(app: &App) -> Result<(), Exit> {
     )))
 }
 
+/// Warns of a database user to whom the audit log is not append-only.
+async fn warn_of_open_audit_log(app: &App) -> Result<(), Exit> {
+    let warning =
+        append_only::warning(&app.db).await.map_err(|error| Exit::failed("cannot use the database", error))?;
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
+    Ok(())
+}
+
 /// Brings the database to the schema that this version needs, where that is this program's to do.
 async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
     let url = &arguments.place.database_url;
@@ -217,6 +228,7 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
     let mut app = arguments.place.open(&limits, arguments.adopted_timezone).await?;
     app.origins = arguments.cors_origin.clone().unwrap_or_default();
     refuse_reader(&app).await?;
+    warn_of_open_audit_log(&app).await?;
     if arguments.accept_artifacts {
         mark::accept(&app).await.map_err(|error| Exit::failed("cannot mark the artifact store", error))?;
     }

@@ -45,6 +45,21 @@ impl Aim {
     }
 }
 
+impl Aim {
+    /// Whoever has keys published may issue tokens to many.
+    fn warn_of_gaps(&self) {
+        let audience = self.jwt_audience.is_none().then_some("--jwt-audience");
+        let issuer = self.jwt_issuer.is_none().then_some("--jwt-issuer");
+        let missing: Vec<_> = audience.into_iter().chain(issuer).collect();
+        if !missing.is_empty() {
+            tracing::warn!(
+                "tokens are taken that were meant for others, where one of the published keys has signed them: set {}",
+                missing.join(" and ")
+            );
+        }
+    }
+}
+
 /// What `serve` takes of it.
 #[derive(Debug, Args)]
 pub struct SignIn {
@@ -122,6 +137,7 @@ impl SignIn {
             (None, Some(source)) => {
                 let jwks = Jwks::follow(source.clone(), Timing::of(source)).await;
                 let jwks = jwks.map_err(|error| Exit::Failed(error.to_string()))?;
+                self.aim.warn_of_gaps();
                 Ok(Login::with_published_keys(jwks, rules, clock))
             }
             (None, None) => Err(Exit::Refused(

@@ -10,6 +10,7 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     prelude::Uuid, sea_query::LockType,
 };
+use tracing::Instrument;
 
 use super::{
     linked,
@@ -27,6 +28,7 @@ use crate::{
         hold,
         status::{self, JobStatus},
     },
+    traces::TARGET,
 };
 
 /// The longest reason, in characters.
@@ -68,7 +70,8 @@ pub struct Refused {
 /// Deletes a job in one transaction, or refuses and changes nothing.
 pub async fn delete_job(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {
     let began = Instant::now();
-    let outcome = delete(app, caller, id, wanted).await;
+    let span = tracing::info_span!(target: TARGET, "delete job", joblink.job.id = %id);
+    let outcome = delete(app, caller, id, wanted).instrument(span).await;
     let label = match &outcome {
         Ok(Outcome::Deleted(receipt)) => {
             let deleted = receipt.row.deleted_annual + receipt.row.deleted_quarterly;

@@ -14,6 +14,7 @@ use sea_orm::{
 };
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     app::App,
@@ -22,6 +23,7 @@ use crate::{
     error::Error,
     files::staged,
     jobs::idempotency,
+    traces::TARGET,
 };
 
 /// How many jobs a server purges at a time: one that the store is slow with leaves the places of the others. A removal is
@@ -51,11 +53,13 @@ struct Running {
 impl Running {
     fn begin(&mut self, app: &App, purge: artifact_purge::Model) {
         let (app, job) = (app.clone(), purge.job_id);
-        let task = self.tasks.spawn(async move {
+        let span = tracing::info_span!(target: TARGET, "purge job", joblink.job.id = %job);
+        let purging = async move {
             if let Err(error) = purge_job(&app, purge).await {
                 tracing::error!(job = %job, "a purge failed and is tried again: {error}");
             }
-        });
+        };
+        let task = self.tasks.spawn(purging.instrument(span));
         self.jobs.insert(task.id(), job);
     }
 

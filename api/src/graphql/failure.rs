@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_graphql::{Context, Error as GraphqlError, ErrorExtensions, PathSegment, Response, ServerError, Value};
 
+use super::quoting::shorten;
 use crate::{error::Error, paging::BadPage};
 
 /// A top-level error with a code of its own.
@@ -108,6 +109,7 @@ pub fn finish(response: &mut Response, request_id: &str, mistake: &'static str) 
         if let Some(message) = message {
             message.clone_into(&mut error.message);
         }
+        shorten(&mut error.message);
         let extensions = error.extensions.get_or_insert_default();
         if let Some(code) = code {
             extensions.set("code", code);

@@ -8,6 +8,7 @@ pub mod loaders;
 mod model;
 mod mutation;
 mod query;
+pub mod quoting;
 mod scalars;
 mod shown;
 mod subscription;

@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use entity::job;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use self::claim::Claim;
-use crate::{app::App, error::Error};
+use crate::{app::App, error::Error, traces::TARGET};
 
 /// How often to look for jobs that nobody told of: of other servers, and of workers that died.
 const POLL: Duration = Duration::from_secs(2);
@@ -60,7 +61,8 @@ pub async fn work(app: App, stop: CancellationToken) {
             continue;
         };
         let began = Instant::now();
-        match run_and_keep(&app, &job, &stop).await {
+        let span = tracing::info_span!(target: TARGET, "run job", joblink.job.id = %job.id);
+        match run_and_keep(&app, &job, &stop).instrument(span).await {
             Ok(left) => tracing::info!(job = %job.id, took = ?began.elapsed(), "{}", left.told()),
             Err(error) => tracing::error!(
                 job = %job.id,

@@ -6,7 +6,11 @@
 mod process;
 mod sampled;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
@@ -56,6 +60,7 @@ pub struct Metrics(Arc<Parts>);
 pub struct Parts {
     registry: Registry,
     sampled: Sampled,
+    keys_age: Family<Labels<0>, Gauge<f64, AtomicU64>>,
     /// HTTP requests.
     pub requests: Family<Request, Counter>,
     /// Seconds until the answer to a request begins, by route.
@@ -142,6 +147,12 @@ impl Default for Metrics {
             connections: add(r, "connections", "Open connections", Gauge::default()),
             sockets: add(r, "websocket_connections", "Open WebSocket connections", Gauge::default()),
             subscriptions: add(r, "subscriptions", "Running subscriptions", Gauge::default()),
+            keys_age: add(
+                r,
+                "jwks_age_seconds",
+                "How long ago the published keys of tokens were read; more than some minutes: they cannot be read",
+                Family::default(),
+            ),
             sampled: Sampled::add_to(r),
             registry,
         };
@@ -156,8 +167,12 @@ fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metri
 }
 
 impl Metrics {
-    /// Everything, as Prometheus reads it. What the database knows is as of some seconds ago.
-    pub async fn page(&self, app: &App) -> String {
+    /// Everything, as Prometheus reads it. What the database knows is as of some seconds ago. `keys_age`: how long ago the
+    /// published keys of tokens were read, where there are some.
+    pub async fn page(&self, app: &App, keys_age: Option<Duration>) -> String {
+        if let Some(age) = keys_age {
+            self.keys_age.get_or_create(&[]).set(age.as_secs_f64());
+        }
         self.sampled.refresh(app).await;
         let mut page = String::new();
         if let Err(error) = text::encode(&mut page, &self.registry) {

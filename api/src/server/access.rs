@@ -10,7 +10,7 @@ use axum::{
 };
 
 use super::{Edge, rate::Admitted, rejection::Rejection};
-use crate::auth::{Access, Viewer};
+use crate::auth::{Access, Viewer, login::Recalled};
 
 /// In local mode nobody logs in, so only pages and programs of this machine may ask: by a loopback name (another one
 /// may be a foreign name that was rebound to this machine), from a browser by a loopback `Origin`, and with no proxy in
@@ -74,10 +74,15 @@ pub fn is_loopback(host: &str) -> bool {
 /// Who calls by HTTP, as [`rate::admit`] found; `None` without a valid login.
 pub fn caller(request: &Request) -> Result<Option<Viewer>, Rejection> {
     match request.extensions().get::<Admitted>() {
-        Some(Admitted(caller)) => caller.clone(),
+        Some(Admitted { caller, .. }) => caller.clone(),
         // An entrance without a door: nobody comes in.
         None => Err(Rejection::internal()),
     }
+}
+
+/// Whether the address of a request was charged with it.
+pub fn is_address_charged(request: &Request) -> bool {
+    request.extensions().get::<Admitted>().is_some_and(|admitted| admitted.is_address_charged)
 }
 
 /// Whether whoever has called may still call, without counting it as a request.
@@ -85,8 +90,9 @@ pub async fn may_stay(edge: &Edge, authorization: Option<&HeaderValue>) -> Resul
     let Access::Token { login, .. } = &*edge.access else { return Ok(true) };
     let Some(token) = authorization.and_then(bearer) else { return Ok(false) };
     let known = match login.recall(token) {
-        Some(known) => Some(known),
-        None => login.verify(token).await,
+        Recalled::Good(known) => Some(known),
+        Recalled::OutOfForce => None,
+        Recalled::Unknown => login.verify(token).await,
     };
     match known {
         Some(known) => Ok(login.viewer(edge.app.db.reader(), &known).await?.is_some()),

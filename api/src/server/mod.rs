@@ -18,6 +18,7 @@ mod request_span;
 mod security_headers;
 mod socket;
 mod streams;
+mod traced;
 mod uploads;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -110,12 +111,12 @@ pub struct Server {
 /// All routes. What they work on is spawned on `requests`, so that whoever stops them can wait for it.
 pub fn routes(
     app: App,
-    access: Access,
+    access: Arc<Access>,
     requests: TaskTracker,
     stop: CancellationToken,
     leaving: CancellationToken,
 ) -> Router {
-    let (executor, access, probes) = (Executor::new(app.clone()), Arc::new(access), Probes::default());
+    let (executor, probes) = (Executor::new(app.clone()), Probes::default());
     let streams = Streams::new(app.limits.streams);
     let edge = Edge { known: Arc::default(), app, access, executor, requests, stop, streams, leaving, probes };
     // Each caller is looked up and counted; the rest is for everybody.
@@ -150,10 +151,15 @@ fn compression() -> CompressionLayer<impl Predicate> {
 }
 
 /// What a listener for the metrics answers.
-fn metrics_routes(app: App) -> Router {
-    let page =
-        async |State(app): State<App>| ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], app.metrics.page(&app).await);
-    Router::new().route("/metrics", get(page)).with_state(app)
+fn metrics_routes(app: App, access: Arc<Access>) -> Router {
+    let page = async |State((app, access)): State<(App, Arc<Access>)>| {
+        let keys_age = match &*access {
+            Access::Local => None,
+            Access::Token { login, .. } => login.keys_age(),
+        };
+        ([(header::CONTENT_TYPE, metrics::MEDIA_TYPE)], app.metrics.page(&app, keys_age).await)
+    };
+    Router::new().route("/metrics", get(page)).with_state((app, access))
 }
 
 /// Begins background work again where it panicked: what it leaves in the database can be taken up.
@@ -200,8 +206,8 @@ impl Server {
     pub fn start_idle(app: App, access: Access, doors: impl Into<Doors>) -> std::io::Result<Self> {
         let Doors { listener, tls, metrics } = doors.into();
         let (stop, leaving, requests) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let address = listener.local_addr()?;
-        let routes = routes(app.clone(), access, requests.clone(), stop.clone(), leaving.clone());
+        let (address, access) = (listener.local_addr()?, Arc::new(access));
+        let routes = routes(app.clone(), access.clone(), requests.clone(), stop.clone(), leaving.clone());
         let (limits, open) = (app.limits.connections, app.metrics.connections.clone());
         let entrance = Entrance { listener, tls, routes, limits, open };
         let mut tasks = vec![tokio::spawn(listen::serve(entrance, stop.clone()))];
@@ -209,7 +215,7 @@ impl Server {
         if let Some(listener) = metrics {
             let limits = ConnectionLimits { connections: METRICS_CONNECTIONS, per_address: 0, ..limits };
             let entrance =
-                Entrance { listener, tls: None, routes: metrics_routes(app), limits, open: Gauge::default() };
+                Entrance { listener, tls: None, routes: metrics_routes(app, access), limits, open: Gauge::default() };
             tasks.push(tokio::spawn(listen::serve(entrance, stop.clone())));
         }
         Ok(Self { address, metrics: metrics_address, stop, leaving, tasks, requests })

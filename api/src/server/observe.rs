@@ -89,8 +89,8 @@ impl Asked {
     }
 }
 
-/// Any client can make up methods.
-fn label(method: &Method) -> &'static str {
+/// A method, or `other`: any client can make up methods.
+pub fn label(method: &Method) -> &'static str {
     let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE"];
     known.into_iter().find(|known| method == known).unwrap_or("other")
 }
@@ -116,11 +116,12 @@ pub async fn observe(State(edge): State<Edge>, request: Request, next: Next) -> 
         answered: false,
     };
     let id = request.extensions().get::<RequestId>().cloned();
-    let mut response = next.run(request).await;
-    let seen = response.extensions_mut().remove::<Seen>().unwrap_or_default();
+    let response = next.run(request).await;
+    let nothing = Seen::default();
+    let seen = response.extensions().get::<Seen>().unwrap_or(&nothing);
     if seen.graphql && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         seen.count(&edge.app.metrics, "http");
     }
-    asked.ended(response.status().as_u16(), &seen, id.as_ref().map_or("", RequestId::as_str));
+    asked.ended(response.status().as_u16(), seen, id.as_ref().map_or("", RequestId::as_str));
     response
 }

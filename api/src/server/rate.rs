@@ -18,6 +18,7 @@ use axum::{
 use super::{Edge, access, rejection::Rejection};
 use crate::auth::{
     Access, Viewer,
+    login::Recalled,
     rate::{Counted, Rate, Standing},
 };
 
@@ -34,13 +35,19 @@ pub struct Admission {
 
 /// Who a request is of; handlers ask by [`access::caller`].
 #[derive(Clone)]
-pub struct Admitted(pub Result<Option<Viewer>, Rejection>);
+pub struct Admitted {
+    /// As in [`Admission`].
+    pub caller: Result<Option<Viewer>, Rejection>,
+    /// The request was counted on its address.
+    pub is_address_charged: bool,
+}
 
 /// Looks up who calls and counts the request, before anything else is done for it.
 pub async fn admit(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let origin = origin(&edge, &request);
-    let admission = admission(&edge, request.headers().get(header::AUTHORIZATION), origin).await;
-    request.extensions_mut().insert(Admitted(admission.caller));
+    let admission = admission(&edge, request.headers().get(header::AUTHORIZATION), origin, false).await;
+    let is_address_charged = admission.standing.is_some_and(|standing| standing.counted == Counted::Address);
+    request.extensions_mut().insert(Admitted { caller: admission.caller, is_address_charged });
     let mut response = next.run(request).await;
     if let (Access::Token { limiter: Some(limiter), .. }, Some(standing)) = (&*edge.access, admission.standing) {
         tell(&mut response, limiter.rate(), standing);
@@ -65,25 +72,33 @@ fn forwarded(headers: &HeaderMap) -> impl DoubleEndedIterator<Item = &str> {
 }
 
 /// Looks up who calls, and counts the request: of a user on the user, of all others, and where a token is seen for the
-/// first time, on the address. So guessing tokens is bounded too.
-pub async fn admission(edge: &Edge, authorization: Option<&HeaderValue>, origin: IpAddr) -> Admission {
+/// first time, on the address, unless that has been charged already. So guessing tokens is bounded too. A token that the
+/// keys of before had verified is known: that they change is nobody's guess.
+pub async fn admission(
+    edge: &Edge,
+    authorization: Option<&HeaderValue>,
+    origin: IpAddr,
+    is_address_charged: bool,
+) -> Admission {
     let Access::Token { login, limiter } = &*edge.access else {
         return Admission { caller: Ok(Some(Viewer::local())), standing: None };
     };
     let limiter = limiter.as_deref();
-    let count_address = || limiter.map(|limiter| limiter.count_address(origin));
+    let count_address = || limiter.filter(|_| !is_address_charged).map(|limiter| limiter.count_address(origin));
     let mut standing = None;
     let token = authorization.and_then(access::bearer);
-    let mut known = token.and_then(|token| login.recall(token));
-    if known.is_none() {
-        standing = count_address();
-        if let Some(refused) = standing.filter(|standing| standing.exceeded) {
-            return Admission::refused(refused);
+    let known = match token.map_or(Recalled::Unknown, |token| login.recall(token)) {
+        Recalled::Good(known) => Some(known),
+        Recalled::OutOfForce => None,
+        Recalled::Unknown => {
+            standing = count_address();
+            match (standing.filter(|standing| standing.exceeded), token) {
+                (Some(refused), _) => return Admission::refused(refused),
+                (None, Some(token)) => login.verify(token).await,
+                (None, None) => None,
+            }
         }
-        if let Some(token) = token {
-            known = login.verify(token).await;
-        }
-    }
+    };
     let Some(known) = known else { return Admission { caller: Ok(None), standing } };
     let viewer = match login.viewer(edge.app.db.reader(), &known).await {
         Ok(Some(viewer)) => viewer,

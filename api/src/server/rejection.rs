@@ -7,7 +7,7 @@ use axum::{
 use serde_json::{Map, Value, json};
 
 use super::observe::Seen;
-use crate::graphql::document::exceeded::Exceeded;
+use crate::graphql::{document::exceeded::Exceeded, quoting::shorten};
 
 /// HTTP status, code, message.
 #[derive(Clone, Debug)]
@@ -75,7 +75,9 @@ impl Rejection {
         let mut extensions = self.details.clone();
         extensions.insert("code".to_owned(), json!(self.code));
         extensions.insert("requestId".to_owned(), json!(request_id));
-        json!({ "errors": [{ "message": self.message, "extensions": extensions }] })
+        let mut message = self.message.clone();
+        shorten(&mut message);
+        json!({ "errors": [{ "message": message, "extensions": extensions }] })
     }
 
     /// The answer where no GraphQL is spoken.

@@ -11,6 +11,8 @@ use axum::{
 use tracing::{Instrument, field};
 use uuid::Uuid;
 
+use super::traced;
+
 /// The header that bears a request's id, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest request id that is taken over from a caller.
@@ -56,11 +58,13 @@ pub async fn of_each(mut request: Request, next: Next) -> Response {
         method = %request.method(),
         path = request.uri().path(),
     );
-    if let Some(trace) = trace_id(request.headers()) {
+    let traced = traced::request(&request, &id, &span);
+    if let Some(trace) = trace_id(request.headers()).filter(|_| traced.is_disabled()) {
         span.record("trace_id", trace);
     }
     request.extensions_mut().insert(id.clone());
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = next.run(request).instrument(traced.clone()).instrument(span).await;
+    traced::answered(&traced, &response);
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }

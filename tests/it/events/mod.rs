@@ -1,5 +1,6 @@
 //! What happens to jobs is told to those who may see it, once it is committed, whichever server it happens on.
 
+mod busy;
 pub mod client;
 mod life;
 mod scope;

@@ -17,6 +17,7 @@ mod known;
 mod limits;
 pub mod pages;
 mod paging;
+mod quoting;
 mod reading;
 mod scope;
 mod statements;

@@ -33,7 +33,7 @@ fn command(name: &str, url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(path);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for (variable, _) in std::env::vars() {
-        if ["DATABASE_", "JOBLINK_", "RUST_", "PG"].iter().any(|prefix| variable.starts_with(prefix)) {
+        if ["DATABASE_", "JOBLINK_", "OTEL_", "RUST_", "PG"].iter().any(|prefix| variable.starts_with(prefix)) {
             command.env_remove(variable);
         }
     }

@@ -93,6 +93,50 @@ async fn a_new_sqlite_file_can_be_opened_by_many_at_once() {
 }
 
 #[tokio::test]
+async fn serve_warns_of_a_user_who_may_change_the_audit_log() {
+    let (site, files) = (Site::made(Engine::Postgres).await, tempfile::tempdir().unwrap());
+    let id = sea_orm::prelude::Uuid::now_v7().simple();
+    let (server, group) = (format!("\"Server {id}\""), format!("group_{id}"));
+    site.run(&format!(
+        "CREATE ROLE {group}; CREATE ROLE {server} LOGIN IN ROLE {group};
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {server}"
+    ))
+    .await;
+    let (_, place) = site.url.split_once('@').unwrap();
+    let url = format!("postgres://Server%20{id}@{place}");
+    let warning = async |url: &str, files: &tempfile::TempDir| {
+        let said = served(url, files.path(), &[]).await.err();
+        let mut lines =
+            said.lines().filter_map(|line| line.split_once("the audit log is not append-only for this server, "));
+        let found = lines.next().map(|(_, rest)| rest.to_owned());
+        assert_eq!(lines.next(), None, "{said}");
+        found
+    };
+    let by_grant = warning(&url, &files).await.expect("a warning");
+    let command = format!("REVOKE UPDATE, DELETE ON audit_log FROM {server}");
+    let whose = format!("whose database user {server} may change its entries (UPDATE, DELETE): ");
+    assert_eq!(by_grant, format!("{whose}run `{command}`, and from roles that it has them by"));
+    // What it says helps.
+    site.run(&command).await;
+    assert_eq!(warning(&url, &files).await, None);
+    for (right, named) in [("TRUNCATE", "TRUNCATE"), ("UPDATE (detail)", "UPDATE")] {
+        site.run(&format!("GRANT {right} ON audit_log TO {group}")).await;
+        assert!(warning(&url, &files).await.expect(right).contains(&format!("its entries ({named})")));
+        site.run(&format!("REVOKE {right} ON audit_log FROM {group}")).await;
+    }
+    assert_eq!(warning(&url, &files).await, None);
+    let by_nature = warning(&site.url, &files).await.expect("a warning");
+    assert!(by_nature.ends_with("it is a superuser, so let the server connect as a user that is none"), "{by_nature}");
+    // Who migrates by itself has taken its own rights.
+    site.run(&format!("DROP OWNED BY {server}, {group}; DROP ROLE {group}")).await;
+    let (own, others) = (Site::empty(Engine::Postgres).await, tempfile::tempdir().unwrap());
+    own.run(&format!("GRANT ALL ON SCHEMA public TO {server}")).await;
+    let (_, place) = own.url.split_once('@').unwrap();
+    assert_eq!(warning(&format!("postgres://Server%20{id}@{place}"), &others).await, None);
+    own.run(&format!("DROP OWNED BY {server}; DROP ROLE {server}")).await;
+}
+
+#[tokio::test]
 async fn serve_refuses_a_user_who_may_only_read() {
     let (site, files) = (Site::made(Engine::Postgres).await, tempfile::tempdir().unwrap());
     let reader = format!("reader_{}", sea_orm::prelude::Uuid::now_v7().simple());

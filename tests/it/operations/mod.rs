@@ -1,10 +1,12 @@
 //! What who operates the server relies on: its connections, its end, its probes, its metrics and its log.
 
 mod certificate;
+mod collector;
 mod connections;
 mod draining;
 mod log;
 mod metrics;
-mod page;
+pub mod page;
 mod probes;
 mod slow;
+mod traces;

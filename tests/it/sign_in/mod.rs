@@ -8,4 +8,5 @@ mod publisher;
 mod rate;
 mod rotation;
 mod settings;
+mod shared_address;
 mod tokens;

@@ -210,16 +210,22 @@ async fn operations_of_a_socket_count(engine: Engine) {
     }
     kinds.sort();
     assert_eq!(kinds, ["complete 5", "next 5", "next watch"]);
-    // Connections count on the address, and introductions of those who are not known yet.
+    // A connection counts on the address together with its introduction, by whoever is not known yet.
     clock.advance(FULL);
-    for _ in 0..2 {
+    let guess = json!({ "type": "connection_init", "payload": { "Authorization": "Bearer guess" } });
+    for _ in 0..4 {
         let mut client = Client::silent(&world).await;
-        client.send(json!({ "type": "connection_init", "payload": { "Authorization": "Bearer guess" } })).await;
+        client.send(guess.clone()).await;
         assert_eq!(client.closed().await, 4403);
     }
     let mut client = Client::silent(&world).await;
     assert_eq!(open(&world, &[]).await.err(), Some(429));
-    client.send(json!({ "type": "connection_init", "payload": { "Authorization": "Bearer guess" } })).await;
+    client.send(guess.clone()).await;
+    assert_eq!(client.closed().await, 4403);
+    // One that was opened by somebody who is known was not: an introduction by another counts.
+    let authorization = format!("Bearer {}", people.ben.token);
+    let mut client = Client(open(&world, &[("authorization", &authorization)]).await.unwrap());
+    client.send(guess).await;
     assert_eq!(client.closed().await, 1013);
 }
 

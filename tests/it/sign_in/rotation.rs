@@ -8,17 +8,19 @@ use api::auth::{
 };
 use axum::http::StatusCode;
 use serde_json::json;
-use tests::{Engine, World, people};
+use tests::{Engine, Setup, World, people};
 
 use super::{
     issuer::{Signer, jwks},
     publisher::{EAGER, Manner, Publisher, world},
 };
-use crate::events::client::Client;
+use crate::{events::client::Client, operations::page::Page};
 
 /// Waits for no reason to look, but looks soon.
 const RESTLESS: Timing =
     Timing { within: Duration::from_secs(20), every: Duration::from_millis(10), again: Duration::from_hours(1) };
+
+const AGE: &str = "joblink_jwks_age_seconds{}";
 
 async fn status(world: &World, token: &str) -> u16 {
     let query = json!({ "query": "{ viewer { role } }" });
@@ -109,6 +111,25 @@ async fn keys_are_read_again_without_a_reason() {
     let token = old.token(&anna);
     world.until(async || (status(&world, &token).await == 401).then_some(())).await;
     assert_eq!(status(&world, &new.token(&anna)).await, 200);
+}
+
+#[tokio::test]
+async fn the_metrics_show_how_old_the_keys_are() {
+    let keys = jwks(&[&Signer::ec("a")]);
+    let publisher = Publisher::new(Manner::Says(keys.clone())).await;
+    let published = world(Engine::Sqlite, publisher.jwks(RESTLESS).await.unwrap(), Rules::default()).await;
+    let age = async |world: &World| {
+        let address = world.server().metrics.unwrap();
+        let page = world.http.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap();
+        let page = Page::read(&page);
+        page.series().any(|series| series == AGE).then(|| page.value(AGE))
+    };
+    publisher.set(Manner::Fails(StatusCode::SERVICE_UNAVAILABLE));
+    published.until(async || (age(&published).await? > 0.5).then_some(())).await;
+    publisher.set(Manner::Says(keys));
+    published.until(async || (age(&published).await? < 0.5).then_some(())).await;
+    let world = World::with(Engine::Sqlite, Setup { tokens: true, idle: true, ..Default::default() }).await;
+    assert_eq!(age(&world).await, None, "a secret is read once");
 }
 
 #[tokio::test]

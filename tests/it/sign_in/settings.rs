@@ -89,6 +89,30 @@ async fn exactly_one_kind_of_key_is_given_and_can_be_had() {
 }
 
 #[tokio::test]
+async fn published_keys_without_an_audience_or_an_issuer_are_warned_of() {
+    let (site, folder) = (Site::made(Engine::Sqlite).await, tempfile::tempdir().unwrap());
+    let (keys, files) = (folder.path().join("keys.json"), folder.path().join("artifacts"));
+    std::fs::write(&keys, jwks(&[&Signer::ec("a")])).unwrap();
+    let (audience, issuer) = (["--jwt-audience", "joblink"], ["--jwt-issuer", "us"]);
+    let published = [("JOBLINK_JWKS", keys.to_str().unwrap())];
+    let secret = [("JOBLINK_JWT_SECRET", SECRET)];
+    for (settings, aim, missing) in [
+        (&published, vec![], Some("--jwt-audience and --jwt-issuer")),
+        (&published, audience.to_vec(), Some("--jwt-issuer")),
+        (&published, issuer.to_vec(), Some("--jwt-audience")),
+        (&published, [audience, issuer].concat(), None),
+        (&secret, vec![], None),
+    ] {
+        let usual = ["serve", "--listen", "127.0.0.1:0", "--auth", "jwt", "--artifacts", files.to_str().unwrap()];
+        let server = start_with("joblink", &site.url, &[&usual[..], &aim].concat(), settings);
+        until("it serves", async || server.out().contains("/readyz").then_some(())).await;
+        let said = server.err();
+        let found: Vec<_> = said.lines().filter_map(|line| line.split_once("has signed them: set ")).collect();
+        assert_eq!(found.first().map(|(_, set)| *set), missing, "{said}");
+    }
+}
+
+#[tokio::test]
 async fn the_program_takes_tokens_by_published_keys_and_limits_by_default() {
     let (site, folder) = (Site::empty(Engine::Sqlite).await, tempfile::tempdir().unwrap());
     let (keys, signer) = (folder.path().join("keys.json"), Signer::rsa(0, "a"));

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use async_graphql::Response as GraphqlResponse;
+use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse, parser::types::DocumentOperations};
 use axum::http::StatusCode;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
@@ -45,9 +45,10 @@ impl Executed {
 /// Executes what was checked and is no subscription.
 pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: Files, request_id: &str) -> Executed {
     let began = Instant::now();
-    let (kind, name) = (checked.operation, checked.request.operation_name.clone());
+    let Checked { mut request, operation: kind, cost } = checked;
+    let name = name(&mut request);
     let user = viewer.as_ref().map(|viewer| viewer.user_id);
-    let (request, cost) = (checked.request.data(files), checked.cost);
+    let request = request.data(files);
     let response = match viewer {
         None => edge.executor.execute(request).await,
         Some(viewer) => {
@@ -60,6 +61,14 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: F
     let codes = std::mem::take(&mut executed.seen.codes);
     executed.seen = Seen { kind: Some(kind), name, user, codes, took: Some(began.elapsed()), graphql: true };
     executed
+}
+
+/// The operation's name: there is one operation, where it is checked.
+fn name(request: &mut GraphqlRequest) -> Option<String> {
+    match &request.parsed_query().ok()?.operations {
+        DocumentOperations::Single(_) => None,
+        DocumentOperations::Multiple(all) => all.keys().next().map(ToString::to_string),
+    }
 }
 
 /// Executes a subscription that was checked: its results, one after the other.

@@ -31,6 +31,7 @@ use crate::{
         check::{Operation, Unfit},
         rate,
         rejection::Rejection,
+        traced,
     },
 };
 
@@ -42,13 +43,30 @@ const SLOWEST: Duration = Duration::from_secs(30);
 const PARTING: Duration = Duration::from_secs(1);
 
 /// Serves a client until one of both has enough. `authorization` is the header of the first request, which came from
-/// `origin`.
-pub async fn serve(edge: Edge, authorization: Option<HeaderValue>, origin: IpAddr, mut socket: WebSocket) {
+/// `origin`, and may have been charged to it.
+pub async fn serve(
+    edge: Edge,
+    authorization: Option<HeaderValue>,
+    origin: IpAddr,
+    is_address_charged: bool,
+    mut socket: WebSocket,
+) {
     let (say, mut said) = mpsc::channel(WAITING);
     let (running, ids) = (HashMap::new(), HashMap::new());
     let at_work = Arc::new(Semaphore::new(edge.app.limits.socket.operations));
-    let mut connection =
-        Connection { edge, authorization, origin, viewer: None, running, ids, begun: 0, at_work, say, heard: true };
+    let mut connection = Connection {
+        edge,
+        authorization,
+        origin,
+        is_address_charged,
+        viewer: None,
+        running,
+        ids,
+        begun: 0,
+        at_work,
+        say,
+        heard: true,
+    };
     let close = connection.talk(&mut socket, &mut said).await;
     // What runs ends before the client is told.
     drop(connection);
@@ -72,6 +90,8 @@ struct Connection {
     authorization: Option<HeaderValue>,
     /// Where it comes from.
     origin: IpAddr,
+    /// The first request was charged to that address, for the introduction too: a browser can send no token before it.
+    is_address_charged: bool,
     /// Who it is, once introduced.
     viewer: Option<Viewer>,
     /// What runs, by the client's id and ours. A client may use an id again.
@@ -181,8 +201,9 @@ impl Connection {
     }
 
     /// Who calls, as of now. Counted like a request.
-    async fn look_up(&self) -> Result<Viewer, Unknown> {
-        match rate::admission(&self.edge, self.authorization.as_ref(), self.origin).await.caller {
+    async fn look_up(&mut self) -> Result<Viewer, Unknown> {
+        let is_charged = std::mem::take(&mut self.is_address_charged);
+        match rate::admission(&self.edge, self.authorization.as_ref(), self.origin, is_charged).await.caller {
             Ok(viewer) => viewer.ok_or_else(|| Unknown::Leaves(Close::forbidden())),
             Err(rejection)
                 if [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&rejection.status) =>
@@ -237,11 +258,15 @@ impl Connection {
         let say = async move |message| say.send((number, message)).await;
         // In a task of its own, so that a client who hangs up leaves no transaction half done.
         let edge = self.edge.clone();
+        let request_id = uuid::Uuid::now_v7().to_string();
+        let span = tracing::info_span!("operation", id = &*request_id);
+        let traced = traced::operation(&span, &request_id);
+        let told = traced.clone();
         let running = async move {
-            operation::run(edge, viewer, operation, cancelled, say).await;
+            operation::run(edge, viewer, operation, &request_id, &told, cancelled, say).await;
             drop(at_work);
         };
-        self.edge.requests.spawn(running.instrument(tracing::info_span!("operation", id = tracing::field::Empty)));
+        self.edge.requests.spawn(running.instrument(traced).instrument(span));
         Continue(())
     }
 

@@ -54,6 +54,7 @@ pub async fn open(
     let spoken = upgrade.selected_protocol().is_some_and(|protocol| protocol == PROTOCOL);
     let authorization = headers.get(header::AUTHORIZATION).cloned();
     let origin = rate::origin(&edge, &request);
+    let is_address_charged = access::is_address_charged(&request);
     // Counted from here on, so that a server that stops waits for it.
     let counted = edge.requests.token();
     let span = Span::current();
@@ -61,7 +62,7 @@ pub async fn open(
         let _open = Counted::one(&edge.app.metrics.sockets);
         let serving = async {
             if spoken {
-                connection::serve(edge.clone(), authorization, origin, socket).await;
+                connection::serve(edge.clone(), authorization, origin, is_address_charged, socket).await;
             } else {
                 connection::close(socket, Close::unknown_protocol()).await;
             }

@@ -6,6 +6,7 @@ use async_graphql::parser::types::OperationType;
 use futures_util::StreamExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::message::Outgoing;
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
         check::{Operation, check},
         graphql,
         observe::Seen,
+        traced,
     },
 };
 
@@ -28,17 +30,18 @@ pub async fn run(
     edge: Edge,
     viewer: Viewer,
     operation: Operation,
+    request_id: &str,
+    traced: &Span,
     cancelled: CancellationToken,
     say: impl AsyncFn(Outgoing) -> Result<(), mpsc::error::SendError<Saying>>,
 ) {
-    let request_id = uuid::Uuid::now_v7().to_string();
-    tracing::Span::current().record("id", &request_id);
     let metrics = &edge.app.metrics;
     let count = |seen: &Seen| {
         seen.count(metrics, "websocket");
+        traced::executed(traced, seen);
         metrics.count_errors(&seen.codes);
     };
-    let said = match check(&edge, true, operation, &request_id).await {
+    let said = match check(&edge, true, operation, request_id).await {
         Err(unfit) => {
             count(&unfit.seen());
             say(Outgoing::Error(unfit.errors)).await
@@ -47,7 +50,7 @@ pub async fn run(
             count(&Seen { kind: Some(checked.operation), ..Seen::default() });
             let _running = Counted::one(&metrics.subscriptions);
             let watching = async {
-                let mut results = pin!(graphql::watch(&edge, viewer, checked, &request_id));
+                let mut results = pin!(graphql::watch(&edge, viewer, checked, request_id));
                 while let Some(executed) = results.next().await {
                     metrics.count_errors(&executed.seen.codes);
                     say(Outgoing::Next(executed.body)).await?;
@@ -60,7 +63,7 @@ pub async fn run(
             }
         }
         Ok(checked) => {
-            let executed = graphql::run(&edge, Some(viewer), checked, Files::default(), &request_id).await;
+            let executed = graphql::run(&edge, Some(viewer), checked, Files::default(), request_id).await;
             count(&executed.seen);
             match say(Outgoing::Next(executed.body)).await {
                 Ok(()) => say(Outgoing::Complete).await,
