@@ -38,6 +38,8 @@ use crate::{
 const WAITING: usize = 16;
 /// How long a client may take to take a message.
 const SLOWEST: Duration = Duration::from_secs(30);
+/// How long a client may take to take a message when the server stops: others wait for that end.
+const HASTE: Duration = Duration::from_secs(5);
 /// How long to wait for the client's own end of a connection that is closed.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -45,7 +47,7 @@ const PARTING: Duration = Duration::from_secs(1);
 /// `origin`.
 pub async fn serve(edge: Edge, authorization: Option<HeaderValue>, origin: IpAddr, mut socket: WebSocket) {
     let (say, mut said) = mpsc::channel(WAITING);
-    let (running, ids) = (HashMap::new(), HashMap::new());
+    let (running, ids, say) = (HashMap::new(), HashMap::new(), Some(say));
     let at_work = Arc::new(Semaphore::new(edge.app.limits.socket.operations));
     let mut connection =
         Connection { edge, authorization, origin, viewer: None, running, ids, begun: 0, at_work, say, heard: true };
@@ -80,7 +82,8 @@ struct Connection {
     begun: u64,
     /// How many more operations may be at work.
     at_work: Arc<Semaphore>,
-    say: mpsc::Sender<Saying>,
+    /// For operations that are begun; none are any more when the server stops.
+    say: Option<mpsc::Sender<Saying>>,
     /// The client has said something since it was asked last.
     heard: bool,
 }
@@ -124,7 +127,11 @@ impl Connection {
             let introduced = self.viewer.is_some();
             let init_timeout = async || if introduced { pending().await } else { sleep_until(init_until).await };
             let flow = tokio::select! {
-                () = stop.cancelled() => Break(Some(Close::going_away())),
+                // Subscriptions end by themselves; what else was begun is answered first.
+                () = stop.cancelled(), if self.say.is_some() => {
+                    self.say = None;
+                    Continue(())
+                }
                 () = init_timeout() => Break(Some(Close::init_timeout())),
                 message = socket.recv() => match message {
                     Some(Ok(message)) => self.hear(socket, message).await,
@@ -132,7 +139,10 @@ impl Connection {
                     Some(Err(_)) => Break(Some(Close::INVALID)),
                     None => Break(None),
                 },
-                Some((number, message)) = said.recv() => self.pass_on(socket, number, message).await,
+                said = said.recv() => match said {
+                    Some((number, message)) => self.pass_on(socket, number, message).await,
+                    None => Break(Some(Close::going_away())),
+                },
                 _ = pings.tick() => self.ask(socket).await,
                 _ = rechecks.tick(), if introduced => self.recheck().await,
             };
@@ -209,6 +219,8 @@ impl Connection {
         if self.viewer.is_none() {
             return Break(Some(Close::unauthorized()));
         }
+        // The client hears soon that the server stops, and asks another one.
+        let Some(say) = self.say.clone() else { return Continue(()) };
         // A token may have run out since the client introduced itself.
         let viewer = match self.look_up().await {
             Ok(viewer) => viewer,
@@ -231,7 +243,7 @@ impl Connection {
             return self.refuse(socket, &id, &rejection).await;
         };
         self.begun += 1;
-        let (number, cancelled, say) = (self.begun, CancellationToken::new(), self.say.clone());
+        let (number, cancelled) = (self.begun, CancellationToken::new());
         self.ids.insert(number, id.clone());
         self.running.insert(id, Running { number, cancelled: cancelled.clone() });
         let say = async move |message| say.send((number, message)).await;
@@ -277,10 +289,14 @@ impl Connection {
     }
 
     async fn send(&self, socket: &mut WebSocket, message: Message) -> Flow {
+        let stopping = async {
+            self.edge.stop.cancelled().await;
+            sleep(HASTE).await;
+        };
         tokio::select! {
             sent = socket.send(message) => if sent.is_ok() { Continue(()) } else { Break(None) },
             // In the middle of a message nothing else can be said.
-            () = self.edge.stop.cancelled() => Break(None),
+            () = stopping => Break(None),
             () = sleep(SLOWEST) => Break(None),
         }
     }

@@ -23,7 +23,7 @@ use crate::{
 /// What an operation says, and which one it is.
 pub type Saying = (u64, Outgoing);
 
-/// Runs an operation to its end, or a subscription until it is `cancelled`.
+/// Runs an operation to its end, or a subscription until it is `cancelled` or the server stops.
 pub async fn run(
     edge: Edge,
     viewer: Viewer,
@@ -56,6 +56,8 @@ pub async fn run(
             };
             tokio::select! {
                 () = cancelled.cancelled() => Ok(()),
+                // Not complete: clients begin again elsewhere.
+                () = edge.stop.cancelled() => Ok(()),
                 said = watching => said,
             }
         }
