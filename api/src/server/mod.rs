@@ -10,6 +10,7 @@ mod lingering;
 mod listen;
 mod multipart;
 mod observe;
+mod panics;
 mod probes;
 mod rate;
 mod rejection;
@@ -34,7 +35,6 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{
     CompressionLevel,
-    catch_panic::CatchPanicLayer,
     compression::{
         CompressionLayer,
         predicate::{NotForContentType, Predicate, SizeAbove},
@@ -133,7 +133,7 @@ pub fn routes(
     routes
         .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))
         .layer(axum::middleware::from_fn(listen::answer_slow))
-        .layer(CatchPanicLayer::new())
+        .layer(axum::middleware::from_fn(panics::answered))
         .layer(axum::middleware::from_fn(security_headers::on_each))
         .layer(axum::middleware::from_fn_with_state(edge.clone(), observe::observe))
         .layer(axum::middleware::from_fn(request_span::of_each))

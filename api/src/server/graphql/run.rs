@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use async_graphql::Response as GraphqlResponse;
+use async_graphql::{Error as GraphqlError, Pos, Response as GraphqlResponse};
 use axum::http::StatusCode;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
@@ -10,6 +10,8 @@ use serde_json::json;
 use crate::{
     audit::Caller,
     auth::Viewer,
+    checkpoint::Checkpoint,
+    error::Error,
     graphql::{Files, failure, loaders},
     server::{
         Edge,
@@ -48,9 +50,10 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: F
     let (kind, name) = (checked.operation, checked.request.operation_name.clone());
     let user = viewer.as_ref().map(|viewer| viewer.user_id);
     let (request, cost) = (checked.request.data(files), checked.cost);
-    let response = match viewer {
-        None => edge.executor.execute(request).await,
-        Some(viewer) => {
+    let response = match (edge.app.checkpoints.pass(Checkpoint::Executing).await, viewer) {
+        (Err(error), _) => failed(error),
+        (Ok(()), None) => edge.executor.execute(request).await,
+        (Ok(()), Some(viewer)) => {
             let (loaders, mut batches) = loaders::loaders(edge.app.clone(), viewer.clone());
             let request = request.data(loaders).data(Caller { viewer, request_id: request_id.to_owned() });
             loaders::execute_with(edge.executor.execute(request), &mut batches).await
@@ -70,12 +73,20 @@ pub fn watch(
     request_id: &str,
 ) -> impl Stream<Item = Executed> + Send + use<> {
     let (loaders, batches) = loaders::loaders(edge.app.clone(), viewer.clone());
-    let id = request_id.to_owned();
+    let (id, checkpoints) = (request_id.to_owned(), edge.app.checkpoints.clone());
     let caller = Caller { viewer, request_id: id.clone() };
     let cost = checked.cost;
     let responses = edge.executor.subscribe(checked.request.data(loaders).data(caller));
-    stream::unfold((responses, batches, id), move |(mut responses, mut batches, id)| async move {
-        let response = loaders::execute_with(responses.next(), &mut batches).await?;
-        Some((Executed::new(response, cost, &id), (responses, batches, id)))
+    let begun = (responses, batches, id, checkpoints);
+    stream::unfold(begun, move |(mut responses, mut batches, id, checkpoints)| async move {
+        let response = match checkpoints.pass(Checkpoint::Executing).await {
+            Ok(()) => loaders::execute_with(responses.next(), &mut batches).await?,
+            Err(error) => failed(error),
+        };
+        Some((Executed::new(response, cost, &id), (responses, batches, id, checkpoints)))
     })
+}
+
+fn failed(error: Error) -> GraphqlResponse {
+    GraphqlResponse::from_errors(vec![GraphqlError::from(error).into_server_error(Pos::default())])
 }

@@ -18,7 +18,7 @@ use tracing::Instrument;
 use super::run;
 use crate::{
     auth::Viewer,
-    server::{Edge, access, check::Checked, rejection::Rejection},
+    server::{Edge, access, check::Checked, panics, rejection::Rejection},
 };
 
 /// Events that wait for a slow client; then the subscription waits.
@@ -80,19 +80,20 @@ impl Stream {
         let now = Instant::now();
         let (mut pings, mut rechecks) = (ticks(limits.ping, now), ticks(limits.recheck, now + limits.recheck));
         let results = run::watch(&self.edge, viewer, checked, &self.request_id);
-        let mut watching = pin!(self.pass_on(results));
+        let mut watching = pin!(panics::caught(self.pass_on(results)));
         let last = loop {
             tokio::select! {
                 () = self.edge.stop.cancelled() => return,
                 () = self.say.closed() => return,
                 ended = &mut watching => match ended {
-                    Ok(()) => break COMPLETE.to_owned(),
-                    Err(Gone) => return,
+                    Ok(Ok(())) => break COMPLETE.to_owned(),
+                    Ok(Err(Gone)) => return,
+                    Err(rejection) => break self.refusal(&rejection),
                 },
                 // Where events wait, they do as well.
                 _ = pings.tick() => { _ = self.say.try_send(Bytes::from_static(COMMENT)); }
                 _ = rechecks.tick() => if !self.may_stay().await {
-                    break whole(&Rejection::unauthenticated().body(&self.request_id).to_string());
+                    break self.refusal(&Rejection::unauthenticated());
                 },
             }
         };
@@ -108,6 +109,11 @@ impl Stream {
             self.send(next(&executed.body)).await?;
         }
         Ok(())
+    }
+
+    /// The last result and the end.
+    fn refusal(&self, rejection: &Rejection) -> String {
+        whole(&rejection.body(&self.request_id).to_string())
     }
 
     async fn send(&self, text: String) -> Result<(), Gone> {

@@ -14,14 +14,18 @@ use crate::{
     metrics::Counted,
     server::{
         Edge,
-        check::{Operation, check},
+        check::{Operation, Unfit, check},
         graphql,
         observe::Seen,
+        panics,
     },
 };
 
 /// What an operation says, and which one it is.
 pub type Saying = (u64, Outgoing);
+
+/// Whether the client was still there.
+type Said = Result<(), mpsc::error::SendError<Saying>>;
 
 /// Runs an operation to its end, or a subscription until it is `cancelled` or the server stops.
 pub async fn run(
@@ -29,25 +33,47 @@ pub async fn run(
     viewer: Viewer,
     operation: Operation,
     cancelled: CancellationToken,
-    say: impl AsyncFn(Outgoing) -> Result<(), mpsc::error::SendError<Saying>>,
+    say: impl AsyncFn(Outgoing) -> Said,
 ) {
     let request_id = uuid::Uuid::now_v7().to_string();
     tracing::Span::current().record("id", &request_id);
-    let metrics = &edge.app.metrics;
-    let count = |seen: &Seen| {
-        seen.count(metrics, "websocket");
-        metrics.count_errors(&seen.codes);
+    let said = match panics::caught(execute(&edge, viewer, operation, &cancelled, &request_id, &say)).await {
+        Ok(said) => said,
+        Err(rejection) => {
+            let unfit = Unfit::rejected(&rejection, &request_id);
+            count(&edge, &unfit.seen());
+            say(Outgoing::Error(unfit.errors)).await
+        }
     };
-    let said = match check(&edge, true, operation, &request_id).await {
+    if said.is_err() {
+        tracing::debug!("the client was gone before the answer");
+    }
+}
+
+fn count(edge: &Edge, seen: &Seen) {
+    seen.count(&edge.app.metrics, "websocket");
+    edge.app.metrics.count_errors(&seen.codes);
+}
+
+async fn execute(
+    edge: &Edge,
+    viewer: Viewer,
+    operation: Operation,
+    cancelled: &CancellationToken,
+    request_id: &str,
+    say: &impl AsyncFn(Outgoing) -> Said,
+) -> Said {
+    let metrics = &edge.app.metrics;
+    match check(edge, true, operation, request_id).await {
         Err(unfit) => {
-            count(&unfit.seen());
+            count(edge, &unfit.seen());
             say(Outgoing::Error(unfit.errors)).await
         }
         Ok(checked) if checked.operation == OperationType::Subscription => {
-            count(&Seen { kind: Some(checked.operation), ..Seen::default() });
+            count(edge, &Seen { kind: Some(checked.operation), ..Seen::default() });
             let _running = Counted::one(&metrics.subscriptions);
             let watching = async {
-                let mut results = pin!(graphql::watch(&edge, viewer, checked, &request_id));
+                let mut results = pin!(graphql::watch(edge, viewer, checked, request_id));
                 while let Some(executed) = results.next().await {
                     metrics.count_errors(&executed.seen.codes);
                     say(Outgoing::Next(executed.body)).await?;
@@ -62,15 +88,10 @@ pub async fn run(
             }
         }
         Ok(checked) => {
-            let executed = graphql::run(&edge, Some(viewer), checked, Files::default(), &request_id).await;
-            count(&executed.seen);
-            match say(Outgoing::Next(executed.body)).await {
-                Ok(()) => say(Outgoing::Complete).await,
-                gone => gone,
-            }
+            let executed = graphql::run(edge, Some(viewer), checked, Files::default(), request_id).await;
+            count(edge, &executed.seen);
+            say(Outgoing::Next(executed.body)).await?;
+            say(Outgoing::Complete).await
         }
-    };
-    if said.is_err() {
-        tracing::debug!("the client was gone before the answer");
     }
 }
