@@ -55,6 +55,8 @@ pub struct Limits {
     pub event_poll: Duration,
     /// WebSocket connections and event streams that may be open at a time.
     pub streams: usize,
+    /// WebSocket connections and event streams that one user may have open at a time, and as many subscriptions.
+    pub streams_per_user: usize,
     /// Limits of WebSocket connections and event streams.
     pub socket: SocketLimits,
     /// Limits of connections and of the time that clients have.
@@ -135,6 +137,7 @@ impl Default for Limits {
             lease: Duration::from_secs(15),
             event_poll: Duration::from_secs(1),
             streams: 10_000,
+            streams_per_user: 100,
             socket: SocketLimits::default(),
             connections: ConnectionLimits::default(),
         }

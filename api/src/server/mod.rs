@@ -16,6 +16,7 @@ mod rate;
 mod rejection;
 mod request_span;
 mod security_headers;
+mod shares;
 mod socket;
 mod streams;
 mod uploads;
@@ -113,7 +114,10 @@ pub fn routes(
     leaving: CancellationToken,
 ) -> Router {
     let (executor, access, probes) = (Executor::new(app.clone()), Arc::new(access), Probes::default());
-    let streams = Streams::new(app.limits.streams);
+    // Where nobody signs in there is one user, whose server it is.
+    let alone = matches!(*access, Access::Local);
+    let each = |most| if alone { usize::MAX } else { most };
+    let streams = Streams::new(app.limits.streams, each(app.limits.streams_per_user));
     let edge = Edge { app, access, executor, requests, stop, streams, leaving, probes };
     // Each caller is looked up and counted; the rest is for everybody.
     let entrances = Router::new()

@@ -8,4 +8,5 @@ mod publisher;
 mod rate;
 mod rotation;
 mod settings;
+mod shares;
 mod tokens;

@@ -9,6 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use sea_orm::prelude::Uuid;
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
     time::{Instant, MissedTickBehavior, interval_at, timeout},
@@ -18,7 +19,7 @@ use tracing::Instrument;
 use super::run;
 use crate::{
     auth::Viewer,
-    server::{Edge, access, check::Checked, panics, rejection::Rejection},
+    server::{Edge, access, check::Checked, panics, rejection::Rejection, shares::Share},
 };
 
 /// Events that wait for a slow client; then the subscription waits.
@@ -48,7 +49,7 @@ pub fn open(
     checked: Checked,
     request_id: &str,
 ) -> Result<Body, Rejection> {
-    let place = edge.streams.take()?;
+    let place = (edge.streams.open(viewer.user_id)?, edge.streams.run(viewer.user_id)?, edge.streams.take()?);
     let (say, mut said) = mpsc::channel(WAITING);
     let authorization = headers.get(header::AUTHORIZATION).cloned();
     let stream = Stream { edge: edge.clone(), authorization, request_id: request_id.to_owned(), say, _place: place };
@@ -61,7 +62,7 @@ struct Stream {
     authorization: Option<HeaderValue>,
     request_id: String,
     say: mpsc::Sender<Bytes>,
-    _place: OwnedSemaphorePermit,
+    _place: (Share<Uuid>, Share<Uuid>, OwnedSemaphorePermit),
 }
 
 /// The client is gone, or takes nothing.

@@ -13,6 +13,7 @@ use axum::{
     extract::ws::{Message, WebSocket},
     http::{HeaderValue, StatusCode},
 };
+use sea_orm::prelude::Uuid;
 use tokio::{
     sync::{Semaphore, mpsc},
     time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout},
@@ -31,6 +32,7 @@ use crate::{
         check::{Operation, Unfit},
         rate,
         rejection::Rejection,
+        shares::Share,
     },
 };
 
@@ -47,10 +49,19 @@ const PARTING: Duration = Duration::from_secs(1);
 /// `origin`.
 pub async fn serve(edge: Edge, authorization: Option<HeaderValue>, origin: IpAddr, mut socket: WebSocket) {
     let (say, mut said) = mpsc::channel(WAITING);
-    let (running, ids, say) = (HashMap::new(), HashMap::new(), Some(say));
-    let at_work = Arc::new(Semaphore::new(edge.app.limits.socket.operations));
-    let mut connection =
-        Connection { edge, authorization, origin, viewer: None, running, ids, begun: 0, at_work, say, heard: true };
+    let mut connection = Connection {
+        at_work: Arc::new(Semaphore::new(edge.app.limits.socket.operations)),
+        edge,
+        authorization,
+        origin,
+        viewer: None,
+        place: None,
+        running: HashMap::new(),
+        ids: HashMap::new(),
+        begun: 0,
+        say: Some(say),
+        heard: true,
+    };
     let close = connection.talk(&mut socket, &mut said).await;
     // What runs ends before the client is told.
     drop(connection);
@@ -76,6 +87,8 @@ struct Connection {
     origin: IpAddr,
     /// Who it is, once introduced.
     viewer: Option<Viewer>,
+    /// What the connection counts for among those of its user.
+    place: Option<Share<Uuid>>,
     /// What runs, by the client's id and ours. A client may use an id again.
     running: HashMap<String, Running>,
     ids: HashMap<u64, String>,
@@ -183,7 +196,10 @@ impl Connection {
             return Break(Some(Close::unauthorized()));
         }
         match self.look_up().await {
-            Ok(viewer) => self.viewer = Some(viewer),
+            Ok(viewer) => {
+                let Ok(place) = self.edge.streams.open(viewer.user_id) else { return Break(Some(Close::try_later())) };
+                (self.viewer, self.place) = (Some(viewer), Some(place));
+            }
             Err(Unknown::Leaves(close)) => return Break(Some(close)),
             Err(Unknown::Waits(_)) => return Break(Some(Close::try_later())),
         }

@@ -39,11 +39,7 @@ pub async fn run(
     tracing::Span::current().record("id", &request_id);
     let said = match panics::caught(execute(&edge, viewer, operation, &cancelled, &request_id, &say)).await {
         Ok(said) => said,
-        Err(rejection) => {
-            let unfit = Unfit::rejected(&rejection, &request_id);
-            count(&edge, &unfit.seen());
-            say(Outgoing::Error(unfit.errors)).await
-        }
+        Err(rejection) => refuse(&edge, Unfit::rejected(&rejection, &request_id), &say).await,
     };
     if said.is_err() {
         tracing::debug!("the client was gone before the answer");
@@ -53,6 +49,11 @@ pub async fn run(
 fn count(edge: &Edge, seen: &Seen) {
     seen.count(&edge.app.metrics, "websocket");
     edge.app.metrics.count_errors(&seen.codes);
+}
+
+async fn refuse(edge: &Edge, unfit: Unfit, say: &impl AsyncFn(Outgoing) -> Said) -> Said {
+    count(edge, &unfit.seen());
+    say(Outgoing::Error(unfit.errors)).await
 }
 
 async fn execute(
@@ -65,11 +66,12 @@ async fn execute(
 ) -> Said {
     let metrics = &edge.app.metrics;
     match check(edge, true, operation, request_id).await {
-        Err(unfit) => {
-            count(edge, &unfit.seen());
-            say(Outgoing::Error(unfit.errors)).await
-        }
+        Err(unfit) => refuse(edge, unfit, say).await,
         Ok(checked) if checked.operation == OperationType::Subscription => {
+            let _place = match edge.streams.run(viewer.user_id) {
+                Ok(place) => place,
+                Err(rejection) => return refuse(edge, Unfit::rejected(&rejection, request_id), say).await,
+            };
             count(edge, &Seen { kind: Some(checked.operation), ..Seen::default() });
             let _running = Counted::one(&metrics.subscriptions);
             let watching = async {
