@@ -57,6 +57,8 @@ pub struct Limits {
     pub streams: usize,
     /// WebSocket connections and event streams that one user may have open at a time, and as many subscriptions.
     pub streams_per_user: usize,
+    /// Requests of one user, or of one address that nobody has signed in for, that may be at work at a time.
+    pub at_work: usize,
     /// Limits of WebSocket connections and event streams.
     pub socket: SocketLimits,
     /// Limits of connections and of the time that clients have.
@@ -138,6 +140,7 @@ impl Default for Limits {
             event_poll: Duration::from_secs(1),
             streams: 10_000,
             streams_per_user: 100,
+            at_work: 64,
             socket: SocketLimits::default(),
             connections: ConnectionLimits::default(),
         }

@@ -130,7 +130,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// What one customer of a provider has: an address, or a network of IPv6.
-fn customer(address: IpAddr) -> IpAddr {
+pub fn customer(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) >> (128 - IPV6_CUSTOMER) << (128 - IPV6_CUSTOMER);

@@ -65,6 +65,9 @@ pub struct Arguments {
     /// How many of them one user may have open at a time, and how many subscriptions; no limit with `--auth local`
     #[arg(long, env = "JOBLINK_MAX_STREAMS_PER_USER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     max_streams_per_user: u32,
+    /// Requests of one user, or of one address without a login, that may be at work at a time; no limit with `--auth local`
+    #[arg(long, env = "JOBLINK_MAX_CONCURRENT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    max_concurrent: u32,
     /// Apply pending migrations to a PostgreSQL database that is not empty
     #[arg(long, env = "JOBLINK_MIGRATE")]
     migrate: bool,
@@ -210,6 +213,7 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
         workers: arguments.workers.into(),
         streams: count(arguments.max_streams),
         streams_per_user: count(arguments.max_streams_per_user),
+        at_work: count(arguments.max_concurrent),
         connections: ConnectionLimits {
             connections: count(arguments.max_connections),
             per_address: count(arguments.max_connections_per_address),

@@ -1,6 +1,9 @@
 //! Who may reach the server at all, and what browsers are told about its pages.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{ConnectInfo, Request, State},
@@ -9,7 +12,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Edge, rate::Admitted, rejection::Rejection};
+use super::{
+    Edge,
+    rate::{Admitted, AtWork},
+    rejection::Rejection,
+    shares::Share,
+};
 use crate::auth::{Access, Viewer};
 
 /// In local mode nobody logs in, so only pages and programs of this machine may ask: by a loopback name (another one
@@ -74,10 +82,15 @@ pub fn is_loopback(host: &str) -> bool {
 /// Who calls by HTTP, as [`rate::admit`] found; `None` without a valid login.
 pub fn caller(request: &Request) -> Result<Option<Viewer>, Rejection> {
     match request.extensions().get::<Admitted>() {
-        Some(Admitted(caller)) => caller.clone(),
+        Some(admitted) => admitted.caller.clone(),
         // An entrance without a door: nobody comes in.
         None => Err(Rejection::internal()),
     }
+}
+
+/// What a request counts for among those of its caller that are at work.
+pub fn at_work(request: &Request) -> Option<Arc<Share<AtWork>>> {
+    request.extensions().get::<Admitted>()?.at_work.clone()
 }
 
 /// Whether whoever has called may still call, without counting it as a request.

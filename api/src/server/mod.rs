@@ -43,7 +43,7 @@ use tower_http::{
 };
 
 pub use self::access::is_loopback_origin;
-use self::{listen::Entrance, probes::Probes, streams::Streams};
+use self::{listen::Entrance, probes::Probes, rate::AtWork, shares::Shares, streams::Streams};
 use crate::{
     app::{App, ConnectionLimits},
     auth::Access,
@@ -69,6 +69,8 @@ pub struct Edge {
     stop: CancellationToken,
     /// Places for connections that stay open.
     streams: Streams,
+    /// Requests at work of each caller.
+    at_work: Shares<AtWork>,
     /// The server stops soon: nobody should be sent here any more.
     leaving: CancellationToken,
     /// What is known of the parts that requests need.
@@ -118,7 +120,8 @@ pub fn routes(
     let alone = matches!(*access, Access::Local);
     let each = |most| if alone { usize::MAX } else { most };
     let streams = Streams::new(app.limits.streams, each(app.limits.streams_per_user));
-    let edge = Edge { app, access, executor, requests, stop, streams, leaving, probes };
+    let at_work = Shares::new(each(app.limits.at_work));
+    let edge = Edge { app, access, executor, requests, stop, streams, at_work, leaving, probes };
     // Each caller is looked up and counted; the rest is for everybody.
     let entrances = Router::new()
         .route("/graphql", any(graphql::answer).get(socket::open).layer(compression()))

@@ -1,10 +1,11 @@
-//! Who calls and how often, at every entrance: looked up once, counted once, and told in headers.
+//! Who calls, how often and how much at a time, at every entrance: looked up once, counted once, and told in headers.
 //!
 //! The headers are those of draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy` says what is allowed (`q`
 //! requests in `w` seconds), `RateLimit` what of it is left (`r` requests for the next `t` seconds).
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,10 +16,12 @@ use axum::{
     response::Response,
 };
 
-use super::{Edge, access, rejection::Rejection};
+use sea_orm::prelude::Uuid;
+
+use super::{Edge, access, rejection::Rejection, shares::Share};
 use crate::auth::{
     Access, Viewer,
-    rate::{Counted, Rate, Standing},
+    rate::{Counted, Rate, Standing, customer},
 };
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -32,20 +35,59 @@ pub struct Admission {
     standing: Option<Standing>,
 }
 
+/// Whose requests at work are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AtWork {
+    /// A user's, wherever they are.
+    Viewer(Uuid),
+    /// All from an address that nobody has signed in for.
+    Address(IpAddr),
+}
+
 /// Who a request is of; handlers ask by [`access::caller`].
 #[derive(Clone)]
-pub struct Admitted(pub Result<Option<Viewer>, Rejection>);
+pub struct Admitted {
+    /// As in [`Admission`].
+    pub caller: Result<Option<Viewer>, Rejection>,
+    /// What the request counts for among its caller's. A task that goes on without the caller takes it along.
+    pub at_work: Option<Arc<Share<AtWork>>>,
+}
 
 /// Looks up who calls and counts the request, before anything else is done for it.
 pub async fn admit(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let origin = origin(&edge, &request);
     let admission = admission(&edge, request.headers().get(header::AUTHORIZATION), origin).await;
-    request.extensions_mut().insert(Admitted(admission.caller));
+    let admitted = Admitted::new(&edge, admission.caller, origin);
+    let at_work = admitted.at_work.clone();
+    request.extensions_mut().insert(admitted);
     let mut response = next.run(request).await;
+    drop(at_work);
     if let (Access::Token { limiter: Some(limiter), .. }, Some(standing)) = (&*edge.access, admission.standing) {
         tell(&mut response, limiter.rate(), standing);
     }
     response
+}
+
+impl Admitted {
+    fn new(edge: &Edge, caller: Result<Option<Viewer>, Rejection>, origin: IpAddr) -> Self {
+        let of = |viewer: &Option<Viewer>| match viewer {
+            Some(viewer) => AtWork::Viewer(viewer.user_id),
+            None => AtWork::Address(customer(origin)),
+        };
+        match caller.and_then(|viewer| Ok((begin(edge, of(&viewer))?, viewer))) {
+            Ok((share, viewer)) => Self { caller: Ok(viewer), at_work: Some(Arc::new(share)) },
+            Err(rejection) => Self { caller: Err(rejection), at_work: None },
+        }
+    }
+}
+
+/// Counts a request as at work until what is given is dropped. Rejected where its caller has enough.
+pub fn begin(edge: &Edge, of: AtWork) -> Result<Share<AtWork>, Rejection> {
+    edge.at_work.take(of).ok_or_else(|| {
+        let most = edge.at_work.most();
+        let message = format!("At most {most} of your requests may be at work at a time; send more when one has ended.");
+        Rejection::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message)
+    })
 }
 
 /// Where a request comes from.

@@ -44,8 +44,12 @@ pub async fn answer(State(edge): State<Edge>, id: RequestId, request: Request) -
         return not_acceptable(&id);
     };
     // In a task of its own, so that a caller who hangs up leaves no file and no transaction half done.
-    let (requests, of) = (edge.requests.clone(), id.clone());
-    let work = async move { respond(&edge, request, accepted, of.as_str()).await };
+    let (requests, of, at_work) = (edge.requests.clone(), id.clone(), access::at_work(&request));
+    let work = async move {
+        let answer = respond(&edge, request, accepted, of.as_str()).await;
+        drop(at_work);
+        answer
+    };
     let answer = match requests.spawn(work.in_current_span()).await {
         Ok(Ok(answer)) => answer,
         Ok(Err(rejection)) => {

@@ -18,6 +18,7 @@ use crate::{
         graphql,
         observe::Seen,
         panics,
+        rate::{self, AtWork},
     },
 };
 
@@ -90,7 +91,12 @@ async fn execute(
             }
         }
         Ok(checked) => {
+            let at_work = match rate::begin(edge, AtWork::Viewer(viewer.user_id)) {
+                Ok(share) => share,
+                Err(rejection) => return refuse(edge, Unfit::rejected(&rejection, request_id), say).await,
+            };
             let executed = graphql::run(edge, Some(viewer), checked, Files::default(), request_id).await;
+            drop(at_work);
             count(edge, &executed.seen);
             say(Outgoing::Next(executed.body)).await?;
             say(Outgoing::Complete).await
