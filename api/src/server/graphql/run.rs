@@ -1,6 +1,6 @@
 //! The execution of what was checked.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use async_graphql::{Error as GraphqlError, Pos, Response as GraphqlResponse};
 use axum::http::StatusCode;
@@ -13,6 +13,7 @@ use crate::{
     checkpoint::Checkpoint,
     error::Error,
     graphql::{Files, failure, loaders},
+    metrics::Counted,
     server::{
         Edge,
         check::{Checked, Cost},
@@ -65,7 +66,8 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: F
     executed
 }
 
-/// Executes a subscription that was checked: its results, one after the other.
+/// Executes a subscription that was checked: its results, one after the other. It and its errors are counted, whoever
+/// sends them.
 pub fn watch(
     edge: &Edge,
     viewer: Viewer,
@@ -77,13 +79,22 @@ pub fn watch(
     let caller = Caller { viewer, request_id: id.clone() };
     let cost = checked.cost;
     let responses = edge.executor.subscribe(checked.request.data(loaders).data(caller));
-    let begun = (responses, batches, id, checkpoints);
-    stream::unfold(begun, move |(mut responses, mut batches, id, checkpoints)| async move {
-        let response = match checkpoints.pass(Checkpoint::Executing).await {
-            Ok(()) => loaders::execute_with(responses.next(), &mut batches).await?,
-            Err(error) => failed(error),
-        };
-        Some((Executed::new(response, cost, &id), (responses, batches, id, checkpoints)))
+    let metrics = edge.app.metrics.clone();
+    let running = Counted::one(&metrics.subscriptions);
+    let begun = (responses, batches, running);
+    let parts = Arc::new((id, checkpoints, metrics));
+    stream::unfold(begun, move |(mut responses, mut batches, running)| {
+        let parts = parts.clone();
+        async move {
+            let (id, checkpoints, metrics) = &*parts;
+            let response = match checkpoints.pass(Checkpoint::Executing).await {
+                Ok(()) => loaders::execute_with(responses.next(), &mut batches).await?,
+                Err(error) => failed(error),
+            };
+            let executed = Executed::new(response, cost, id);
+            metrics.count_errors(&executed.seen.codes);
+            Some((executed, (responses, batches, running)))
+        }
     })
 }
 

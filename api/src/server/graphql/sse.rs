@@ -114,6 +114,7 @@ impl Stream {
 
     /// The last result and the end.
     fn refusal(&self, rejection: &Rejection) -> String {
+        self.edge.app.metrics.count_errors(&[rejection.code.to_owned()]);
         whole(&rejection.body(&self.request_id).to_string())
     }
 

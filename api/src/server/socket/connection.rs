@@ -29,7 +29,7 @@ use crate::{
     auth::{Access, Viewer},
     server::{
         Edge, access,
-        check::{Operation, Unfit},
+        check::Operation,
         rate,
         rejection::Rejection,
         shares::Share,
@@ -232,9 +232,7 @@ impl Connection {
     }
 
     async fn begin(&mut self, socket: &mut WebSocket, id: String, operation: Operation) -> Flow {
-        if self.viewer.is_none() {
-            return Break(Some(Close::unauthorized()));
-        }
+        let Some(known) = &self.viewer else { return Break(Some(Close::unauthorized())) };
         // The client hears soon that the server stops, and asks another one.
         let Some(say) = self.say.clone() else { return Continue(()) };
         // A token may have run out since the client introduced itself.
@@ -243,7 +241,10 @@ impl Connection {
             Err(Unknown::Leaves(close)) => return Break(Some(close)),
             // An operation that runs under this id is not ended by it.
             Err(Unknown::Waits(_)) if self.running.contains_key(&id) => return Break(Some(Close::taken(&id))),
-            Err(Unknown::Waits(rejection)) => return self.refuse(socket, &id, &rejection).await,
+            Err(Unknown::Waits(rejection)) => {
+                let refusal = operation::refuse(&self.edge, known, &operation, &rejection);
+                return self.send(socket, refusal.write(&id)).await;
+            }
         };
         if self.running.contains_key(&id) {
             return Break(Some(Close::taken(&id)));
@@ -256,7 +257,8 @@ impl Connection {
             );
             let (most, found) = (most as u64, most as u64 + 1);
             let rejection = Rejection::exceeded("QUERY_TOO_COMPLEX", "subscriptions", most, found, message);
-            return self.refuse(socket, &id, &rejection).await;
+            let refusal = operation::refuse(&self.edge, &viewer, &operation, &rejection);
+            return self.send(socket, refusal.write(&id)).await;
         };
         self.begun += 1;
         let (number, cancelled) = (self.begun, CancellationToken::new());
@@ -271,12 +273,6 @@ impl Connection {
         };
         self.edge.requests.spawn(running.instrument(tracing::info_span!("operation", id = tracing::field::Empty)));
         Continue(())
-    }
-
-    /// Tells the client that an operation is not begun.
-    async fn refuse(&self, socket: &mut WebSocket, id: &str, rejection: &Rejection) -> Flow {
-        let unfit = Unfit::rejected(rejection, &uuid::Uuid::now_v7().to_string());
-        self.send(socket, Outgoing::Error(unfit.errors).write(id)).await
     }
 
     /// Ends an operation of which the client wants no more.

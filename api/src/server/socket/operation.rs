@@ -1,9 +1,13 @@
 //! One operation of a connection: checked like any other, executed, and its results sent.
 
-use std::pin::pin;
+use std::{
+    pin::pin,
+    time::{Duration, Instant},
+};
 
 use async_graphql::parser::types::OperationType;
 use futures_util::StreamExt;
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +15,6 @@ use super::message::Outgoing;
 use crate::{
     auth::Viewer,
     graphql::Files,
-    metrics::Counted,
     server::{
         Edge,
         check::{Operation, Unfit, check},
@@ -19,8 +22,12 @@ use crate::{
         observe::Seen,
         panics,
         rate::{self, AtWork},
+        rejection::Rejection,
     },
 };
+
+/// How it came, in the metrics.
+const TRANSPORT: &str = "websocket";
 
 /// What an operation says, and which one it is.
 pub type Saying = (u64, Outgoing);
@@ -36,25 +43,43 @@ pub async fn run(
     cancelled: CancellationToken,
     say: impl AsyncFn(Outgoing) -> Said,
 ) {
-    let request_id = uuid::Uuid::now_v7().to_string();
+    let (began, request_id) = (Instant::now(), uuid::Uuid::now_v7().to_string());
     tracing::Span::current().record("id", &request_id);
-    let said = match panics::caught(execute(&edge, viewer, operation, &cancelled, &request_id, &say)).await {
-        Ok(said) => said,
-        Err(rejection) => refuse(&edge, Unfit::rejected(&rejection, &request_id), &say).await,
+    let mut seen = of(&operation, &viewer);
+    let work = execute(&edge, viewer, operation, &cancelled, &request_id, &say, &mut seen);
+    let said = match panics::caught(work).await {
+        Ok(Ok(said)) => said,
+        Ok(Err(unfit)) => say(Outgoing::Error(refused(&edge, unfit, &mut seen))).await,
+        Err(rejection) => {
+            let unfit = Unfit::rejected(&rejection, &request_id);
+            say(Outgoing::Error(refused(&edge, unfit, &mut seen))).await
+        }
     };
     if said.is_err() {
         tracing::debug!("the client was gone before the answer");
     }
+    seen.log_of_socket(began.elapsed(), &request_id);
 }
 
-fn count(edge: &Edge, seen: &Seen) {
-    seen.count(&edge.app.metrics, "websocket");
-    edge.app.metrics.count_errors(&seen.codes);
+/// What a client is told of an operation that is not begun.
+pub fn refuse(edge: &Edge, viewer: &Viewer, operation: &Operation, rejection: &Rejection) -> Outgoing {
+    let request_id = uuid::Uuid::now_v7().to_string();
+    let mut seen = of(operation, viewer);
+    let errors = refused(edge, Unfit::rejected(rejection, &request_id), &mut seen);
+    seen.log_of_socket(Duration::ZERO, &request_id);
+    Outgoing::Error(errors)
 }
 
-async fn refuse(edge: &Edge, unfit: Unfit, say: &impl AsyncFn(Outgoing) -> Said) -> Said {
-    count(edge, &unfit.seen());
-    say(Outgoing::Error(unfit.errors)).await
+fn of(operation: &Operation, viewer: &Viewer) -> Seen {
+    let name = operation.name().map(str::to_owned);
+    Seen { name, user: Some(viewer.user_id), graphql: true, ..Seen::default() }
+}
+
+/// Counts an operation that came to nothing, and gives its errors.
+fn refused(edge: &Edge, unfit: Unfit, seen: &mut Seen) -> Value {
+    (seen.kind, seen.codes) = (None, unfit.seen().codes);
+    seen.count(&edge.app.metrics, TRANSPORT);
+    unfit.errors
 }
 
 async fn execute(
@@ -64,42 +89,36 @@ async fn execute(
     cancelled: &CancellationToken,
     request_id: &str,
     say: &impl AsyncFn(Outgoing) -> Said,
-) -> Said {
-    let metrics = &edge.app.metrics;
-    match check(edge, true, operation, request_id).await {
-        Err(unfit) => refuse(edge, unfit, say).await,
-        Ok(checked) if checked.operation == OperationType::Subscription => {
-            let _place = match edge.streams.run(viewer.user_id) {
-                Ok(place) => place,
-                Err(rejection) => return refuse(edge, Unfit::rejected(&rejection, request_id), say).await,
-            };
-            count(edge, &Seen { kind: Some(checked.operation), ..Seen::default() });
-            let _running = Counted::one(&metrics.subscriptions);
-            let watching = async {
-                let mut results = pin!(graphql::watch(edge, viewer, checked, request_id));
-                while let Some(executed) = results.next().await {
-                    metrics.count_errors(&executed.seen.codes);
-                    say(Outgoing::Next(executed.body)).await?;
-                }
-                say(Outgoing::Complete).await
-            };
-            tokio::select! {
-                () = cancelled.cancelled() => Ok(()),
-                // Not complete: clients begin again elsewhere.
-                () = edge.stop.cancelled() => Ok(()),
-                said = watching => said,
-            }
-        }
-        Ok(checked) => {
-            let at_work = match rate::begin(edge, AtWork::Viewer(viewer.user_id)) {
-                Ok(share) => share,
-                Err(rejection) => return refuse(edge, Unfit::rejected(&rejection, request_id), say).await,
-            };
-            let executed = graphql::run(edge, Some(viewer), checked, Files::default(), request_id).await;
-            drop(at_work);
-            count(edge, &executed.seen);
-            say(Outgoing::Next(executed.body)).await?;
-            say(Outgoing::Complete).await
-        }
+    seen: &mut Seen,
+) -> Result<Said, Unfit> {
+    let rejected = |rejection| Unfit::rejected(&rejection, request_id);
+    let checked = check(edge, true, operation, request_id).await?;
+    let user = viewer.user_id;
+    if checked.operation != OperationType::Subscription {
+        let at_work = rate::begin(edge, AtWork::Viewer(user)).map_err(rejected)?;
+        let executed = graphql::run(edge, Some(viewer), checked, Files::default(), request_id).await;
+        drop(at_work);
+        *seen = executed.seen;
+        seen.count(&edge.app.metrics, TRANSPORT);
+        return Ok(match say(Outgoing::Next(executed.body)).await {
+            Ok(()) => say(Outgoing::Complete).await,
+            gone => gone,
+        });
     }
+    let _place = edge.streams.run(user).map_err(rejected)?;
+    seen.kind = Some(checked.operation);
+    seen.count(&edge.app.metrics, TRANSPORT);
+    let watching = async {
+        let mut results = pin!(graphql::watch(edge, viewer, checked, request_id));
+        while let Some(executed) = results.next().await {
+            say(Outgoing::Next(executed.body)).await?;
+        }
+        say(Outgoing::Complete).await
+    };
+    Ok(tokio::select! {
+        () = cancelled.cancelled() => Ok(()),
+        // Not complete: clients begin again elsewhere.
+        () = edge.stop.cancelled() => Ok(()),
+        said = watching => said,
+    })
 }
