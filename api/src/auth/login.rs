@@ -77,6 +77,14 @@ impl Login {
         }
     }
 
+    /// A token that is good, verified before or, where `may_verify` allows that, now.
+    pub async fn known(&self, token: &str, may_verify: impl FnOnce() -> bool) -> Option<Arc<Verified>> {
+        match self.recall(token) {
+            None if may_verify() => self.verify(token).await,
+            known => known,
+        }
+    }
+
     /// A token that was verified before, if it is still in time and its keys are still in force.
     pub fn recall(&self, token: &str) -> Option<Arc<Verified>> {
         let fingerprint = fingerprint(token);

@@ -1,4 +1,4 @@
-//! Who may reach the server at all, and what browsers are told about its pages.
+//! Who may reach the server at all, and who calls.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -14,7 +14,7 @@ use axum::{
 
 use super::{
     Edge,
-    rate::{Admitted, AtWork},
+    rate::{Admitted, Holder},
     rejection::Rejection,
     shares::Share,
 };
@@ -89,7 +89,7 @@ pub fn caller(request: &Request) -> Result<Option<Viewer>, Rejection> {
 }
 
 /// What a request counts for among those of its caller that are at work.
-pub fn at_work(request: &Request) -> Option<Arc<Share<AtWork>>> {
+pub fn at_work(request: &Request) -> Option<Arc<Share<Holder>>> {
     request.extensions().get::<Admitted>()?.at_work.clone()
 }
 
@@ -97,11 +97,7 @@ pub fn at_work(request: &Request) -> Option<Arc<Share<AtWork>>> {
 pub async fn may_stay(edge: &Edge, authorization: Option<&HeaderValue>) -> Result<bool, sea_orm::DbErr> {
     let Access::Token { login, .. } = &*edge.access else { return Ok(true) };
     let Some(token) = authorization.and_then(bearer) else { return Ok(false) };
-    let known = match login.recall(token) {
-        Some(known) => Some(known),
-        None => login.verify(token).await,
-    };
-    match known {
+    match login.known(token, || true).await {
         Some(known) => Ok(login.viewer(edge.app.db.reader(), &known).await?.is_some()),
         None => Ok(false),
     }

@@ -10,6 +10,7 @@ mod lingering;
 mod listen;
 mod multipart;
 mod observe;
+mod own_pages;
 mod panics;
 mod probes;
 mod rate;
@@ -43,7 +44,7 @@ use tower_http::{
 };
 
 pub use self::access::is_loopback_origin;
-use self::{listen::Entrance, probes::Probes, rate::AtWork, shares::Shares, streams::Streams};
+use self::{listen::Entrance, probes::Probes, rate::Holder, shares::Shares, streams::Streams};
 use crate::{
     app::{App, ConnectionLimits},
     auth::Access,
@@ -70,7 +71,7 @@ pub struct Edge {
     /// Places for connections that stay open.
     streams: Streams,
     /// Requests at work of each caller.
-    at_work: Shares<AtWork>,
+    at_work: Shares<Holder>,
     /// The server stops soon: nobody should be sent here any more.
     leaving: CancellationToken,
     /// What is known of the parts that requests need.
@@ -135,12 +136,13 @@ pub fn routes(
         .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(probes::ready));
+    // What goes wrong inside is answered there, so that pages of the list may read that as well.
+    let routes =
+        routes.layer(axum::middleware::from_fn(listen::answer_slow)).layer(axum::middleware::from_fn(panics::answered));
     let allowed = &edge.app.origins;
     let routes = if allowed.all().is_empty() { routes } else { routes.layer(cors::layer(allowed)) };
     routes
         .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))
-        .layer(axum::middleware::from_fn(listen::answer_slow))
-        .layer(axum::middleware::from_fn(panics::answered))
         .layer(axum::middleware::from_fn(security_headers::on_each))
         .layer(axum::middleware::from_fn_with_state(edge.clone(), observe::observe))
         .layer(axum::middleware::from_fn(request_span::of_each))

@@ -21,7 +21,7 @@ use sea_orm::prelude::Uuid;
 use super::{Edge, access, rejection::Rejection, shares::Share};
 use crate::auth::{
     Access, Viewer,
-    rate::{Counted, Rate, Standing, customer},
+    rate::{Rate, Standing, Whose, customer},
 };
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -37,7 +37,7 @@ pub struct Admission {
 
 /// Whose requests at work are counted together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum AtWork {
+pub enum Holder {
     /// A user's, wherever they are.
     Viewer(Uuid),
     /// All from an address that nobody has signed in for.
@@ -50,7 +50,7 @@ pub struct Admitted {
     /// As in [`Admission`].
     pub caller: Result<Option<Viewer>, Rejection>,
     /// What the request counts for among its caller's. A task that goes on without the caller takes it along.
-    pub at_work: Option<Arc<Share<AtWork>>>,
+    pub at_work: Option<Arc<Share<Holder>>>,
 }
 
 /// Looks up who calls and counts the request, before anything else is done for it.
@@ -71,8 +71,8 @@ pub async fn admit(State(edge): State<Edge>, mut request: Request, next: Next) -
 impl Admitted {
     fn new(edge: &Edge, caller: Result<Option<Viewer>, Rejection>, origin: IpAddr) -> Self {
         let of = |viewer: &Option<Viewer>| match viewer {
-            Some(viewer) => AtWork::Viewer(viewer.user_id),
-            None => AtWork::Address(customer(origin)),
+            Some(viewer) => Holder::Viewer(viewer.user_id),
+            None => Holder::Address(customer(origin)),
         };
         match caller.and_then(|viewer| Ok((begin(edge, of(&viewer))?, viewer))) {
             Ok((share, viewer)) => Self { caller: Ok(viewer), at_work: Some(Arc::new(share)) },
@@ -82,10 +82,11 @@ impl Admitted {
 }
 
 /// Counts a request as at work until what is given is dropped. Rejected where its caller has enough.
-pub fn begin(edge: &Edge, of: AtWork) -> Result<Share<AtWork>, Rejection> {
+pub fn begin(edge: &Edge, of: Holder) -> Result<Share<Holder>, Rejection> {
     edge.at_work.take(of).ok_or_else(|| {
         let most = edge.at_work.most();
-        let message = format!("At most {most} of your requests may be at work at a time; send more when one has ended.");
+        let message =
+            format!("At most {most} of your requests may be at work at a time; send more when one has ended.");
         Rejection::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message)
     })
 }
@@ -115,16 +116,19 @@ pub async fn admission(edge: &Edge, authorization: Option<&HeaderValue>, origin:
     let limiter = limiter.as_deref();
     let count_address = || limiter.map(|limiter| limiter.count_address(origin));
     let mut standing = None;
-    let token = authorization.and_then(access::bearer);
-    let mut known = token.and_then(|token| login.recall(token));
-    if known.is_none() {
+    let mut may_verify = || {
         standing = count_address();
-        if let Some(refused) = standing.filter(|standing| standing.exceeded) {
-            return Admission::refused(refused);
+        !standing.is_some_and(|standing| standing.exceeded)
+    };
+    let known = match authorization.and_then(access::bearer) {
+        Some(token) => login.known(token, may_verify).await,
+        None => {
+            may_verify();
+            None
         }
-        if let Some(token) = token {
-            known = login.verify(token).await;
-        }
+    };
+    if let Some(refused) = standing.filter(|standing| standing.exceeded) {
+        return Admission::refused(refused);
     }
     let Some(known) = known else { return Admission { caller: Ok(None), standing } };
     let viewer = match login.viewer(edge.app.db.reader(), &known).await {
@@ -158,8 +162,8 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 fn tell(response: &mut Response, rate: &Rate, standing: Standing) {
     let name = match standing.counted {
-        Counted::Viewer => "viewer",
-        Counted::Address => "address",
+        Whose::Viewer => "viewer",
+        Whose::Address => "address",
     };
     let (burst, window) = (rate.burst.get(), rate.burst.get().div_ceil(rate.per_second.get()));
     let after = whole_seconds(standing.after);

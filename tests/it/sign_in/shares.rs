@@ -33,7 +33,8 @@ async fn a_user_has_so_many_streams_and_leaves_the_rest_to_others(engine: Engine
     assert_eq!((too_many.status().as_u16(), too_many.headers()["retry-after"].as_bytes()), (503, &b"1"[..]));
     assert_eq!(code(&too_many.json().await.unwrap()), "TOO_MANY_STREAMS");
     let mut second = Client(open(&world, &[]).await.unwrap());
-    let init = json!({ "type": "connection_init", "payload": { "Authorization": format!("Bearer {}", people.anna.token) } });
+    let init =
+        json!({ "type": "connection_init", "payload": { "Authorization": format!("Bearer {}", people.anna.token) } });
     second.send(init).await;
     assert_eq!(second.closed().await, 1013);
     // Others have theirs.
@@ -69,7 +70,8 @@ const CANCEL: &str = r#"mutation { cancelJob(id: "none") { userErrors { code } }
 async fn a_user_has_so_many_requests_at_work_and_leaves_the_rest_to_others(engine: Engine) {
     let (mut gate, checkpoints) = Gate::first(Checkpoint::ChangeBegins, 2);
     let limits = Limits { at_work: 2, ..Default::default() };
-    let world = World::with(engine, Setup { tokens: true, limits, checkpoints, idle: true, ..Default::default() }).await;
+    let world =
+        World::with(engine, Setup { tokens: true, limits, checkpoints, idle: true, ..Default::default() }).await;
     let people = people(&world).await;
     let ask = |token: &str| world.post().bearer_auth(token).json(&json!({ "query": CANCEL }));
     let mut socket = Client::signed_in(&world, &people.anna.token).await;

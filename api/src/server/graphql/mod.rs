@@ -27,10 +27,9 @@ use super::{
     lingering::Rest,
     multipart,
     observe::Seen,
-    panics,
+    own_pages, panics,
     rejection::Rejection,
     request_span::RequestId,
-    socket,
 };
 use crate::{auth::Viewer, graphql::Files};
 
@@ -129,9 +128,7 @@ async fn perform(edge: &Edge, viewer: Option<Viewer>, asked: Asked, request_id: 
         }
         (OperationType::Subscription, None) => Err(rejected(Rejection::unauthenticated())),
         (OperationType::Subscription, Some(viewer)) => {
-            if !socket::is_own_page(&asked.headers, &asked.uri, &edge.app.origins) {
-                return Err(rejected(request::csrf("A page of another site may not open a stream of events.")));
-            }
+            own_pages::only_these(edge, &asked.headers, &asked.uri).map_err(rejected)?;
             let (kind, name) = (Some(checked.operation), checked.request.operation_name.clone());
             let seen = Seen { kind, name, user: Some(viewer.user_id), graphql: true, ..Seen::default() };
             let events = sse::open(edge, &asked.headers, viewer, checked, request_id).map_err(rejected)?;

@@ -27,13 +27,7 @@ use super::{
 };
 use crate::{
     auth::{Access, Viewer},
-    server::{
-        Edge, access,
-        check::Operation,
-        rate,
-        rejection::Rejection,
-        shares::Share,
-    },
+    server::{Edge, access, check::Operation, rate, rejection::Rejection, shares::Share},
 };
 
 /// Messages of operations that wait for a slow client; then the operations wait.

@@ -21,7 +21,7 @@ use crate::{
         graphql,
         observe::Seen,
         panics,
-        rate::{self, AtWork},
+        rate::{self, Holder},
         rejection::Rejection,
     },
 };
@@ -95,7 +95,7 @@ async fn execute(
     let checked = check(edge, true, operation, request_id).await?;
     let user = viewer.user_id;
     if checked.operation != OperationType::Subscription {
-        let at_work = rate::begin(edge, AtWork::Viewer(user)).map_err(rejected)?;
+        let at_work = rate::begin(edge, Holder::Viewer(user)).map_err(rejected)?;
         let executed = graphql::run(edge, Some(viewer), checked, Files::default(), request_id).await;
         drop(at_work);
         *seen = executed.seen;
