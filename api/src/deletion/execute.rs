@@ -89,7 +89,7 @@ async fn delete(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Res
         return refuse(app, caller, Some(id), Refused { refusal, job: None, receipt: None }.into()).await;
     }
     app.checkpoints.pass(Checkpoint::DeletionBegins).await?;
-    let attempts = retrying(|| attempt(app, caller, id, wanted));
+    let attempts = Box::pin(retrying(|| attempt(app, caller, id, wanted)));
     let outcome = audit::noting_failure(&app.db, caller, AuditAction::DeleteJob, Some(id), attempts)
         .await
         .inspect_err(|error| tracing::error!(job = %id, "deletion failed; if a receipt exists it was done: {error}"));

@@ -120,12 +120,11 @@ pub async fn admission(edge: &Edge, authorization: Option<&HeaderValue>, origin:
         standing = count_address();
         !standing.is_some_and(|standing| standing.exceeded)
     };
-    let known = match authorization.and_then(access::bearer) {
-        Some(token) => login.known(token, may_verify).await,
-        None => {
-            may_verify();
-            None
-        }
+    let known = if let Some(token) = authorization.and_then(access::bearer) {
+        login.known(token, may_verify).await
+    } else {
+        may_verify();
+        None
     };
     if let Some(refused) = standing.filter(|standing| standing.exceeded) {
         return Admission::refused(refused);

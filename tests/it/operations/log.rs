@@ -57,17 +57,22 @@ async fn operations_of_sockets_and_streams_and_of_who_hung_up_are_lines_too() {
     assert_eq!(line_with(&server, "Watched").await["transport"], "websocket", "when it has ended");
 
     let query = json!({ "query": "subscription Streamed { jobEvents { type } }", "operationName": "Streamed" });
-    let stream =
-        tests::http().post(format!("{base}/graphql")).header("accept", "text/event-stream").json(&query).send();
+    let request = tests::http().post(format!("{base}/graphql")).header("accept", "text/event-stream");
+    let stream = request.json(&query).send().await.unwrap();
     let line = line_with(&server, "Streamed").await;
     assert!(line["status"] == 200 && line["user"].is_string(), "{line}");
     drop(stream);
 
+    // What somebody else's transaction holds up does not end before its caller has left.
+    site.run("BEGIN IMMEDIATE").await;
+    let body = json!({ "query": "mutation { cancelJob(id: \"none\") { userErrors { code } } }" }).to_string();
+    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nx-request-id: hung-up";
+    let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let mut hung_up = TcpStream::connect(base.strip_prefix("http://").unwrap()).await.unwrap();
-    let head = "POST /graphql HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\nx-request-id: hung-up\r\ncontent-length: 9\r\n\r\n{";
-    hung_up.write_all(head.as_bytes()).await.unwrap();
+    hung_up.write_all(request.as_bytes()).await.unwrap();
     drop(hung_up);
     assert_eq!(line_with(&server, "hung-up").await["status"], 499);
+    site.run("ROLLBACK").await;
     server.terminate();
     server.ended().await;
 }

@@ -47,7 +47,8 @@ pub async fn answer(State(edge): State<Edge>, id: RequestId, request: Request) -
     // In a task of its own, so that a caller who hangs up leaves no file and no transaction half done.
     let (requests, of, at_work) = (edge.requests.clone(), id.clone(), access::at_work(&request));
     let work = async move {
-        let outcome = panics::caught(respond(&edge, request, accepted, of.as_str())).await.unwrap_or_else(Err);
+        let responding = Box::pin(respond(&edge, request, accepted, of.as_str()));
+        let outcome = panics::caught(responding).await.unwrap_or_else(Err);
         drop(at_work);
         let answer = outcome.unwrap_or_else(|rejection| {
             rest.discard();

@@ -28,7 +28,7 @@ use tower::ServiceExt;
 use super::{
     body::{Paced, Tracked},
     pulse::Pulse,
-    taking::{Offered, Streams},
+    taking::{Offered, StreamTasks},
 };
 use crate::app::ConnectionLimits;
 
@@ -89,9 +89,9 @@ impl Serving {
 }
 
 /// What does not stand here is hyper's own: of an HTTP/2 client that resets its requests at once, say, 20 at a time.
-fn builder(limits: &ConnectionLimits) -> Builder<Streams> {
+fn builder(limits: &ConnectionLimits) -> Builder<StreamTasks> {
     let head_bytes = usize::try_from(limits.head_bytes).unwrap_or(usize::MAX);
-    let mut builder = Builder::new(Streams { patience: limits.take });
+    let mut builder = Builder::new(StreamTasks { patience: limits.take });
     // The time for a head is measured by the pulse: hyper's own would end pauses too.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(head_bytes);
     builder

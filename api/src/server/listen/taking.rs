@@ -50,12 +50,12 @@ impl Offered {
 
 /// Runs the streams of HTTP/2 connections, each for as long as its client takes what is sent.
 #[derive(Clone, Copy)]
-pub struct Streams {
+pub struct StreamTasks {
     /// How long a client may take nothing.
     pub patience: Duration,
 }
 
-impl<F> Executor<F> for Streams
+impl<F> Executor<F> for StreamTasks
 where
     F: Future + Send + 'static,
     F::Output: Send,

@@ -46,7 +46,7 @@ pub async fn run(
     let (began, request_id) = (Instant::now(), uuid::Uuid::now_v7().to_string());
     tracing::Span::current().record("id", &request_id);
     let mut seen = of(&operation, &viewer);
-    let work = execute(&edge, viewer, operation, &cancelled, &request_id, &say, &mut seen);
+    let work = Box::pin(execute(&edge, viewer, operation, &cancelled, &request_id, &say, &mut seen));
     let said = match panics::caught(work).await {
         Ok(Ok(said)) => said,
         Ok(Err(unfit)) => say(Outgoing::Error(refused(&edge, unfit, &mut seen))).await,
