@@ -55,6 +55,10 @@ pub struct Limits {
     pub event_poll: Duration,
     /// WebSocket connections and event streams that may be open at a time.
     pub streams: usize,
+    /// WebSocket connections and event streams that one user may have open at a time, and as many subscriptions.
+    pub streams_per_user: usize,
+    /// Requests of one user, or of one address that nobody has signed in for, that may be at work at a time.
+    pub at_work: usize,
     /// Limits of WebSocket connections and event streams.
     pub socket: SocketLimits,
     /// Limits of connections and of the time that clients have.
@@ -135,6 +139,8 @@ impl Default for Limits {
             lease: Duration::from_secs(15),
             event_poll: Duration::from_secs(1),
             streams: 10_000,
+            streams_per_user: 100,
+            at_work: 64,
             socket: SocketLimits::default(),
             connections: ConnectionLimits::default(),
         }

@@ -9,6 +9,8 @@ use crate::error::Error;
 /// Where a test can step in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Checkpoint {
+    /// An operation that passed its checks, or the next event of a subscription, is about to be executed.
+    Executing,
     /// A file was received, and nobody knows of it.
     FileReceived,
     /// A deletion is about to begin.

@@ -1,5 +1,7 @@
 //! What went wrong, for those who must tell it apart; and what was refused, which is an answer and not an error.
 
+use std::any::Any;
+
 use artifacts::{StoreError, table::TableError};
 use sea_orm::{DbErr, RuntimeErr};
 
@@ -30,6 +32,9 @@ pub enum Error {
     /// A file could not be put together.
     #[error("cannot write a file: {0}")]
     Format(String),
+    /// A mistake of the program, and its message.
+    #[error("the program panicked: {0}")]
+    Panicked(String),
     /// A task of the program itself ended without an answer.
     #[error("a task ended without an answer: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -56,6 +61,12 @@ impl Error {
         } else {
             Self::CommitUnknown(error)
         }
+    }
+
+    /// What a panic says.
+    pub fn of_panic(panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        Self::Panicked(text.or_else(|| panic.downcast_ref().cloned()).unwrap_or_default())
     }
 
     /// Whether the same transaction may succeed when it is tried again: a serialization failure, a deadlock, or a

@@ -1,9 +1,12 @@
 //! Writes the audit log: with what was done in its own transaction, what was refused or failed in one of its own.
 
+use std::{future::Future, panic::AssertUnwindSafe};
+
 use entity::{
     audit_entry,
     stored::{AuditAction, AuditOutcome},
 };
+use futures_util::FutureExt;
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, IntoActiveModel, prelude::Uuid};
 
 use crate::{
@@ -123,7 +126,8 @@ pub async fn record_nothing(db: &Database, caller: &Caller, action: AuditAction)
     write_alone(db, caller, &[entry], AuditOutcome::Done).await
 }
 
-/// Passes on what became of a change; a failure is written down first, where the database still takes it.
+/// Makes a change and passes on what became of it; a failure, a panic too, is written down first, where the database
+/// still takes it.
 ///
 /// Where a commit was not answered nothing is written: if it was done, its own entry tells.
 pub async fn noting_failure<T>(
@@ -131,8 +135,10 @@ pub async fn noting_failure<T>(
     caller: &Caller,
     action: AuditAction,
     target: Option<Uuid>,
-    outcome: Result<T, Error>,
+    change: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
+    // What a panic leaves is a transaction that is undone.
+    let outcome = AssertUnwindSafe(change).catch_unwind().await.unwrap_or_else(|panic| Err(Error::of_panic(&*panic)));
     let Err(error) = &outcome else { return outcome };
     let gone = error.is_busy() && !error.is_transient();
     if !gone && !matches!(error, Error::CommitUnknown(_)) {

@@ -99,6 +99,15 @@ impl Login {
         }
     }
 
+    /// A token that is good, verified before or, where `may_verify` allows that, now.
+    pub async fn known(&self, token: &str, may_verify: impl FnOnce() -> bool) -> Option<Arc<Verified>> {
+        match self.recall(token) {
+            Recalled::Good(known) => Some(known),
+            Recalled::Unknown if may_verify() => self.verify(token).await,
+            Recalled::OutOfForce | Recalled::Unknown => None,
+        }
+    }
+
     /// Whether a token was verified before, is still in time and would be verified by the keys that are in force.
     pub fn recall(&self, token: &str) -> Recalled {
         let fingerprint = fingerprint(token);

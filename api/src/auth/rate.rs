@@ -47,7 +47,7 @@ type Buckets<K> = RateLimiter<K, Recent<K>, Clock, StateInformationMiddleware>;
 
 /// Whose requests were counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
+pub enum Whose {
     /// A user's, wherever they are.
     Viewer,
     /// All from an address that nobody has signed in for.
@@ -58,7 +58,7 @@ pub enum Counted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Standing {
     /// Whose requests were counted.
-    pub counted: Counted,
+    pub counted: Whose,
     /// Requests that may follow at once.
     pub remaining: u32,
     /// How long until the bucket is full or, when it is empty, until the next request.
@@ -83,15 +83,15 @@ impl Limiter {
 
     /// Counts a request of a user.
     pub fn count_viewer(&self, user: Uuid) -> Standing {
-        self.count(&self.viewers, &user, Counted::Viewer)
+        self.count(&self.viewers, &user, Whose::Viewer)
     }
 
     /// Counts a request for which nobody has signed in yet.
     pub fn count_address(&self, address: IpAddr) -> Standing {
-        self.count(&self.addresses, &customer(address), Counted::Address)
+        self.count(&self.addresses, &customer(address), Whose::Address)
     }
 
-    fn count<K: Clone + Eq + Hash>(&self, buckets: &Buckets<K>, key: &K, counted: Counted) -> Standing {
+    fn count<K: Clone + Eq + Hash>(&self, buckets: &Buckets<K>, key: &K, counted: Whose) -> Standing {
         match buckets.check_key(key) {
             Ok(state) => {
                 let remaining = state.remaining_burst_capacity();
@@ -130,7 +130,7 @@ fn address(text: &str) -> Option<IpAddr> {
 }
 
 /// What one customer of a provider has: an address, or a network of IPv6.
-fn customer(address: IpAddr) -> IpAddr {
+pub fn customer(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let network = u128::from(address) >> (128 - IPV6_CUSTOMER) << (128 - IPV6_CUSTOMER);

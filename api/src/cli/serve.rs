@@ -63,6 +63,12 @@ pub struct Arguments {
     /// WebSocket connections and event streams that may be open at a time
     #[arg(long, env = "JOBLINK_MAX_STREAMS", default_value_t = 10_000, value_parser = clap::value_parser!(u32))]
     max_streams: u32,
+    /// How many of them one user may have open at a time, and how many subscriptions; no limit with `--auth local`
+    #[arg(long, env = "JOBLINK_MAX_STREAMS_PER_USER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    max_streams_per_user: u32,
+    /// Requests of one user, or of one address without a login, that may be at work at a time; no limit with `--auth local`
+    #[arg(long, env = "JOBLINK_MAX_CONCURRENT", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
+    max_concurrent: u32,
     /// Apply pending migrations to a PostgreSQL database that is not empty
     #[arg(long, env = "JOBLINK_MIGRATE")]
     migrate: bool,
@@ -216,7 +222,9 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
         file_bytes: arguments.max_file_bytes,
         file_rows: arguments.max_file_rows,
         workers: arguments.workers.into(),
-        streams: usize::try_from(arguments.max_streams).unwrap_or(usize::MAX),
+        streams: count(arguments.max_streams),
+        streams_per_user: count(arguments.max_streams_per_user),
+        at_work: count(arguments.max_concurrent),
         connections: ConnectionLimits {
             connections: count(arguments.max_connections),
             per_address: count(arguments.max_connections_per_address),

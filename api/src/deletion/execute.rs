@@ -92,10 +92,11 @@ async fn delete(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Res
         return refuse(app, caller, Some(id), Refused { refusal, job: None, receipt: None }.into()).await;
     }
     app.checkpoints.pass(Checkpoint::DeletionBegins).await?;
-    let outcome = retrying(|| attempt(app, caller, id, wanted))
+    let attempts = Box::pin(retrying(|| attempt(app, caller, id, wanted)));
+    let outcome = audit::noting_failure(&app.db, caller, AuditAction::DeleteJob, Some(id), attempts)
         .await
         .inspect_err(|error| tracing::error!(job = %id, "deletion failed; if a receipt exists it was done: {error}"));
-    match audit::noting_failure(&app.db, caller, AuditAction::DeleteJob, Some(id), outcome).await? {
+    match outcome? {
         Outcome::Refused(refused) => refuse(app, caller, Some(id), refused).await,
         Outcome::Deleted(receipt) => {
             app.checkpoints.pass(Checkpoint::DeletionCommitted).await?;

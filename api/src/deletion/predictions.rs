@@ -35,8 +35,8 @@ struct Found {
 
 /// Deletes predictions, each for itself: one that is refused does not keep the others. An id that is `None` is no UUID.
 pub async fn delete_predictions(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Outcome, Error> {
-    let outcome = retrying(|| attempt(app, caller, ids)).await;
-    let outcome = audit::noting_failure(&app.db, caller, AuditAction::DeletePredictions, None, outcome).await?;
+    let attempts = retrying(|| attempt(app, caller, ids));
+    let outcome = audit::noting_failure(&app.db, caller, AuditAction::DeletePredictions, None, attempts).await?;
     let own = caller.viewer.organization_id();
     let refused = outcome.refused.iter().map(|(place, refusal)| {
         let organization = outcome.organizations.get(place).copied().unwrap_or(own);

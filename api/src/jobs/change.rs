@@ -71,8 +71,8 @@ pub async fn change(
     decide: impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync,
 ) -> Result<Outcome, Error> {
     app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
-    let outcome = retrying(|| attempt(app, caller, id, action, &decide)).await;
-    let outcome = audit::noting_failure(&app.db, caller, action, id, outcome).await?;
+    let attempts = retrying(|| attempt(app, caller, id, action, &decide));
+    let outcome = audit::noting_failure(&app.db, caller, action, id, attempts).await?;
     let code = outcome.refusal.as_ref().map_or("done", |refusal| refusal.code.as_str());
     tracing::info!(job = ?id, action = action.as_stored(), "{code}");
     if let Some(refusal) = &outcome.refusal {

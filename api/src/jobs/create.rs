@@ -41,8 +41,8 @@ pub struct NewJob {
 
 /// Makes a pending job from a received file. Refused, or failed, nothing of it is left but the received file.
 pub async fn create_job(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Result<job::Model, Refusal>, Error> {
-    let outcome = attempt(app, caller, wanted).await;
-    let outcome = audit::noting_failure(&app.db, caller, AuditAction::CreateJob, None, outcome).await?;
+    let attempt = attempt(app, caller, wanted);
+    let outcome = audit::noting_failure(&app.db, caller, AuditAction::CreateJob, None, attempt).await?;
     if let Err(refusal) = &outcome {
         refuse(app, caller, refusal).await?;
     }

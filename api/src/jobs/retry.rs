@@ -21,8 +21,8 @@ use crate::{
 
 /// Makes a new job over the input of a failed or cancelled one, for the same owner; that one stays as it is.
 pub async fn retry_job(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Outcome, Error> {
-    let outcome = attempt(app, caller, id).await;
-    let outcome = audit::noting_failure(&app.db, caller, AuditAction::RetryJob, id, outcome).await?;
+    let attempt = attempt(app, caller, id);
+    let outcome = audit::noting_failure(&app.db, caller, AuditAction::RetryJob, id, attempt).await?;
     if let Some(refusal) = &outcome.refusal {
         audit::record_refusal(app, caller, AuditAction::RetryJob, id, outcome.organization, refusal).await?;
     }

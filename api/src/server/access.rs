@@ -1,6 +1,9 @@
-//! Who may reach the server at all, and what browsers are told about its pages.
+//! Who may reach the server at all, and who calls.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{ConnectInfo, Request, State},
@@ -9,8 +12,13 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Edge, rate::Admitted, rejection::Rejection};
-use crate::auth::{Access, Viewer, login::Recalled};
+use super::{
+    Edge,
+    rate::{Admitted, Holder},
+    rejection::Rejection,
+    shares::Share,
+};
+use crate::auth::{Access, Viewer};
 
 /// In local mode nobody logs in, so only pages and programs of this machine may ask: by a loopback name (another one
 /// may be a foreign name that was rebound to this machine), from a browser by a loopback `Origin`, and with no proxy in
@@ -74,7 +82,7 @@ pub fn is_loopback(host: &str) -> bool {
 /// Who calls by HTTP, as [`rate::admit`] found; `None` without a valid login.
 pub fn caller(request: &Request) -> Result<Option<Viewer>, Rejection> {
     match request.extensions().get::<Admitted>() {
-        Some(Admitted { caller, .. }) => caller.clone(),
+        Some(admitted) => admitted.caller.clone(),
         // An entrance without a door: nobody comes in.
         None => Err(Rejection::internal()),
     }
@@ -85,16 +93,16 @@ pub fn is_address_charged(request: &Request) -> bool {
     request.extensions().get::<Admitted>().is_some_and(|admitted| admitted.is_address_charged)
 }
 
+/// What a request counts for among those of its caller that are at work.
+pub fn at_work(request: &Request) -> Option<Arc<Share<Holder>>> {
+    request.extensions().get::<Admitted>()?.at_work.clone()
+}
+
 /// Whether whoever has called may still call, without counting it as a request.
 pub async fn may_stay(edge: &Edge, authorization: Option<&HeaderValue>) -> Result<bool, sea_orm::DbErr> {
     let Access::Token { login, .. } = &*edge.access else { return Ok(true) };
     let Some(token) = authorization.and_then(bearer) else { return Ok(false) };
-    let known = match login.recall(token) {
-        Recalled::Good(known) => Some(known),
-        Recalled::OutOfForce => None,
-        Recalled::Unknown => login.verify(token).await,
-    };
-    match known {
+    match login.known(token, || true).await {
         Some(known) => Ok(login.viewer(edge.app.db.reader(), &known).await?.is_some()),
         None => Ok(false),
     }

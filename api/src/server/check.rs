@@ -46,6 +46,11 @@ impl Operation {
         self.query.is_some()
     }
 
+    /// Its name, where the client gives one.
+    pub fn name(&self) -> Option<&str> {
+        self.operation_name.as_deref()
+    }
+
     /// Whether the answer shall tell what it cost: `{"extensions": {"cost": true}}`.
     fn asks_for_cost(&self) -> bool {
         self.extensions.as_ref().and_then(|extensions| extensions.get("cost")) == Some(&Value::Bool(true))

@@ -11,11 +11,14 @@ mod lingering;
 mod listen;
 mod multipart;
 mod observe;
+mod own_pages;
+mod panics;
 mod probes;
 mod rate;
 mod rejection;
 mod request_span;
 mod security_headers;
+mod shares;
 mod socket;
 mod streams;
 mod traced;
@@ -36,7 +39,6 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_http::{
     CompressionLevel,
-    catch_panic::CatchPanicLayer,
     compression::{
         CompressionLayer,
         predicate::{NotForContentType, Predicate, SizeAbove},
@@ -44,7 +46,7 @@ use tower_http::{
 };
 
 pub use self::access::is_loopback_origin;
-use self::{listen::Entrance, probes::Probes, streams::Streams};
+use self::{listen::Entrance, probes::Probes, rate::Holder, shares::Shares, streams::Streams};
 use crate::{
     app::{App, ConnectionLimits},
     auth::Access,
@@ -72,6 +74,8 @@ pub struct Edge {
     stop: CancellationToken,
     /// Places for connections that stay open.
     streams: Streams,
+    /// Requests at work of each caller.
+    at_work: Shares<Holder>,
     /// The server stops soon: nobody should be sent here any more.
     leaving: CancellationToken,
     /// What is known of the parts that requests need.
@@ -117,8 +121,12 @@ pub fn routes(
     leaving: CancellationToken,
 ) -> Router {
     let (executor, probes) = (Executor::new(app.clone()), Probes::default());
-    let streams = Streams::new(app.limits.streams);
-    let edge = Edge { known: Arc::default(), app, access, executor, requests, stop, streams, leaving, probes };
+    // Where nobody signs in there is one user, whose server it is.
+    let alone = matches!(*access, Access::Local);
+    let each = |most| if alone { usize::MAX } else { most };
+    let streams = Streams::new(app.limits.streams, each(app.limits.streams_per_user));
+    let at_work = Shares::new(each(app.limits.at_work));
+    let edge = Edge { known: Arc::default(), app, access, executor, requests, stop, streams, at_work, leaving, probes };
     // Each caller is looked up and counted; the rest is for everybody.
     let entrances = Router::new()
         .route("/graphql", any(graphql::answer).get(socket::open).layer(compression()))
@@ -132,12 +140,13 @@ pub fn routes(
         .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(probes::ready));
+    // What goes wrong inside is answered there, so that pages of the list may read that as well.
+    let routes =
+        routes.layer(axum::middleware::from_fn(listen::answer_slow)).layer(axum::middleware::from_fn(panics::answered));
     let allowed = &edge.app.origins;
     let routes = if allowed.all().is_empty() { routes } else { routes.layer(cors::layer(allowed)) };
     routes
         .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))
-        .layer(axum::middleware::from_fn(listen::answer_slow))
-        .layer(CatchPanicLayer::new())
         .layer(axum::middleware::from_fn(security_headers::on_each))
         .layer(axum::middleware::from_fn_with_state(edge.clone(), observe::observe))
         .layer(axum::middleware::from_fn(request_span::of_each))

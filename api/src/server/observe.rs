@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_graphql::parser::types::OperationType;
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{Method, StatusCode},
+    http::Method,
     middleware::Next,
     response::Response,
 };
@@ -28,12 +28,12 @@ pub struct Seen {
     pub codes: Vec<String>,
     /// How long it was executed.
     pub took: Option<Duration>,
-    /// It is an answer of GraphQL.
+    /// It is an answer of GraphQL, and counted where it was executed or refused.
     pub graphql: bool,
 }
 
 impl Seen {
-    /// Counts an operation.
+    /// Counts an operation and its errors.
     pub fn count(&self, metrics: &Metrics, transport: &'static str) {
         let kind = match self.kind {
             Some(OperationType::Query) => "query",
@@ -47,7 +47,30 @@ impl Seen {
             (Some(_), false) => "error",
         };
         metrics.count_operation(kind, transport, outcome, self.took);
+        metrics.count_errors(&self.codes);
     }
+
+    fn all_codes(&self) -> Option<String> {
+        (!self.codes.is_empty()).then(|| self.codes.join(","))
+    }
+
+    /// Logs an operation of a WebSocket that has ended, under the target `access`.
+    pub fn log_of_socket(&self, took: Duration, request_id: &str) {
+        tracing::info!(
+            target: "access",
+            transport = "websocket",
+            path = "/graphql",
+            ms = milliseconds(took),
+            operation = self.name,
+            codes = self.all_codes(),
+            request_id,
+            user = self.user.map(tracing::field::display),
+        );
+    }
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The codes of a list of errors.
@@ -63,27 +86,30 @@ struct Asked {
     method: Method,
     route: String,
     path: String,
+    id: Option<RequestId>,
     answered: bool,
 }
 
 impl Asked {
-    fn ended(&mut self, status: u16, seen: &Seen, request_id: &str) {
+    fn ended(&mut self, status: u16, seen: &Seen) {
         self.answered = true;
         let took = self.began.elapsed();
         let method = label(&self.method);
         let route = std::mem::take(&mut self.route);
         self.metrics.request_seconds.get_or_create(&[("route", route.clone())]).observe(took.as_secs_f64());
         self.metrics.requests.get_or_create(&metrics::Request { method, route, status }).inc();
-        self.metrics.count_errors(&seen.codes);
+        if !seen.graphql {
+            self.metrics.count_errors(&seen.codes);
+        }
         tracing::info!(
             target: "access",
             method = %self.method,
             path = self.path,
             status,
-            ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            ms = milliseconds(took),
             operation = seen.name,
-            codes = (!seen.codes.is_empty()).then(|| seen.codes.join(",")),
-            request_id,
+            codes = seen.all_codes(),
+            request_id = self.id.as_ref().map_or("", RequestId::as_str),
             user = seen.user.map(tracing::field::display),
         );
     }
@@ -99,7 +125,7 @@ impl Drop for Asked {
     /// The client is gone before its answer: 499, as nginx calls it.
     fn drop(&mut self) {
         if !self.answered {
-            self.ended(499, &Seen::default(), "");
+            self.ended(499, &Seen::default());
         }
     }
 }
@@ -113,15 +139,12 @@ pub async fn observe(State(edge): State<Edge>, request: Request, next: Next) -> 
         method: request.method().clone(),
         route,
         path: request.uri().path().to_owned(),
+        id: request.extensions().get().cloned(),
         answered: false,
     };
-    let id = request.extensions().get::<RequestId>().cloned();
     let response = next.run(request).await;
     let nothing = Seen::default();
     let seen = response.extensions().get::<Seen>().unwrap_or(&nothing);
-    if seen.graphql && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        seen.count(&edge.app.metrics, "http");
-    }
-    asked.ended(response.status().as_u16(), seen, id.as_ref().map_or("", RequestId::as_str));
+    asked.ended(response.status().as_u16(), seen);
     response
 }

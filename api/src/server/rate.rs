@@ -1,10 +1,11 @@
-//! Who calls and how often, at every entrance: looked up once, counted once, and told in headers.
+//! Who calls, how often and how much at a time, at every entrance: looked up once, counted once, and told in headers.
 //!
 //! The headers are those of draft-ietf-httpapi-ratelimit-headers-10: `RateLimit-Policy` says what is allowed (`q`
 //! requests in `w` seconds), `RateLimit` what of it is left (`r` requests for the next `t` seconds).
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,11 +16,12 @@ use axum::{
     response::Response,
 };
 
-use super::{Edge, access, rejection::Rejection};
+use sea_orm::prelude::Uuid;
+
+use super::{Edge, access, rejection::Rejection, shares::Share};
 use crate::auth::{
     Access, Viewer,
-    login::Recalled,
-    rate::{Counted, Rate, Standing},
+    rate::{Rate, Standing, Whose, customer},
 };
 
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
@@ -33,6 +35,15 @@ pub struct Admission {
     standing: Option<Standing>,
 }
 
+/// Whose requests at work are counted together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// A user's, wherever they are.
+    Viewer(Uuid),
+    /// All from an address that nobody has signed in for.
+    Address(IpAddr),
+}
+
 /// Who a request is of; handlers ask by [`access::caller`].
 #[derive(Clone)]
 pub struct Admitted {
@@ -40,19 +51,47 @@ pub struct Admitted {
     pub caller: Result<Option<Viewer>, Rejection>,
     /// The request was counted on its address.
     pub is_address_charged: bool,
+    /// What the request counts for among its caller's. A task that goes on without the caller takes it along.
+    pub at_work: Option<Arc<Share<Holder>>>,
 }
 
 /// Looks up who calls and counts the request, before anything else is done for it.
 pub async fn admit(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let origin = origin(&edge, &request);
     let admission = admission(&edge, request.headers().get(header::AUTHORIZATION), origin, false).await;
-    let is_address_charged = admission.standing.is_some_and(|standing| standing.counted == Counted::Address);
-    request.extensions_mut().insert(Admitted { caller: admission.caller, is_address_charged });
+    let is_address_charged = admission.standing.is_some_and(|standing| standing.counted == Whose::Address);
+    let admitted = Admitted::new(&edge, admission.caller, origin, is_address_charged);
+    let at_work = admitted.at_work.clone();
+    request.extensions_mut().insert(admitted);
     let mut response = next.run(request).await;
+    drop(at_work);
     if let (Access::Token { limiter: Some(limiter), .. }, Some(standing)) = (&*edge.access, admission.standing) {
         tell(&mut response, limiter.rate(), standing);
     }
     response
+}
+
+impl Admitted {
+    fn new(edge: &Edge, caller: Result<Option<Viewer>, Rejection>, origin: IpAddr, is_address_charged: bool) -> Self {
+        let of = |viewer: &Option<Viewer>| match viewer {
+            Some(viewer) => Holder::Viewer(viewer.user_id),
+            None => Holder::Address(customer(origin)),
+        };
+        match caller.and_then(|viewer| Ok((begin(edge, of(&viewer))?, viewer))) {
+            Ok((share, viewer)) => Self { caller: Ok(viewer), is_address_charged, at_work: Some(Arc::new(share)) },
+            Err(rejection) => Self { caller: Err(rejection), is_address_charged, at_work: None },
+        }
+    }
+}
+
+/// Counts a request as at work until what is given is dropped. Rejected where its caller has enough.
+pub fn begin(edge: &Edge, of: Holder) -> Result<Share<Holder>, Rejection> {
+    edge.at_work.take(of).ok_or_else(|| {
+        let most = edge.at_work.most();
+        let message =
+            format!("At most {most} of your requests may be at work at a time; send more when one has ended.");
+        Rejection::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", message)
+    })
 }
 
 /// Where a request comes from.
@@ -86,19 +125,19 @@ pub async fn admission(
     let limiter = limiter.as_deref();
     let count_address = || limiter.filter(|_| !is_address_charged).map(|limiter| limiter.count_address(origin));
     let mut standing = None;
-    let token = authorization.and_then(access::bearer);
-    let known = match token.map_or(Recalled::Unknown, |token| login.recall(token)) {
-        Recalled::Good(known) => Some(known),
-        Recalled::OutOfForce => None,
-        Recalled::Unknown => {
-            standing = count_address();
-            match (standing.filter(|standing| standing.exceeded), token) {
-                (Some(refused), _) => return Admission::refused(refused),
-                (None, Some(token)) => login.verify(token).await,
-                (None, None) => None,
-            }
-        }
+    let mut may_verify = || {
+        standing = count_address();
+        !standing.is_some_and(|standing| standing.exceeded)
     };
+    let known = if let Some(token) = authorization.and_then(access::bearer) {
+        login.known(token, may_verify).await
+    } else {
+        may_verify();
+        None
+    };
+    if let Some(refused) = standing.filter(|standing| standing.exceeded) {
+        return Admission::refused(refused);
+    }
     let Some(known) = known else { return Admission { caller: Ok(None), standing } };
     let viewer = match login.viewer(edge.app.db.reader(), &known).await {
         Ok(Some(viewer)) => viewer,
@@ -131,8 +170,8 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 fn tell(response: &mut Response, rate: &Rate, standing: Standing) {
     let name = match standing.counted {
-        Counted::Viewer => "viewer",
-        Counted::Address => "address",
+        Whose::Viewer => "viewer",
+        Whose::Address => "address",
     };
     let (burst, window) = (rate.burst.get(), rate.burst.get().div_ceil(rate.per_second.get()));
     let after = whole_seconds(standing.after);

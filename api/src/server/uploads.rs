@@ -26,7 +26,13 @@ const SIMPLE_TYPES: [&str; 4] = ["", "text/plain", "multipart/form-data", "appli
 pub async fn answer(State(edge): State<Edge>, id: RequestId, request: Request) -> Response {
     let (request, rest) = Rest::of(request);
     // In a task of its own, so that a caller who hangs up leaves no file.
-    let task = edge.requests.clone().spawn(async move { receive(&edge, request).await }.in_current_span());
+    let (requests, at_work) = (edge.requests.clone(), access::at_work(&request));
+    let work = async move {
+        let received = receive(&edge, request).await;
+        drop(at_work);
+        received
+    };
+    let task = requests.spawn(work.in_current_span());
     let outcome = task.await.unwrap_or_else(|error| {
         tracing::error!("a request ended badly: {error}");
         Err(Rejection::internal())

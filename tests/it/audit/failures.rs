@@ -19,10 +19,21 @@ use crate::{
     graphql::{new_annual, new_company, store},
 };
 
-tests::on_both!(a_change_that_is_rolled_back_is_not_in_the_log_as_done,);
+tests::on_both!(
+    a_change_that_is_rolled_back_is_not_in_the_log_as_done,
+    a_change_in_which_the_program_panics_is_in_the_log_as_failed,
+);
+
+async fn a_change_that_is_rolled_back_is_not_in_the_log_as_done(engine: Engine) {
+    each_change_fails(engine, || Err(Error::Injected("before the commit"))).await;
+}
+
+async fn a_change_in_which_the_program_panics_is_in_the_log_as_failed(engine: Engine) {
+    each_change_fails(engine, || panic!("injected before the commit")).await;
+}
 
 /// A world whose commits fail while this is set.
-async fn failing(engine: Engine) -> (World, Arc<AtomicBool>) {
+async fn failing(engine: Engine, fail: fn() -> Result<(), Error>) -> (World, Arc<AtomicBool>) {
     let fails = Arc::new(AtomicBool::new(false));
     let armed = fails.clone();
     let checkpoints = Checkpoints::hooked(move |at| {
@@ -33,13 +44,13 @@ async fn failing(engine: Engine) -> (World, Arc<AtomicBool>) {
             Checkpoint::PredictionsBeforeCommit,
         ];
         let fails = armed.load(Ordering::SeqCst) && commits.contains(&at);
-        Box::pin(async move { if fails { Err(Error::Injected("before the commit")) } else { Ok(()) } })
+        Box::pin(async move { if fails { fail() } else { Ok(()) } })
     });
     (World::with(engine, Setup { tokens: true, idle: true, checkpoints, ..Default::default() }).await, fails)
 }
 
-async fn a_change_that_is_rolled_back_is_not_in_the_log_as_done(engine: Engine) {
-    let (world, fails) = failing(engine).await;
+async fn each_change_fails(engine: Engine, fail: fn() -> Result<(), Error>) {
+    let (world, fails) = failing(engine, fail).await;
     let people = people(&world).await;
     let carla = &people.carla;
     let sent = upload(&world, carla, file(2)).await;

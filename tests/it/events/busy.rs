@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::auth::{Clock, login, login::Login, token::Rules};
-use sea_orm::TransactionTrait;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, TransactionTrait};
 use serde_json::json;
 use tests::{Engine, Setup, World, people};
 
@@ -13,7 +13,7 @@ use crate::graphql::code;
 tests::on_both!(a_caller_whom_the_database_cannot_look_up_now_is_told_to_try_later);
 
 /// Connections of a test's pool.
-const POOL: usize = 8;
+const POOL: i64 = 8;
 
 async fn a_caller_whom_the_database_cannot_look_up_now_is_told_to_try_later(engine: Engine) {
     let clock = Clock::held();
@@ -22,10 +22,7 @@ async fn a_caller_whom_the_database_cannot_look_up_now_is_told_to_try_later(engi
     let people = people(&world).await;
     let mut known = Client::signed_in(&world, &people.anna.token).await;
     clock.advance(login::FRESH);
-    let mut taken = Vec::new();
-    for _ in 0..POOL {
-        taken.push(world.app.db.reader().begin().await.unwrap());
-    }
+    let taken = take_all_connections(&world).await;
     let mut stranger = Client::silent(&world).await;
     let introduction = json!({ "Authorization": format!("Bearer {}", people.ben.token) });
     stranger.send(json!({ "type": "connection_init", "payload": introduction })).await;
@@ -41,4 +38,32 @@ async fn a_caller_whom_the_database_cannot_look_up_now_is_told_to_try_later(engi
     known.ask("2", "{ viewer { role } }", json!({})).await;
     assert_eq!((&known.next().await["type"], &known.next().await["type"]), (&json!("next"), &json!("complete")));
     Client::signed_in(&world, &people.ben.token).await;
+}
+
+/// Leaves nobody a connection to read by, until what is given is dropped.
+async fn take_all_connections(world: &World) -> Vec<DatabaseTransaction> {
+    let db = &world.app.db;
+    if db.backend() == DbBackend::Sqlite {
+        let mut taken = Vec::new();
+        for _ in 0..POOL {
+            taken.push(db.pool().begin().await.unwrap());
+        }
+        return taken;
+    }
+    let gate = db.pool().begin().await.unwrap();
+    gate.execute_unprepared("SELECT pg_advisory_xact_lock(1)").await.unwrap();
+    for _ in 0..POOL {
+        let db = db.clone();
+        let wait = Statement::from_string(DbBackend::Postgres, "SELECT pg_advisory_xact_lock_shared(1)");
+        tokio::spawn(async move { db.reader().query_one_raw(wait).await });
+    }
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    loop {
+        let row = gate.query_one_raw(Statement::from_string(DbBackend::Postgres, waiting)).await.unwrap().unwrap();
+        if row.try_get_by_index::<i64>(0).unwrap() == POOL {
+            return vec![gate];
+        }
+        tokio::task::yield_now().await;
+    }
 }

@@ -61,7 +61,12 @@ impl Client {
     }
 
     async fn with(world: &World, payload: Value) -> Self {
-        let mut client = Self::silent(world).await;
+        Self::init(open(world, &[]).await.unwrap(), payload).await
+    }
+
+    /// A connection that introduces itself with this.
+    pub async fn init(socket: Socket, payload: Value) -> Self {
+        let mut client = Self(socket);
         client.send(json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(client.next().await, json!({ "type": "connection_ack" }));
         client

@@ -3,10 +3,17 @@
 use std::{
     io::{BufRead, BufReader},
     process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use api::app::{Limits, SocketLimits};
+use api::{
+    app::{Limits, SocketLimits},
+    checkpoint::{Checkpoint, Checkpoints},
+};
 use futures_util::SinkExt;
 use serde_json::{Value, json};
 use tests::{Engine, Setup, World, people};
@@ -139,6 +146,50 @@ async fn each_fault_closes_the_connection_with_its_code() {
     }
     let world = with_limits(false, SocketLimits { init: Duration::from_millis(50), ..Default::default() }).await;
     assert_eq!(Client::silent(&world).await.closed().await, 4408);
+}
+
+/// A world in which the program panics once where an operation is executed, while this is set.
+async fn panicking() -> (World, Arc<AtomicBool>) {
+    let armed = Arc::new(AtomicBool::new(false));
+    let panics = armed.clone();
+    let checkpoints = Checkpoints::hooked(move |at| {
+        let panics = at == Checkpoint::Executing && panics.swap(false, Ordering::SeqCst);
+        Box::pin(async move { if panics { panic!("asked for by a test") } else { Ok(()) } })
+    });
+    (World::with(ENGINE, Setup { idle: true, checkpoints, ..Default::default() }).await, armed)
+}
+
+#[tokio::test]
+async fn an_operation_in_which_the_program_panics_is_answered_on_every_way() {
+    let (world, armed) = panicking().await;
+    let mut client = Client::new(&world).await;
+    client.watch("watching", None).await;
+    watched_by(&world, 1).await;
+    let subscription = "subscription { jobEvents { type } }";
+    for query in [WHO, subscription] {
+        armed.store(true, Ordering::SeqCst);
+        client.ask("broken", query, Value::Null).await;
+        let answer = client.next().await;
+        assert_eq!((&answer["type"], &answer["id"]), (&json!("error"), &json!("broken")), "{answer}");
+        let extensions = &answer["payload"][0]["extensions"];
+        assert_eq!(extensions["code"], "INTERNAL_SERVER_ERROR");
+        assert_eq!(extensions["requestId"].as_str().unwrap().len(), 36);
+        assert!(!answer.to_string().contains("asked for"), "{answer}");
+    }
+    client.ask("broken", WHO, Value::Null).await;
+    assert_eq!(client.next().await["type"], "next", "the connection and the id can be used on");
+    assert_eq!(client.next().await["type"], "complete");
+    watched_by(&world, 1).await;
+
+    for (accept, query, status) in [("application/json", WHO, 500), ("text/event-stream", subscription, 200)] {
+        armed.store(true, Ordering::SeqCst);
+        let request = world.post().header("accept", accept).header("x-request-id", "mine");
+        let answer = request.json(&json!({ "query": query })).send().await.unwrap();
+        assert_eq!(answer.status(), status);
+        let answer = answer.text().await.unwrap();
+        assert!(answer.contains("\"INTERNAL_SERVER_ERROR\"") && answer.contains("\"mine\""), "{answer}");
+        assert_eq!(answer.ends_with("event: complete\ndata:\n\n"), status == 200, "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -164,7 +164,7 @@ async fn only_who_is_signed_in_may_watch(engine: Engine) {
         ("sec-fetch-site", "same-origin", false),
     ] {
         let response = watch().bearer_auth(&anna.token).header(name, value).send().await.unwrap();
-        assert_eq!(response.status().as_u16(), if refused { 400 } else { 200 }, "{name}: {value}");
+        assert_eq!(response.status().as_u16(), if refused { 403 } else { 200 }, "{name}: {value}");
         if refused {
             assert_eq!(code(&response.json().await.unwrap()), "CSRF_BLOCKED");
         }

@@ -3,8 +3,10 @@
 use std::{
     io::{BufRead, BufReader, Read},
     process::Stdio,
+    time::Duration,
 };
 
+use api::app::{ConnectionLimits, Limits};
 use reqwest::{Method, StatusCode, header};
 use serde_json::json;
 use tests::{Engine, Setup, World};
@@ -124,6 +126,24 @@ async fn pages_of_the_list_may_ask_and_no_others() {
             "{origin}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_page_of_the_list_may_read_that_its_request_came_too_slowly() {
+    let connections = ConnectionLimits { body: Duration::from_millis(200), ..Default::default() };
+    let setup = Setup {
+        origins: PAGE,
+        tokens: true,
+        idle: true,
+        limits: Limits { connections, ..Default::default() },
+        ..Default::default()
+    };
+    let world = World::with(ENGINE, setup).await;
+    let body = reqwest::Body::wrap_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+    let request = world.post().header("origin", PAGE).header("content-type", "application/json").body(body);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::REQUEST_TIMEOUT);
+    assert_eq!(response.headers()["access-control-allow-origin"], PAGE);
 }
 
 #[test]

@@ -9,12 +9,15 @@ use tests::{Engine, Gate, Setup, World};
 use tokio::{net::TcpStream, time::timeout};
 
 use super::certificate::Authority;
-use crate::migrations::{
-    program::start,
-    site::{Site, until},
+use crate::{
+    events::client::{Client, watched_by},
+    migrations::{
+        program::start,
+        site::{Site, until},
+    },
 };
 
-tests::on_both!(a_server_that_leaves_says_so_and_serves_on);
+tests::on_both!(a_server_that_leaves_says_so_and_serves_on, what_runs_on_a_websocket_is_answered_before_it_is_closed);
 
 const CANCEL: &str = r#"mutation { cancelJob(id: "00000000-0000-0000-0000-000000000001") { userErrors { code } } }"#;
 
@@ -51,6 +54,32 @@ async fn a_request_in_flight_is_answered_and_nobody_new_is_let_in() {
         assert_eq!(answer["data"]["cancelJob"]["userErrors"][0]["code"], "JOB_NOT_FOUND");
         timeout(Duration::from_mins(1), stopping).await.expect("the server ends").unwrap();
     }
+}
+
+async fn what_runs_on_a_websocket_is_answered_before_it_is_closed(engine: Engine) {
+    let (mut gate, checkpoints) = Gate::first(Checkpoint::ChangeBegins, 1);
+    let mut world = World::with(engine, Setup { idle: true, checkpoints, ..Default::default() }).await;
+    let mut client = Client::new(&world).await;
+    client.watch("watching", None).await;
+    watched_by(&world, 1).await;
+    client.ask("changing", CANCEL, Value::Null).await;
+    gate.wait().await;
+    let mut idle = Client::new(&world).await;
+
+    let stopping = tokio::spawn(world.take_server().stop());
+    watched_by(&world, 0).await;
+    assert_eq!(idle.closed().await, 1001, "nothing is at work there");
+    client.ask("too late", "{ __typename }", Value::Null).await;
+    // Answered only after what was sent before it was read.
+    client.send(json!({ "type": "ping" })).await;
+    assert_eq!(client.next().await, json!({ "type": "pong" }), "nothing new is begun");
+    assert!(!stopping.is_finished());
+    gate.open();
+    let refused = json!({ "cancelJob": { "userErrors": [{ "code": "JOB_NOT_FOUND" }] } });
+    assert_eq!(client.next().await, json!({ "id": "changing", "type": "next", "payload": { "data": refused } }));
+    assert_eq!(client.next().await, json!({ "id": "changing", "type": "complete" }));
+    assert_eq!(client.closed().await, 1001);
+    timeout(Duration::from_mins(1), stopping).await.expect("the server ends").unwrap();
 }
 
 async fn a_server_that_leaves_says_so_and_serves_on(engine: Engine) {

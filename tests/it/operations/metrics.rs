@@ -2,14 +2,24 @@
 
 #![expect(clippy::float_cmp, reason = "counts are exact")]
 
+use std::time::Duration;
+
+use api::{
+    app::{Limits, SocketLimits},
+    checkpoint::Checkpoint,
+};
 use reqwest::{StatusCode, header};
 use serde_json::json;
-use tests::{Engine, Setup, World};
+use tests::{Engine, Gate, Setup, World, people};
 
 use super::page::Page;
-use crate::events::client::Client;
+use crate::events::client::{Client, watched_by};
 
-tests::on_both!(deletions_cancellations_and_errors_are_counted, waiting_jobs_and_purges_are_shown_and_looked_up_seldom);
+tests::on_both!(
+    deletions_cancellations_and_errors_are_counted,
+    waiting_jobs_and_purges_are_shown_and_looked_up_seldom,
+    event_streams_are_counted_as_sockets_are,
+);
 
 const DELETE: &str =
     "mutation($id: ID!) { deleteJob(id: $id, deletePredictions: true) { deletedJobId userErrors { code } } }";
@@ -72,6 +82,46 @@ async fn deletions_cancellations_and_errors_are_counted(engine: Engine) {
     assert!(page.value("joblink_resident_memory_bytes") > 1e6 && page.value("joblink_open_fds") > 3.0);
     assert!(page.value("joblink_cpu_seconds_total") > 0.0 && page.value("joblink_uptime_seconds") > 0.0);
     assert!(page.series().all(|series| !series.contains("secret")), "no label takes a caller's words");
+}
+
+async fn event_streams_are_counted_as_sockets_are(engine: Engine) {
+    let socket = SocketLimits { recheck: Duration::from_millis(20), ..Default::default() };
+    let limits = Limits { socket, ..Default::default() };
+    let world = World::with(engine, Setup { tokens: true, limits, idle: true, ..Default::default() }).await;
+    let people = people(&world).await;
+    let watch = async |token: &str| {
+        let query = json!({ "query": "subscription { jobEvents { type } }" });
+        world.post().bearer_auth(token).header("accept", "text/event-stream").json(&query).send().await.unwrap()
+    };
+    let (annas, bens) = (watch(&people.anna.token).await, watch(&people.ben.token).await);
+    watched_by(&world, 2).await;
+    let before = page(&world).await;
+    let counted = "joblink_graphql_operations_total{type=\"subscription\",transport=\"http\",outcome=\"ok\"}";
+    assert_eq!((before.value("joblink_subscriptions"), before.value(counted)), (2.0, 2.0));
+    drop(bens);
+    watched_by(&world, 1).await;
+    world.until(async || (page(&world).await.value("joblink_subscriptions") == 1.0).then_some(())).await;
+    // What goes wrong on the way counts as well.
+    world.run("UPDATE users SET is_active = false WHERE username = 'anna'").await;
+    assert!(annas.text().await.unwrap().contains("UNAUTHENTICATED"));
+    let after = page(&world).await;
+    assert_eq!(after.value("joblink_errors_total{code=\"UNAUTHENTICATED\"}"), 1.0);
+    world.until(async || (page(&world).await.value("joblink_subscriptions") == 0.0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_change_counts_also_where_its_caller_has_hung_up() {
+    let (mut gate, checkpoints) = Gate::first(Checkpoint::ChangeBegins, 1);
+    let world = World::with(Engine::Sqlite, Setup { idle: true, checkpoints, ..Default::default() }).await;
+    let query = CANCEL.replace("$id", "\"x\"").replace("(\"x\": ID!)", "");
+    let asked = tokio::spawn(world.post().json(&json!({ "query": query })).send());
+    gate.wait().await;
+    asked.abort();
+    let left = "joblink_http_requests_total{method=\"POST\",route=\"/graphql\",status=\"499\"}";
+    world.until(async || (page(&world).await.or_none(left) == 1.0).then_some(())).await;
+    gate.open();
+    let done = "joblink_graphql_operations_total{type=\"mutation\",transport=\"http\",outcome=\"ok\"}";
+    world.until(async || (page(&world).await.or_none(done) == 1.0).then_some(())).await;
 }
 
 async fn waiting_jobs_and_purges_are_shown_and_looked_up_seldom(engine: Engine) {

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use api::app::{ConnectionLimits, Limits};
+use axum::http::Request;
+use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tests::{Engine, Setup, World};
@@ -163,6 +165,45 @@ async fn a_client_that_does_not_take_its_answer_is_dropped() {
     let asking = async { while stream.write_all(request.as_bytes()).await.is_ok() {} };
     timeout(PATIENCE, asking).await.expect("the server closes the connection");
     world.until(async || (world.app.metrics.connections.get() == 0).then_some(())).await;
+}
+
+#[tokio::test]
+async fn an_http_2_stream_that_nobody_takes_is_dropped_and_its_connection_serves_on() {
+    let world = world(ConnectionLimits { take: SHORT, ..patient() }).await;
+    let mut builder = h2::client::Builder::new();
+    let (client, connection) =
+        builder.initial_window_size(1_000).handshake::<_, Bytes>(connect(&world).await).await.unwrap();
+    tokio::spawn(connection);
+    let ask = async |accept: &str, query: &str| {
+        let request = Request::post("http://localhost/graphql")
+            .header("content-type", "application/json")
+            .header("accept", accept)
+            .body(())
+            .unwrap();
+        let mut client = client.clone().ready().await.unwrap();
+        let (answer, mut body) = client.send_request(request, false).unwrap();
+        body.send_data(json!({ "query": query }).to_string().into(), true).unwrap();
+        let answer = timeout(PATIENCE, answer).await.unwrap().unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.into_body()
+    };
+    let mut watching = ask("text/event-stream", "subscription { jobEvents { type } }").await;
+    let mut answer = ask("application/json", "{ __schema { types { name fields { name description } } } }").await;
+    let mut came = 0;
+    // It is read, but the server is not told that it may send more.
+    let end = loop {
+        match timeout(PATIENCE, answer.data()).await.expect("the stream ends").expect("not the whole answer") {
+            Ok(bytes) => came += bytes.len(),
+            Err(error) => break error,
+        }
+    };
+    assert!(end.is_reset() && end.is_remote(), "{end}");
+    assert_eq!(came, 1_000, "what fits the window");
+    // One that has nothing to send is waited for.
+    assert_eq!(&watching.data().await.unwrap().unwrap()[..], b":\n\n");
+    let mut answer = ask("application/json", "{ __typename }").await;
+    assert!(answer.data().await.unwrap().unwrap().starts_with(b"{\"data\""));
+    assert!(timeout(SHORT, watching.data()).await.is_err(), "still open");
 }
 
 #[tokio::test]

@@ -9,4 +9,5 @@ mod rate;
 mod rotation;
 mod settings;
 mod shared_address;
+mod shares;
 mod tokens;

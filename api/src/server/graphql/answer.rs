@@ -1,6 +1,5 @@
 //! What an HTTP request is answered with.
 
-use async_graphql::parser::types::OperationType;
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
@@ -18,17 +17,22 @@ pub enum Answer {
     /// Nothing was executed.
     Unfit(Unfit),
     /// A subscription, whose events come one after the other.
-    Events(Body),
+    Events(Body, Seen),
 }
 
 impl Answer {
-    /// The answer in this form.
-    pub fn response(mut self, media: Media) -> Response {
-        let seen = match &mut self {
-            Self::Events(_) => Seen { kind: Some(OperationType::Subscription), graphql: true, ..Seen::default() },
-            Self::Executed(executed) => std::mem::take(&mut executed.seen),
+    /// What is told of it.
+    pub fn seen(&self) -> Seen {
+        match self {
+            Self::Events(_, seen) => seen.clone(),
+            Self::Executed(executed) => executed.seen.clone(),
             Self::Unfit(unfit) => unfit.seen(),
-        };
+        }
+    }
+
+    /// The answer in this form.
+    pub fn response(self, media: Media) -> Response {
+        let seen = self.seen();
         let mut response = self.in_form(media);
         response.extensions_mut().insert(seen);
         response
@@ -36,7 +40,7 @@ impl Answer {
 
     fn in_form(self, media: Media) -> Response {
         match self {
-            Self::Events(events) => respond(StatusCode::OK, Media::EventStream, events),
+            Self::Events(events, _) => respond(StatusCode::OK, Media::EventStream, events),
             Self::Executed(executed) if media == Media::EventStream => {
                 respond(StatusCode::OK, media, sse::whole(&executed.body).into())
             }

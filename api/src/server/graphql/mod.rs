@@ -26,9 +26,10 @@ use super::{
     check::{Operation, Unfit, check},
     lingering::Rest,
     multipart,
+    observe::Seen,
+    own_pages, panics,
     rejection::Rejection,
     request_span::RequestId,
-    socket,
 };
 use crate::{auth::Viewer, graphql::Files};
 
@@ -44,19 +45,22 @@ pub async fn answer(State(edge): State<Edge>, id: RequestId, request: Request) -
         return not_acceptable(&id);
     };
     // In a task of its own, so that a caller who hangs up leaves no file and no transaction half done.
-    let (requests, of) = (edge.requests.clone(), id.clone());
-    let work = async move { respond(&edge, request, accepted, of.as_str()).await };
-    let answer = match requests.spawn(work.in_current_span()).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(rejection)) => {
+    let (requests, of, at_work) = (edge.requests.clone(), id.clone(), access::at_work(&request));
+    let work = async move {
+        let responding = Box::pin(respond(&edge, request, accepted, of.as_str()));
+        let outcome = panics::caught(responding).await.unwrap_or_else(Err);
+        drop(at_work);
+        let answer = outcome.unwrap_or_else(|rejection| {
             rest.discard();
-            Answer::Unfit(Unfit::rejected(&rejection, id.as_str()))
-        }
-        Err(error) => {
-            tracing::error!("a request ended badly: {error}");
-            Answer::Unfit(Unfit::rejected(&Rejection::internal(), id.as_str()))
-        }
+            Answer::Unfit(Unfit::rejected(&rejection, of.as_str()))
+        });
+        answer.seen().count(&edge.app.metrics, "http");
+        answer
     };
+    let answer = requests.spawn(work.in_current_span()).await.unwrap_or_else(|error| {
+        tracing::error!("a request ended badly: {error}");
+        Answer::Unfit(Unfit::rejected(&Rejection::internal(), id.as_str()))
+    });
     answer.response(accepted.best)
 }
 
@@ -125,10 +129,11 @@ async fn perform(edge: &Edge, viewer: Option<Viewer>, asked: Asked, request_id: 
         }
         (OperationType::Subscription, None) => Err(rejected(Rejection::unauthenticated())),
         (OperationType::Subscription, Some(viewer)) => {
-            if !socket::is_own_page(&asked.headers, &asked.uri, &edge.app.origins) {
-                return Err(rejected(request::csrf("A page of another site may not open a stream of events.")));
-            }
-            sse::open(edge, &asked.headers, viewer, checked, request_id).map(Answer::Events).map_err(rejected)
+            own_pages::only_these(edge, &asked.headers, &asked.uri).map_err(rejected)?;
+            let (kind, name) = (Some(checked.operation), checked.request.operation_name.clone());
+            let seen = Seen { kind, name, user: Some(viewer.user_id), graphql: true, ..Seen::default() };
+            let events = sse::open(edge, &asked.headers, viewer, checked, request_id).map_err(rejected)?;
+            Ok(Answer::Events(events, seen))
         }
         (OperationType::Query | OperationType::Mutation, viewer) => {
             Ok(Answer::Executed(run(edge, viewer, checked, asked.files, request_id).await))

@@ -50,7 +50,7 @@ pub fn is_meant(headers: &HeaderMap) -> bool {
 }
 
 /// What a page of another site may have sent.
-pub fn csrf(message: &str) -> Rejection {
+fn csrf(message: &str) -> Rejection {
     Rejection::new(StatusCode::BAD_REQUEST, "CSRF_BLOCKED", message)
 }
 

@@ -1,8 +1,11 @@
 //! The execution of what was checked.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
-use async_graphql::{Request as GraphqlRequest, Response as GraphqlResponse, parser::types::DocumentOperations};
+use async_graphql::{
+    Error as GraphqlError, Pos, Request as GraphqlRequest, Response as GraphqlResponse,
+    parser::types::DocumentOperations,
+};
 use axum::http::StatusCode;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
@@ -10,7 +13,10 @@ use serde_json::json;
 use crate::{
     audit::Caller,
     auth::Viewer,
+    checkpoint::Checkpoint,
+    error::Error,
     graphql::{Files, failure, loaders},
+    metrics::Counted,
     server::{
         Edge,
         check::{Checked, Cost},
@@ -49,9 +55,10 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: F
     let name = name(&mut request);
     let user = viewer.as_ref().map(|viewer| viewer.user_id);
     let request = request.data(files);
-    let response = match viewer {
-        None => edge.executor.execute(request).await,
-        Some(viewer) => {
+    let response = match (edge.app.checkpoints.pass(Checkpoint::Executing).await, viewer) {
+        (Err(error), _) => failed(error),
+        (Ok(()), None) => edge.executor.execute(request).await,
+        (Ok(()), Some(viewer)) => {
             let (loaders, mut batches) = loaders::loaders(edge.app.clone(), viewer.clone());
             let request = request.data(loaders).data(Caller { viewer, request_id: request_id.to_owned() });
             loaders::execute_with(edge.executor.execute(request), &mut batches).await
@@ -71,7 +78,8 @@ fn name(request: &mut GraphqlRequest) -> Option<String> {
     }
 }
 
-/// Executes a subscription that was checked: its results, one after the other.
+/// Executes a subscription that was checked: its results, one after the other. It and its errors are counted, whoever
+/// sends them.
 pub fn watch(
     edge: &Edge,
     viewer: Viewer,
@@ -79,12 +87,29 @@ pub fn watch(
     request_id: &str,
 ) -> impl Stream<Item = Executed> + Send + use<> {
     let (loaders, batches) = loaders::loaders(edge.app.clone(), viewer.clone());
-    let id = request_id.to_owned();
+    let (id, checkpoints) = (request_id.to_owned(), edge.app.checkpoints.clone());
     let caller = Caller { viewer, request_id: id.clone() };
     let cost = checked.cost;
     let responses = edge.executor.subscribe(checked.request.data(loaders).data(caller));
-    stream::unfold((responses, batches, id), move |(mut responses, mut batches, id)| async move {
-        let response = loaders::execute_with(responses.next(), &mut batches).await?;
-        Some((Executed::new(response, cost, &id), (responses, batches, id)))
+    let metrics = edge.app.metrics.clone();
+    let running = Counted::one(&metrics.subscriptions);
+    let begun = (responses, batches, running);
+    let parts = Arc::new((id, checkpoints, metrics));
+    stream::unfold(begun, move |(mut responses, mut batches, running)| {
+        let parts = parts.clone();
+        async move {
+            let (id, checkpoints, metrics) = &*parts;
+            let response = match checkpoints.pass(Checkpoint::Executing).await {
+                Ok(()) => loaders::execute_with(responses.next(), &mut batches).await?,
+                Err(error) => failed(error),
+            };
+            let executed = Executed::new(response, cost, id);
+            metrics.count_errors(&executed.seen.codes);
+            Some((executed, (responses, batches, running)))
+        }
     })
+}
+
+fn failed(error: Error) -> GraphqlResponse {
+    GraphqlResponse::from_errors(vec![GraphqlError::from(error).into_server_error(Pos::default())])
 }

@@ -9,6 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use sea_orm::prelude::Uuid;
 use tokio::{
     sync::{OwnedSemaphorePermit, mpsc},
     time::{Instant, MissedTickBehavior, interval_at, timeout},
@@ -18,7 +19,7 @@ use tracing::Instrument;
 use super::run;
 use crate::{
     auth::Viewer,
-    server::{Edge, access, check::Checked, rejection::Rejection},
+    server::{Edge, access, check::Checked, panics, rejection::Rejection, shares::Share},
 };
 
 /// Events that wait for a slow client; then the subscription waits.
@@ -48,7 +49,7 @@ pub fn open(
     checked: Checked,
     request_id: &str,
 ) -> Result<Body, Rejection> {
-    let place = edge.streams.take()?;
+    let place = (edge.streams.open(viewer.user_id)?, edge.streams.run(viewer.user_id)?, edge.streams.take()?);
     let (say, mut said) = mpsc::channel(WAITING);
     let authorization = headers.get(header::AUTHORIZATION).cloned();
     let stream = Stream { edge: edge.clone(), authorization, request_id: request_id.to_owned(), say, _place: place };
@@ -61,7 +62,7 @@ struct Stream {
     authorization: Option<HeaderValue>,
     request_id: String,
     say: mpsc::Sender<Bytes>,
-    _place: OwnedSemaphorePermit,
+    _place: (Share<Uuid>, Share<Uuid>, OwnedSemaphorePermit),
 }
 
 /// The client is gone, or takes nothing.
@@ -80,19 +81,20 @@ impl Stream {
         let now = Instant::now();
         let (mut pings, mut rechecks) = (ticks(limits.ping, now), ticks(limits.recheck, now + limits.recheck));
         let results = run::watch(&self.edge, viewer, checked, &self.request_id);
-        let mut watching = pin!(self.pass_on(results));
+        let mut watching = pin!(panics::caught(self.pass_on(results)));
         let last = loop {
             tokio::select! {
                 () = self.edge.stop.cancelled() => return,
                 () = self.say.closed() => return,
                 ended = &mut watching => match ended {
-                    Ok(()) => break COMPLETE.to_owned(),
-                    Err(Gone) => return,
+                    Ok(Ok(())) => break COMPLETE.to_owned(),
+                    Ok(Err(Gone)) => return,
+                    Err(rejection) => break self.refusal(&rejection),
                 },
                 // Where events wait, they do as well.
                 _ = pings.tick() => { _ = self.say.try_send(Bytes::from_static(COMMENT)); }
                 _ = rechecks.tick() => if !self.may_stay().await {
-                    break whole(&Rejection::unauthenticated().body(&self.request_id).to_string());
+                    break self.refusal(&Rejection::unauthenticated());
                 },
             }
         };
@@ -108,6 +110,12 @@ impl Stream {
             self.send(next(&executed.body)).await?;
         }
         Ok(())
+    }
+
+    /// The last result and the end.
+    fn refusal(&self, rejection: &Rejection) -> String {
+        self.edge.app.metrics.count_errors(&[rejection.code.to_owned()]);
+        whole(&rejection.body(&self.request_id).to_string())
     }
 
     async fn send(&self, text: String) -> Result<(), Gone> {

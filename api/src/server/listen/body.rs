@@ -24,7 +24,7 @@ use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::pulse::AtWork;
+use super::{pulse::AtWork, taking::Offered};
 use crate::server::{rejection::Rejection, request_span::RequestId};
 
 /// The body of a request. It fails where the client sends too little for too long; time in which nobody asks for it does not
@@ -125,16 +125,39 @@ pub async fn answer_slow(id: RequestId, request: Request, next: Next) -> Respons
     answer
 }
 
+/// The most of an answer that is given to an HTTP/2 stream at a time, in bytes: a whole frame of the size that each
+/// client takes (RFC 9113, 4.2). Given more, hyper would keep it for a client that takes nothing, and be done with the
+/// body.
+const PIECE: usize = 16_384;
+
 /// The body of an answer. When it is dropped, the request is answered to its end.
 pub struct Tracked {
     body: Body,
+    /// What was not given yet of the last frame.
+    rest: Bytes,
+    /// Of an HTTP/2 stream, what its client takes.
+    offered: Option<Offered>,
     _at_work: AtWork,
 }
 
 impl Tracked {
     /// The body of the answer to a request.
-    pub fn new(body: Body, at_work: AtWork) -> Self {
-        Self { body, _at_work: at_work }
+    pub fn new(body: Body, at_work: AtWork, offered: Option<Offered>) -> Self {
+        Self { body, rest: Bytes::new(), offered, _at_work: at_work }
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.rest.is_empty() {
+            match ready!(http_body::Body::poll_frame(Pin::new(&mut self.body), context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(other) => return Poll::Ready(Some(Ok(other))),
+                },
+                end => return Poll::Ready(end),
+            }
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE));
+        Poll::Ready(Some(Ok(Frame::data(piece))))
     }
 }
 
@@ -146,14 +169,24 @@ impl http_body::Body for Tracked {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(context)
+        let this = self.get_mut();
+        let Some(offered) = this.offered.clone() else { return Pin::new(&mut this.body).poll_frame(context) };
+        let piece = this.poll_piece(context);
+        offered.set(matches!(piece, Poll::Ready(Some(_))));
+        piece
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        let (rest, hint) = (self.rest.len() as u64, self.body.size_hint());
+        let mut whole = SizeHint::new();
+        whole.set_lower(hint.lower() + rest);
+        if let Some(upper) = hint.upper() {
+            whole.set_upper(upper + rest);
+        }
+        whole
     }
 }

@@ -15,7 +15,7 @@ use axum::{
 };
 use hyper::body::Incoming;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
+    rt::{TokioIo, TokioTimer},
     server::conn::auto::Builder,
 };
 use tokio::{
@@ -28,6 +28,7 @@ use tower::ServiceExt;
 use super::{
     body::{Paced, Tracked},
     pulse::Pulse,
+    taking::{Offered, StreamTasks},
 };
 use crate::app::ConnectionLimits;
 
@@ -88,9 +89,9 @@ impl Serving {
 }
 
 /// What does not stand here is hyper's own: of an HTTP/2 client that resets its requests at once, say, 20 at a time.
-fn builder(limits: &ConnectionLimits) -> Builder<TokioExecutor> {
+fn builder(limits: &ConnectionLimits) -> Builder<StreamTasks> {
     let head_bytes = usize::try_from(limits.head_bytes).unwrap_or(usize::MAX);
-    let mut builder = Builder::new(TokioExecutor::new());
+    let mut builder = Builder::new(StreamTasks { patience: limits.take });
     // The time for a head is measured by the pulse: hyper's own would end pauses too.
     builder.http1().timer(TokioTimer::new()).header_read_timeout(None).max_buf_size(head_bytes);
     builder
@@ -117,5 +118,5 @@ async fn answer(
     let body = Paced::new(body, limits.body, limits.body_rate);
     head.extensions.insert(body.slow());
     let response = routes.oneshot(Request::from_parts(head, Body::new(body))).await?;
-    Ok(response.map(|body| Body::new(Tracked::new(body, at_work))))
+    Ok(response.map(|body| Body::new(Tracked::new(body, at_work, Offered::here()))))
 }

@@ -7,6 +7,7 @@ mod connection;
 mod io;
 mod places;
 mod pulse;
+mod taking;
 pub mod tls;
 
 use std::{net::SocketAddr, time::Duration};

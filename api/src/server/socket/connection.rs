@@ -13,6 +13,7 @@ use axum::{
     extract::ws::{Message, WebSocket},
     http::{HeaderValue, StatusCode},
 };
+use sea_orm::prelude::Uuid;
 use tokio::{
     sync::{Semaphore, mpsc},
     time::{Instant, MissedTickBehavior, interval_at, sleep, sleep_until, timeout},
@@ -26,19 +27,15 @@ use super::{
 };
 use crate::{
     auth::{Access, Viewer},
-    server::{
-        Edge, access,
-        check::{Operation, Unfit},
-        rate,
-        rejection::Rejection,
-        traced,
-    },
+    server::{Edge, access, check::Operation, rate, rejection::Rejection, shares::Share, traced},
 };
 
 /// Messages of operations that wait for a slow client; then the operations wait.
 const WAITING: usize = 16;
 /// How long a client may take to take a message.
 const SLOWEST: Duration = Duration::from_secs(30);
+/// How long a client may take to take a message when the server stops: others wait for that end.
+const HASTE: Duration = Duration::from_secs(5);
 /// How long to wait for the client's own end of a connection that is closed.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -52,19 +49,18 @@ pub async fn serve(
     mut socket: WebSocket,
 ) {
     let (say, mut said) = mpsc::channel(WAITING);
-    let (running, ids) = (HashMap::new(), HashMap::new());
-    let at_work = Arc::new(Semaphore::new(edge.app.limits.socket.operations));
     let mut connection = Connection {
+        at_work: Arc::new(Semaphore::new(edge.app.limits.socket.operations)),
         edge,
         authorization,
         origin,
         is_address_charged,
         viewer: None,
-        running,
-        ids,
+        place: None,
+        running: HashMap::new(),
+        ids: HashMap::new(),
         begun: 0,
-        at_work,
-        say,
+        say: Some(say),
         heard: true,
     };
     let close = connection.talk(&mut socket, &mut said).await;
@@ -94,13 +90,16 @@ struct Connection {
     is_address_charged: bool,
     /// Who it is, once introduced.
     viewer: Option<Viewer>,
+    /// What the connection counts for among those of its user.
+    place: Option<Share<Uuid>>,
     /// What runs, by the client's id and ours. A client may use an id again.
     running: HashMap<String, Running>,
     ids: HashMap<u64, String>,
     begun: u64,
     /// How many more operations may be at work.
     at_work: Arc<Semaphore>,
-    say: mpsc::Sender<Saying>,
+    /// For operations that are begun; none are any more when the server stops.
+    say: Option<mpsc::Sender<Saying>>,
     /// The client has said something since it was asked last.
     heard: bool,
 }
@@ -144,7 +143,11 @@ impl Connection {
             let introduced = self.viewer.is_some();
             let init_timeout = async || if introduced { pending().await } else { sleep_until(init_until).await };
             let flow = tokio::select! {
-                () = stop.cancelled() => Break(Some(Close::going_away())),
+                // Subscriptions end by themselves; what else was begun is answered first.
+                () = stop.cancelled(), if self.say.is_some() => {
+                    self.say = None;
+                    Continue(())
+                }
                 () = init_timeout() => Break(Some(Close::init_timeout())),
                 message = socket.recv() => match message {
                     Some(Ok(message)) => self.hear(socket, message).await,
@@ -152,7 +155,10 @@ impl Connection {
                     Some(Err(_)) => Break(Some(Close::INVALID)),
                     None => Break(None),
                 },
-                Some((number, message)) = said.recv() => self.pass_on(socket, number, message).await,
+                said = said.recv() => match said {
+                    Some((number, message)) => self.pass_on(socket, number, message).await,
+                    None => Break(Some(Close::going_away())),
+                },
                 _ = pings.tick() => self.ask(socket).await,
                 _ = rechecks.tick(), if introduced => self.recheck().await,
             };
@@ -193,7 +199,10 @@ impl Connection {
             return Break(Some(Close::unauthorized()));
         }
         match self.look_up().await {
-            Ok(viewer) => self.viewer = Some(viewer),
+            Ok(viewer) => {
+                let Ok(place) = self.edge.streams.open(viewer.user_id) else { return Break(Some(Close::try_later())) };
+                (self.viewer, self.place) = (Some(viewer), Some(place));
+            }
             Err(Unknown::Leaves(close)) => return Break(Some(close)),
             Err(Unknown::Waits(_)) => return Break(Some(Close::try_later())),
         }
@@ -227,16 +236,19 @@ impl Connection {
     }
 
     async fn begin(&mut self, socket: &mut WebSocket, id: String, operation: Operation) -> Flow {
-        if self.viewer.is_none() {
-            return Break(Some(Close::unauthorized()));
-        }
+        let Some(known) = self.viewer.clone() else { return Break(Some(Close::unauthorized())) };
+        // The client hears soon that the server stops, and asks another one.
+        let Some(say) = self.say.clone() else { return Continue(()) };
         // A token may have run out since the client introduced itself.
         let viewer = match self.look_up().await {
             Ok(viewer) => viewer,
             Err(Unknown::Leaves(close)) => return Break(Some(close)),
             // An operation that runs under this id is not ended by it.
             Err(Unknown::Waits(_)) if self.running.contains_key(&id) => return Break(Some(Close::taken(&id))),
-            Err(Unknown::Waits(rejection)) => return self.refuse(socket, &id, &rejection).await,
+            Err(Unknown::Waits(rejection)) => {
+                let refusal = operation::refuse(&self.edge, &known, &operation, &rejection);
+                return self.send(socket, refusal.write(&id)).await;
+            }
         };
         if self.running.contains_key(&id) {
             return Break(Some(Close::taken(&id)));
@@ -249,10 +261,11 @@ impl Connection {
             );
             let (most, found) = (most as u64, most as u64 + 1);
             let rejection = Rejection::exceeded("QUERY_TOO_COMPLEX", "subscriptions", most, found, message);
-            return self.refuse(socket, &id, &rejection).await;
+            let refusal = operation::refuse(&self.edge, &viewer, &operation, &rejection);
+            return self.send(socket, refusal.write(&id)).await;
         };
         self.begun += 1;
-        let (number, cancelled, say) = (self.begun, CancellationToken::new(), self.say.clone());
+        let (number, cancelled) = (self.begun, CancellationToken::new());
         self.ids.insert(number, id.clone());
         self.running.insert(id, Running { number, cancelled: cancelled.clone() });
         let say = async move |message| say.send((number, message)).await;
@@ -268,12 +281,6 @@ impl Connection {
         };
         self.edge.requests.spawn(running.instrument(traced).instrument(span));
         Continue(())
-    }
-
-    /// Tells the client that an operation is not begun.
-    async fn refuse(&self, socket: &mut WebSocket, id: &str, rejection: &Rejection) -> Flow {
-        let unfit = Unfit::rejected(rejection, &uuid::Uuid::now_v7().to_string());
-        self.send(socket, Outgoing::Error(unfit.errors).write(id)).await
     }
 
     /// Ends an operation of which the client wants no more.
@@ -302,10 +309,14 @@ impl Connection {
     }
 
     async fn send(&self, socket: &mut WebSocket, message: Message) -> Flow {
+        let stopping = async {
+            self.edge.stop.cancelled().await;
+            sleep(HASTE).await;
+        };
         tokio::select! {
             sent = socket.send(message) => if sent.is_ok() { Continue(()) } else { Break(None) },
             // In the middle of a message nothing else can be said.
-            () = self.edge.stop.cancelled() => Break(None),
+            () = stopping => Break(None),
             () = sleep(SLOWEST) => Break(None),
         }
     }

@@ -151,8 +151,8 @@ impl Close {
         Self::new(3008, "Timeout".to_owned())
     }
 
-    /// Too many introductions from where the client is, or a database that is busy (1013 of IANA's registry of close
-    /// codes).
+    /// Too many introductions from where the client is or connections of its user, or a database that is busy (1013 of
+    /// IANA's registry of close codes).
     pub fn try_later() -> Self {
         Self::new(1013, "Try again later".to_owned())
     }
