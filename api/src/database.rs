@@ -446,14 +446,18 @@ pub fn now() -> chrono::DateTime<chrono::Utc> {
     chrono::Utc::now().trunc_subsecs(6)
 }
 
-/// Restricts a query to ids, however many.
+/// Restricts a query to ids, however many. One is compared by itself: of a statement with an array PostgreSQL makes a new plan
+/// each time, as it takes one of unknown length for ten.
 pub fn with_ids<E: EntityTrait>(
     query: Select<E>,
     column: E::Column,
     ids: &[sea_orm::prelude::Uuid],
     backend: DbBackend,
 ) -> Select<E> {
-    query.filter(any_of(column, ids.to_vec(), backend))
+    match ids {
+        [id] => query.filter(column.eq(*id)),
+        ids => query.filter(any_of(column, ids.to_vec(), backend)),
+    }
 }
 
 #[cfg(test)]

@@ -21,8 +21,10 @@ use sea_orm::{
 };
 use sea_query_sqlx::SqlxValues;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::Instrument;
 
 use super::{ACQUIRE_WITHIN, PoolState, UNASKED, ask_after_pause};
+use crate::traces::STATEMENTS;
 
 /// How long a connection that is kept may go unused before it goes back to the pool, which closes it in the end.
 const UNUSED: Duration = Duration::from_mins(1);
@@ -176,6 +178,22 @@ impl Kept {
     }
 
     async fn rows(&self, statement: Statement) -> Result<Vec<PgRow>, DbErr> {
+        let span = tracing::info_span!(
+            target: STATEMENTS,
+            "select",
+            otel.kind = "client",
+            db.system = "postgresql",
+            db.operation = "SELECT",
+            otel.status_code = tracing::field::Empty,
+        );
+        let found = self.fetch(statement).instrument(span.clone()).await;
+        if found.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        found
+    }
+
+    async fn fetch(&self, statement: Statement) -> Result<Vec<PgRow>, DbErr> {
         let Statement { sql, values, .. } = statement;
         let mut lent = self.take().await?;
         let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));

@@ -18,10 +18,9 @@ use tokio::sync::mpsc;
 
 use super::batch::{Gathered, Loader};
 use crate::{
-    app::App,
     auth::Viewer,
     backfill,
-    database::{any_of, rows, with_ids},
+    database::{Database, any_of, rows, with_ids},
     error::Error,
     jobs::row_errors,
     paging::{BadPage, Page, Slice},
@@ -30,7 +29,7 @@ use crate::{
 
 /// Reads for one request, as its viewer.
 pub struct Reader {
-    app: App,
+    db: Database,
     viewer: Viewer,
 }
 
@@ -41,9 +40,9 @@ pub type Loaders = Gathered<Reader>;
 pub struct Batches(mpsc::UnboundedReceiver<BoxFuture<'static, ()>>);
 
 /// Makes the loaders of a request.
-pub fn loaders(app: App, viewer: Viewer) -> (Loaders, Batches) {
+pub fn loaders(db: Database, viewer: Viewer) -> (Loaders, Batches) {
     let (starting, begun) = mpsc::unbounded_channel();
-    (Gathered::new(Reader { app, viewer }, starting), Batches(begun))
+    (Gathered::new(Reader { db, viewer }, starting), Batches(begun))
 }
 
 /// Executes a request together with the batches of its loaders.
@@ -123,9 +122,9 @@ macro_rules! by_id {
             async fn load(&self, keys: &[$key]) -> Result<HashMap<$key, Arc<$table::Model>>, Shared> {
                 let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
                 let visible: fn(&Viewer) -> sea_orm::Condition = $visible;
-                let query = with_ids($table::Entity::find(), $table::Column::Id, &ids, self.app.db.backend());
+                let query = with_ids($table::Entity::find(), $table::Column::Id, &ids, self.db.backend());
                 let query = query.filter(visible(&self.viewer)).into_query();
-                let rows: Result<Vec<$table::Model>, _> = rows::all(self.app.db.reader(), &query).await;
+                let rows: Result<Vec<$table::Model>, _> = rows::all(self.db.reader(), &query).await;
                 Ok(rows.map_err(shared)?.into_iter().map(|row| ($key(row.id), Arc::new(row))).collect())
             }
         }
@@ -160,7 +159,7 @@ impl Loader<JobPredictions> for Reader {
     async fn load(&self, keys: &[JobPredictions]) -> Result<HashMap<JobPredictions, Self::Value>, Shared> {
         let mut loaded = HashMap::new();
         for ((kind, page), jobs) in grouped(keys, |key| ((key.kind, key.page.clone()), key.job)) {
-            let found = list::of_jobs(self.app.db.reader(), &self.viewer, kind, &jobs, &page).await.map_err(shared)?;
+            let found = list::of_jobs(self.db.reader(), &self.viewer, kind, &jobs, &page).await.map_err(shared)?;
             spread(&mut loaded, jobs, found, |job| JobPredictions { job, kind, page: page.clone() });
         }
         Ok(loaded)
@@ -183,7 +182,7 @@ impl Loader<JobPredictionCount> for Reader {
     async fn load(&self, keys: &[JobPredictionCount]) -> Result<HashMap<JobPredictionCount, u64>, Shared> {
         let mut loaded = HashMap::new();
         for (kind, jobs) in grouped(keys, |key| (key.kind, key.job)) {
-            let counts = list::counts_of_jobs(self.app.db.reader(), &self.viewer, kind, &jobs).await.map_err(shared)?;
+            let counts = list::counts_of_jobs(self.db.reader(), &self.viewer, kind, &jobs).await.map_err(shared)?;
             loaded.extend(counts.into_iter().map(|(job, count)| (JobPredictionCount { job, kind }, count)));
         }
         Ok(loaded)
@@ -209,7 +208,7 @@ macro_rules! of_parent {
             async fn load(&self, keys: &[$page]) -> Result<HashMap<$page, Self::Value>, Shared> {
                 let mut loaded = HashMap::new();
                 for (page, parents) in grouped(keys, |key| (key.page.clone(), key.$parent)) {
-                    let found = $pages(self.app.db.reader(), &self.viewer, &parents, &page).await.map_err(shared)?;
+                    let found = $pages(self.db.reader(), &self.viewer, &parents, &page).await.map_err(shared)?;
                     spread(&mut loaded, parents, found, |$parent| $page { $parent, page: page.clone() });
                 }
                 Ok(loaded)
@@ -226,7 +225,7 @@ macro_rules! of_parent {
 
             async fn load(&self, keys: &[$count]) -> Result<HashMap<$count, u64>, Shared> {
                 let parents: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
-                let counts = $counts(self.app.db.reader(), &self.viewer, &parents).await.map_err(shared)?;
+                let counts = $counts(self.db.reader(), &self.viewer, &parents).await.map_err(shared)?;
                 Ok(counts.into_iter().map(|(parent, count)| ($count(parent), count)).collect())
             }
         }
@@ -273,7 +272,7 @@ impl Loader<BackfillAtWork> for Reader {
     type Error = Shared;
 
     async fn load(&self, _: &[BackfillAtWork]) -> Result<HashMap<BackfillAtWork, ()>, Shared> {
-        let run = migration::backfill::at_work(self.app.db.reader()).await.map_err(shared)?;
+        let run = migration::backfill::at_work(self.db.reader()).await.map_err(shared)?;
         Ok(run.map(|run| (BackfillAtWork(run), ())).into_iter().collect())
     }
 }
@@ -289,10 +288,10 @@ impl Loader<JobArtifacts> for Reader {
     async fn load(&self, keys: &[JobArtifacts]) -> Result<HashMap<JobArtifacts, Vec<artifact::Model>>, Shared> {
         let jobs: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
         let rows = artifact::Entity::find()
-            .filter(any_of(artifact::Column::JobId, jobs, self.app.db.backend()))
+            .filter(any_of(artifact::Column::JobId, jobs, self.db.backend()))
             .filter(self.viewer.sees_job_of(artifact::Column::JobId))
             .order_by_asc(artifact::Column::Id)
-            .all(self.app.db.reader())
+            .all(self.db.reader())
             .await
             .map_err(shared)?;
         let mut loaded: HashMap<JobArtifacts, Vec<artifact::Model>> = HashMap::new();

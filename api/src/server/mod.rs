@@ -24,7 +24,7 @@ mod streams;
 mod traced;
 mod uploads;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -60,14 +60,26 @@ use crate::{
 /// Connections at a time to the metrics.
 const METRICS_CONNECTIONS: usize = 16;
 
-/// What requests need.
+/// What requests need. Cheap to clone: each layer of each request has its own.
 #[derive(Clone, Debug)]
-pub struct Edge {
+pub struct Edge(Arc<Parts>);
+
+impl Deref for Edge {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The parts of [`Edge`].
+#[derive(Debug)]
+pub struct Parts {
     app: App,
     access: Arc<Access>,
     executor: Executor,
     /// Documents that were found valid.
-    known: Arc<known::Known>,
+    known: known::Known,
     /// Requests at work, also those whose caller is gone.
     requests: TaskTracker,
     /// The server stops: connections that would stay open are closed.
@@ -126,7 +138,9 @@ pub fn routes(
     let each = |most| if alone { usize::MAX } else { most };
     let streams = Streams::new(app.limits.streams, each(app.limits.streams_per_user));
     let at_work = Shares::new(each(app.limits.at_work));
-    let edge = Edge { known: Arc::default(), app, access, executor, requests, stop, streams, at_work, leaving, probes };
+    let known = known::Known::default();
+    let parts = Parts { known, app, access, executor, requests, stop, streams, at_work, leaving, probes };
+    let edge = Edge(Arc::new(parts));
     // Each caller is looked up and counted; the rest is for everybody.
     let entrances = Router::new()
         .route("/graphql", any(graphql::answer).get(socket::open).layer(compression()))

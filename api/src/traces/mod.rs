@@ -21,8 +21,8 @@ use self::{export::Patient, send::Sender};
 
 /// Under this target are the spans that make traces.
 pub const TARGET: &str = "traces";
-/// Spans of statements, by the library that sends them.
-const STATEMENTS: &str = "sea_orm";
+/// Under this target are the spans of statements, as the library calls them that sends most.
+pub const STATEMENTS: &str = "sea_orm";
 /// How long the last spans may take when the program ends.
 const LAST: Duration = Duration::from_secs(2);
 /// The samplers that the environment may name (`OTEL_TRACES_SAMPLER`).

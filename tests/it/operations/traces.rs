@@ -35,8 +35,8 @@ struct Serving {
 }
 
 impl Serving {
-    async fn with(settings: &[(&str, &str)]) -> Self {
-        let (site, files) = (Site::made(Engine::Sqlite).await, tempfile::tempdir().unwrap());
+    async fn with(engine: Engine, settings: &[(&str, &str)]) -> Self {
+        let (site, files) = (Site::made(engine).await, tempfile::tempdir().unwrap());
         let store = files.path().join("store");
         let arguments = ["serve", "--listen", "127.0.0.1:0", "--auth", "jwt", "--artifacts", store.to_str().unwrap()];
         let all = [settings, &[("JOBLINK_JWT_SECRET", SECRET)]].concat();
@@ -47,14 +47,18 @@ impl Serving {
         })
         .await;
         let user = Uuid::now_v7();
-        let values = format!("(X'{}', 'a@example.com', 'a', '!', true)", user.simple());
+        let id = match engine {
+            Engine::Sqlite => format!("X'{}'", user.simple()),
+            Engine::Postgres => format!("'{user}'"),
+        };
+        let values = format!("({id}, 'a@example.com', 'a', '!', true)");
         site.run(&format!("INSERT INTO users (id, email, username, hashed_password, is_active) VALUES {values}")).await;
         Self { server, base, token: tests::token(user, None, Role::Member), site, files }
     }
 
-    async fn sending_to(collector: &Collector, more: &[(&str, &str)]) -> Self {
+    async fn sending_to(engine: Engine, collector: &Collector, more: &[(&str, &str)]) -> Self {
         let url = collector.url();
-        Self::with(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", &*url)], more].concat()).await
+        Self::with(engine, &[&[("OTEL_EXPORTER_OTLP_ENDPOINT", &*url)], more].concat()).await
     }
 
     fn post(&self) -> reqwest::RequestBuilder {
@@ -85,11 +89,12 @@ fn named<'a>(spans: &'a [Span], name: &str) -> Vec<&'a Span> {
     spans.iter().filter(|span| span.name == name).collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_is_a_span_in_the_trace_of_its_caller_and_tells_no_secret() {
+tests::on_both!(a_request_is_a_span_in_the_trace_of_its_caller_and_tells_no_secret);
+
+async fn a_request_is_a_span_in_the_trace_of_its_caller_and_tells_no_secret(engine: Engine) {
     let collector = Collector::new().await;
     let more = [("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment.name=test")];
-    let serving = Serving::sending_to(&collector, &more).await;
+    let serving = Serving::sending_to(engine, &collector, &more).await;
     let who = json!({
         "query": "query Who($id: ID!) { viewer { role } job(id: $id) { id } } # a-word-in-the-document",
         "variables": { "id": "a-word-in-the-variables" },
@@ -160,7 +165,7 @@ async fn a_request_is_a_span_in_the_trace_of_its_caller_and_tells_no_secret() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_deletions_and_operations_of_a_socket_are_spans() {
     let collector = Collector::new().await;
-    let serving = Serving::sending_to(&collector, &[("OTEL_SERVICE_NAME", "jobs")]).await;
+    let serving = Serving::sending_to(Engine::Sqlite, &collector, &[("OTEL_SERVICE_NAME", "jobs")]).await;
     let file = include_bytes!("../../fixtures/annual.csv").to_vec();
     let created = tests::multipart(serving.post(), "ANNUAL", "a.csv", file).await.json::<Value>().await.unwrap();
     let job = created["data"]["createJob"]["job"]["id"].as_str().unwrap_or_else(|| panic!("{created}")).to_owned();
@@ -217,7 +222,8 @@ async fn a_collector_that_is_away_or_hangs_changes_nothing() {
         ("JOBLINK_LOG", "warn"),
     ];
     for (url, why) in [(&nobody, Some("Connection refused")), (&hanging.url(), None)] {
-        let serving = Serving::with(&[&[("OTEL_EXPORTER_OTLP_ENDPOINT", &**url)], &eager[..]].concat()).await;
+        let serving =
+            Serving::with(Engine::Sqlite, &[&[("OTEL_EXPORTER_OTLP_ENDPOINT", &**url)], &eager[..]].concat()).await;
         for _ in 0..100 {
             let began = Instant::now();
             assert_eq!(serving.ask("{ viewer { role } }", json!({})).await["viewer"]["role"], "MEMBER");
@@ -248,7 +254,7 @@ async fn without_an_endpoint_nothing_of_it_is_there() {
         (&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_SDK_DISABLED", "true")], false),
         (&[("OTEL_EXPORTER_OTLP_ENDPOINT", &url), ("OTEL_TRACES_SAMPLER", "always_off")], true),
     ] {
-        let serving = Serving::with(settings).await;
+        let serving = Serving::with(Engine::Sqlite, settings).await;
         serving.ask("{ viewer { role } }", json!({})).await;
         let threads = std::fs::read_dir(format!("/proc/{}/task", serving.server.pid())).unwrap();
         let names = threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("comm")).unwrap());
@@ -258,7 +264,7 @@ async fn without_an_endpoint_nothing_of_it_is_there() {
     assert_eq!(collector.asked(), 0);
     // The variable for traces alone names the whole address.
     let whole = format!("{url}/v1/traces");
-    let serving = Serving::with(&[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &whole)]).await;
+    let serving = Serving::with(Engine::Sqlite, &[("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &whole)]).await;
     serving.ask("{ viewer { role } }", json!({})).await;
     serving.stop().await;
     assert!(!named(&collector.spans(), "POST /graphql").is_empty());
