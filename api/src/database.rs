@@ -58,7 +58,7 @@ pub struct PoolState {
     pub idle: i64,
     /// The most connections that there may be.
     pub most: i64,
-    /// Transactions that wait for a connection, or for their turn.
+    /// Reads and transactions that wait for a connection, or for their turn.
     pub waiting: i64,
 }
 
@@ -91,17 +91,7 @@ impl Database {
         });
         // Closing the last connection of a SQLite pool under use can tear down its shared memory.
         options.map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
-        options.map_sqlx_postgres_pool_opts(|pool| {
-            // What locks protect is read after they are taken, so never from a snapshot of before, whatever the
-            // database's own default is.
-            let pool = pool.after_connect(|connection, _| {
-                Box::pin(async move {
-                    let sql = "SET default_transaction_isolation = 'read committed'";
-                    sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
-                })
-            });
-            ask_after_pause(pool)
-        });
+        options.map_sqlx_postgres_pool_opts(as_ours);
         let mut pool = open(options).await?;
         let turn = match pool.get_database_backend() {
             DbBackend::Sqlite => {
@@ -204,16 +194,27 @@ impl Database {
     }
 }
 
-/// Connections are asked whether they live only after a pause: asking costs as much as a statement.
-fn ask_after_pause(options: PgPoolOptions) -> PgPoolOptions {
-    options.test_before_acquire(false).before_acquire(|connection, seen| {
-        Box::pin(async move {
-            if seen.idle_for > UNASKED {
-                connection.ping().await?;
-            }
-            Ok(true)
+/// A pool of PostgreSQL as it is used here.
+fn as_ours(options: PgPoolOptions) -> PgPoolOptions {
+    options
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                // What locks protect is read after they are taken, so never from a snapshot of before, whatever the
+                // database's own default is; and what only reads makes nobody else's transaction fail.
+                let sql = "SET default_transaction_isolation = 'read committed'";
+                sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
+            })
         })
-    })
+        // Asked whether it lives only after a pause: asking costs as much as a statement.
+        .test_before_acquire(false)
+        .before_acquire(|connection, seen| {
+            Box::pin(async move {
+                if seen.idle_for > UNASKED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
 }
 
 /// Opens a pool. Where two connections bring a new SQLite file into WAL mode at the same moment, one is told that the file

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
+use api::database::Database;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, TransactionTrait};
 use tests::{Engine, World};
 
 /// More than there are connections.
@@ -45,4 +46,38 @@ async fn a_connection_that_was_ended_is_not_used_again() {
         assert!(read(&world, "SELECT pg_terminate_backend(pg_backend_pid())").await.is_err());
         assert_eq!(number(&world, wanted).await, wanted);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_reads_and_what_changes_is_isolated_as_meant_whatever_the_databases_default() {
+    let world = World::new(Engine::Postgres).await;
+    let name = world.url.rsplit_once('/').unwrap().1;
+    world.run(&format!("ALTER DATABASE {name} SET default_transaction_isolation = 'serializable'")).await;
+    let db = Database::connect(&world.url, 2).await.unwrap();
+    let sql = "SELECT current_setting('transaction_isolation')";
+    let asked = || Statement::from_string(DbBackend::Postgres, sql);
+    for row in [db.reader().query_one_raw(asked()).await, db.pool().query_one_raw(asked()).await] {
+        assert_eq!(row.unwrap().unwrap().try_get_by_index::<String>(0).unwrap(), "read committed");
+    }
+    db.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_read_while_the_connections_close_holds_nothing_up() {
+    let world = World::new(Engine::Postgres).await;
+    let gate = world.app.db.pool().begin().await.unwrap();
+    gate.execute_unprepared("SELECT pg_advisory_xact_lock(1)").await.unwrap();
+    let db = Database::connect(&world.url, 2).await.unwrap();
+    let read = {
+        let db = db.clone();
+        let wait = Statement::from_string(DbBackend::Postgres, "SELECT pg_advisory_xact_lock_shared(1)");
+        tokio::spawn(async move { db.reader().query_one_raw(wait).await.map(|_| ()) })
+    };
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    world.until(async || (world.count(waiting).await == 1).then_some(())).await;
+    let closing = tokio::spawn(db.close());
+    gate.rollback().await.unwrap();
+    _ = read.await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), closing).await.expect("closed").unwrap().unwrap();
 }

@@ -118,6 +118,8 @@ pub struct Jwks {
     read: Mutex<Instant>,
     /// When a token's key was last looked for.
     asked: tokio::sync::Mutex<Option<Instant>>,
+    /// Held while keys are read.
+    reading: tokio::sync::Mutex<()>,
     /// What went wrong the last time, so that it is not said again and again.
     trouble: Mutex<Option<String>>,
 }
@@ -149,6 +151,7 @@ impl Jwks {
             latest,
             read: Mutex::new(Instant::now()),
             asked: tokio::sync::Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
             trouble: Mutex::default(),
         });
         tokio::spawn(follow(Arc::downgrade(&jwks), timing.every));
@@ -185,6 +188,8 @@ impl Jwks {
 
     /// Reads the keys again. Where that fails, those that were read last stay in force.
     async fn refresh(&self) {
+        // One at a time: what was read earlier must not replace what was read later.
+        let _reading = self.reading.lock().await;
         let trouble = match read(&self.source, self.client.as_ref(), self.timing.within).await {
             Ok(text) => self.take(text).err().map(Failure::from),
             Err(failure) => Some(failure),

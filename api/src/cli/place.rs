@@ -11,7 +11,7 @@ use crate::{
     files::mark::{self, Found},
 };
 
-/// Connections to the database.
+/// Connections to the database, of each kind: on PostgreSQL those that read are others than those that change.
 const CONNECTIONS: u32 = 16;
 
 /// What every command takes that works on them.

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use prometheus_client::metrics::gauge::Gauge;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
     Statement,
@@ -20,16 +21,25 @@ use sea_orm::{
     },
 };
 use sea_query_sqlx::SqlxValues;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
 use tracing::Instrument;
 
-use super::{ACQUIRE_WITHIN, PoolState, UNASKED, ask_after_pause};
-use crate::traces::STATEMENTS;
+use super::{ACQUIRE_WITHIN, PoolState, UNASKED, as_ours};
+use crate::{metrics::Counted, traces::STATEMENTS};
 
-/// How long a connection that is kept may go unused before it goes back to the pool, which closes it in the end.
+/// How long a connection that is kept may go unused and still be trusted: what lies between may have forgotten it.
 const UNUSED: Duration = Duration::from_mins(1);
 /// How long a connection is kept: what the database remembers for it would grow for ever.
 const LONGEST: Duration = Duration::from_mins(10);
+/// How long a connection may take to say that it lives, and all of them to close.
+const SOON: Duration = Duration::from_secs(2);
+/// Errors after which the statements that a connection has prepared are of no use: a table has changed under them
+/// (`feature_not_supported`, as PostgreSQL calls a plan that it cannot keep; `invalid_sql_statement_name`).
+const STALE: [&str; 2] = ["0A000", "26000"];
 
 /// Told of each statement.
 pub type Watch = Arc<dyn Fn() + Send + Sync>;
@@ -59,16 +69,22 @@ impl Reader {
         Self { pool: pool.clone(), kept, watch }
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, to reads and to changes.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.pool.ping().await
+        self.pool.ping().await?;
+        match &self.kept {
+            Some(kept) => kept.rows(Statement::from_string(DbBackend::Postgres, "SELECT 1")).await.map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// Closes its own connections.
     pub(super) async fn close(&self) {
         if let Some(kept) = &self.kept {
+            // Closed from here on, so that what is given back meanwhile is not kept.
+            let closed = kept.pool.close();
             kept.idle().clear();
-            kept.pool.close().await;
+            _ = timeout(SOON, closed).await;
         }
     }
 
@@ -81,7 +97,7 @@ impl Reader {
             in_use: in_use + own - count(kept.turns.available_permits()),
             idle: idle + count(kept.idle().len() + kept.pool.num_idle()),
             most: most + own,
-            waiting,
+            waiting: waiting + kept.waiting.get(),
         }
     }
 
@@ -123,7 +139,9 @@ impl ConnectionTrait for Reader {
 struct Kept {
     pool: PgPool,
     /// As many as the pool has connections.
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
+    /// Who waits for a turn.
+    waiting: Gauge,
     /// The one that was used last is used next.
     idle: Mutex<Vec<Idle>>,
 }
@@ -134,46 +152,67 @@ struct Idle {
     used: Instant,
 }
 
-/// A connection in use. Unless it is given back it returns to the pool, which looks what became of it.
-struct Lent<'a> {
-    connection: PoolConnection<Postgres>,
+/// A connection in use. Unless it is given back it is closed, and its turn ends only then.
+struct Lent {
+    parts: Option<(PoolConnection<Postgres>, OwnedSemaphorePermit)>,
     taken: Instant,
-    _turn: SemaphorePermit<'a>,
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let (Some((connection, turn)), Ok(runtime)) = (self.parts.take(), Handle::try_current()) {
+            runtime.spawn(async move {
+                _ = timeout(SOON, connection.close()).await;
+                drop(turn);
+            });
+        }
+    }
 }
 
 impl Kept {
     fn new(writing: &PgPool, connections: u32) -> Self {
         let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_WITHIN);
-        let pool = ask_after_pause(options).connect_lazy_with((*writing.connect_options()).clone());
-        Self { pool, turns: Semaphore::new(connections as usize), idle: Mutex::default() }
+        let pool = as_ours(options).connect_lazy_with((*writing.connect_options()).clone());
+        let turns = Arc::new(Semaphore::new(connections as usize));
+        Self { pool, turns, waiting: Gauge::default(), idle: Mutex::default() }
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn take(&self) -> Result<Lent<'_>, DbErr> {
-        let turn = tokio::time::timeout(ACQUIRE_WITHIN, self.turns.acquire()).await;
-        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
-        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?;
-        let now = Instant::now();
-        let idle = self.idle().pop();
-        if let Some(Idle { mut connection, taken, used }) = idle
-            && now - taken < LONGEST
-            && (now - used < UNASKED || connection.ping().await.is_ok())
-        {
-            return Ok(Lent { connection, taken, _turn: turn });
+    /// The one that was used last, if it still lives.
+    async fn take_idle(&self) -> Option<(PoolConnection<Postgres>, Instant)> {
+        loop {
+            let last = self.idle().pop();
+            let Idle { mut connection, taken, used } = last?;
+            let (age, pause) = (taken.elapsed(), used.elapsed());
+            let is_young = age < LONGEST && pause < UNUSED;
+            if is_young && (pause < UNASKED || matches!(timeout(SOON, connection.ping()).await, Ok(Ok(())))) {
+                return Some((connection, taken));
+            }
+            connection.close_on_drop();
         }
-        let connection = self.pool.acquire().await.map_err(unavailable)?;
-        Ok(Lent { connection, taken: now, _turn: turn })
     }
 
-    fn give_back(&self, Lent { connection, taken, _turn }: Lent<'_>) {
-        let now = Instant::now();
+    async fn take(&self) -> Result<Lent, DbErr> {
+        let waiting = Counted::one(&self.waiting);
+        let turn = timeout(ACQUIRE_WITHIN, self.turns.clone().acquire_owned()).await;
+        drop(waiting);
+        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))?;
+        let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?;
+        let (connection, taken) = match self.take_idle().await {
+            Some(idle) => idle,
+            None => (self.pool.acquire().await.map_err(unavailable)?, Instant::now()),
+        };
+        Ok(Lent { parts: Some((connection, turn)), taken })
+    }
+
+    fn give_back(&self, mut lent: Lent) {
+        let Some((connection, _turn)) = lent.parts.take() else { return };
         let mut idle = self.idle();
-        idle.push(Idle { connection, taken, used: now });
-        if now - idle[0].used > UNUSED {
-            idle.remove(0);
+        if !self.pool.is_closed() {
+            idle.push(Idle { connection, taken: lent.taken, used: Instant::now() });
         }
     }
 
@@ -198,7 +237,10 @@ impl Kept {
         let mut lent = self.take().await?;
         let values = SqlxValues(values.unwrap_or_else(|| Values(Vec::new())));
         let query = sqlx::query_with(AssertSqlSafe(sql), values);
-        let found = query.fetch_all(&mut *lent.connection).await;
+        let Some((connection, _)) = &mut lent.parts else {
+            return Err(DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed));
+        };
+        let found = query.fetch_all(&mut **connection).await;
         if found.as_ref().err().is_none_or(leaves_whole) {
             self.give_back(lent);
         }
@@ -209,7 +251,9 @@ impl Kept {
 /// Whether a connection is as good as before: the database refused a statement, and did not end the session.
 fn leaves_whole(error: &sqlx::Error) -> bool {
     let error = error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    error.is_some_and(|error| !matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+    error.is_some_and(|error| {
+        !matches!(error.severity(), PgSeverity::Fatal | PgSeverity::Panic) && !STALE.contains(&error.code())
+    })
 }
 
 fn unavailable(error: sqlx::Error) -> DbErr {

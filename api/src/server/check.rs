@@ -134,12 +134,11 @@ pub async fn check(edge: &Edge, signed_in: bool, operation: Operation, request_i
     };
     let limits = &edge.app.limits.document;
     let known = edge.known.get(&query);
-    let document = match &known {
-        Some(valid) => valid.document.clone(),
-        None => {
-            document::text::check(&query, limits).map_err(exceeded)?;
-            Arc::new(async_graphql::parser::parse_query(&query).map_err(|error| unparsable(&error, request_id))?)
-        }
+    let document = if let Some(valid) = &known {
+        valid.document.clone()
+    } else {
+        document::text::check(&query, limits).map_err(exceeded)?;
+        Arc::new(async_graphql::parser::parse_query(&query).map_err(|error| unparsable(&error, request_id))?)
     };
     let variables = async_graphql::Variables::from_json(Value::Object(operation.variables.unwrap_or_default()));
     let name = operation.operation_name.as_deref();

@@ -84,7 +84,9 @@ impl Known {
                 size: text.len() as u64 + bytes_of_document(document),
             },
         };
-        if valid.variants.len() == MOST_VARIANTS {
+        if let Some(place) = valid.variants.iter().position(|it| it.is_of(operation, prepared)) {
+            valid.size -= valid.variants.remove(place).size;
+        } else if valid.variants.len() == MOST_VARIANTS {
             valid.size -= valid.variants.remove(0).size;
         }
         let size = NODE + bytes_of_document(&prepared.document);
@@ -102,6 +104,13 @@ impl Valid {
     pub fn prepared(&self, operation: Option<&str>, variables: &Variables) -> Option<Arc<Prepared>> {
         let same = |it: &&Variant| it.operation.as_deref() == operation && it.prepared.holds_for(variables);
         self.variants.iter().find(same).map(|variant| variant.prepared.clone())
+    }
+}
+
+impl Variant {
+    /// Whether another request made the same of the document meanwhile.
+    fn is_of(&self, operation: Option<&str>, prepared: &Prepared) -> bool {
+        self.operation.as_deref() == operation && self.prepared.is_told_as(prepared)
     }
 }
 

@@ -139,7 +139,7 @@ pub fn routes(
     let streams = Streams::new(app.limits.streams, each(app.limits.streams_per_user));
     let at_work = Shares::new(each(app.limits.at_work));
     let known = known::Known::default();
-    let parts = Parts { known, app, access, executor, requests, stop, streams, at_work, leaving, probes };
+    let parts = Parts { app, access, executor, known, requests, stop, streams, at_work, leaving, probes };
     let edge = Edge(Arc::new(parts));
     // Each caller is looked up and counted; the rest is for everybody.
     let entrances = Router::new()

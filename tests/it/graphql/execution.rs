@@ -13,6 +13,7 @@ tests::on_both!(
     answers_have_the_order_of_the_selection,
     conditions_honour_the_defaults_of_variables,
     interfaces_show_each_object_as_what_it_is,
+    objects_of_lists_show_what_is_left_of_them,
     root_fields_of_a_mutation_run_one_after_the_other,
 );
 
@@ -252,5 +253,31 @@ async fn interfaces_show_each_object_as_what_it_is(engine: Engine) {
         world.data(nested, json!({ "id": job_id })).await["job"]["predictions"],
         json!({ "nodes": [{ "__typename": year, "company": { "__typename": firm, "id": firm_id }, "netIncomeMargin": null }],
             "edges": [{ "node": { "id": year_id } }] })
+    );
+}
+
+/// Of fields of which all is skipped, and of fragments on other types, nothing is left.
+async fn objects_of_lists_show_what_is_left_of_them(engine: Engine) {
+    let world = World::new(engine).await;
+    let user = world.local_user().await;
+    let (maker, firm) = (new_job(user, None), new_company(user, None, "A", "Acme"));
+    let year =
+        annual_prediction::Model { job_id: Some(maker.id), job_link: Some("manifest".to_owned()), ..new_annual(&firm) };
+    store::<job::Entity>(&world, [maker]).await;
+    store::<company::Entity>(&world, [firm]).await;
+    store::<annual_prediction::Entity>(&world, [year]).await;
+    let ask = async |selection: &str| -> Value {
+        let query = format!("{{ jobs {{ nodes {{ {selection} }} edges {{ node {{ {selection} }} }} }} }}");
+        let jobs = world.data(&query, json!({})).await["jobs"].take();
+        assert_eq!(jobs["nodes"][0], jobs["edges"][0]["node"]);
+        jobs["nodes"][0].clone()
+    };
+    assert_eq!(
+        ask("createdBy { id @skip(if: true) } predictions { nodes { company { id @include(if: false) } } } progress { total @skip(if: true) }").await,
+        json!({ "createdBy": {}, "predictions": { "nodes": [{ "company": {} }] }, "progress": {} })
+    );
+    assert_eq!(
+        ask("predictions { nodes { riskLevel ... on AnnualPrediction { __typename company { symbol } } ... on QuarterlyPrediction { confidence } } }").await,
+        json!({ "predictions": { "nodes": [{ "riskLevel": "LOW", "__typename": "AnnualPrediction", "company": { "symbol": "A" } }] } })
     );
 }

@@ -7,6 +7,8 @@ use tests::{Engine, Setup, World, people, token};
 tests::on_both!(
     values_of_variables_are_checked_each_time,
     what_variables_decide_is_decided_each_time,
+    a_variable_without_a_value_is_told_from_a_null_each_time,
+    a_list_of_ids_costs_by_its_length_each_time,
     a_known_document_wants_a_login_too,
     each_operation_of_a_known_document_is_itself,
 );
@@ -47,6 +49,35 @@ async fn what_variables_decide_is_decided_each_time(engine: Engine) {
         let default = world.data(query, json!({ "n": n, "without": false })).await;
         assert_eq!(default["jobs"].get("totalCount"), None);
         assert_eq!(code(&world, query, json!({ "n": 100, "without": false })).await, "QUERY_TOO_COMPLEX");
+    }
+}
+
+async fn a_variable_without_a_value_is_told_from_a_null_each_time(engine: Engine) {
+    let world = World::new(engine).await;
+    // A default lets a variable that may be null stand there; given as null it decides nothing.
+    let query = "query($with: Boolean = true, $old: Boolean) { jobs { totalCount @include(if: $with) }
+        __type(name: \"Job\") { fields(includeDeprecated: $old) { name } } }";
+    for _ in 0..3 {
+        assert_eq!(world.data(query, json!({})).await["jobs"], json!({ "totalCount": 0 }));
+        assert_eq!(world.data(query, json!({ "with": false, "old": true })).await["jobs"], json!({}));
+        assert_eq!(code(&world, query, json!({ "with": null })).await, "BAD_USER_INPUT");
+        assert!(world.data(query, json!({ "old": null })).await["__type"]["fields"].is_array());
+    }
+}
+
+async fn a_list_of_ids_costs_by_its_length_each_time(engine: Engine) {
+    let world = World::new(engine).await;
+    let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    let cost = async |count: usize| -> Value {
+        let ids = vec!["x"; count];
+        let body = json!({ "query": query, "variables": { "ids": ids }, "extensions": { "cost": true } });
+        let mut answer: Value = world.post().json(&body).send().await.unwrap().json().await.unwrap();
+        answer["extensions"]["cost"]["requested"].take()
+    };
+    let once = [cost(1).await, cost(2).await, cost(50).await];
+    assert_ne!(once[0], once[1]);
+    for _ in 0..3 {
+        assert_eq!([cost(1).await, cost(2).await, cost(50).await], once);
     }
 }
 

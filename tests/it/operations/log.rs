@@ -14,8 +14,18 @@ use crate::{
 
 /// A server that writes a line of JSON for each request, and where it is.
 async fn talkative(site: &Site, store: &str) -> (Running, String) {
-    let arguments =
-        ["serve", "--listen", "127.0.0.1:0", "--artifacts", store, "--accept-artifacts", "--log-format", "json"];
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--metrics-listen",
+        "127.0.0.1:0",
+        "--artifacts",
+        store,
+        "--accept-artifacts",
+        "--log-format",
+        "json",
+    ];
     let server = start_with("joblink", &site.url, &arguments, &[("JOBLINK_LOG", "info,access=info")]);
     let base = until("it serves", async || {
         let line = server.out().lines().find(|line| line.starts_with("GraphQL "))?.to_owned();
@@ -70,6 +80,15 @@ async fn operations_of_sockets_and_streams_and_of_who_hung_up_are_lines_too() {
     let request = format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     let mut hung_up = TcpStream::connect(base.strip_prefix("http://").unwrap()).await.unwrap();
     hung_up.write_all(request.as_bytes()).await.unwrap();
+    let metrics = until("it shows metrics", async || {
+        server.out().lines().find_map(|line| line.strip_prefix("Metrics   ").map(ToOwned::to_owned))
+    });
+    let metrics = metrics.await;
+    until("it is at work", async || {
+        let page = tests::http().get(&metrics).send().await.ok()?.text().await.ok()?;
+        page.contains("joblink_db_transactions_waiting 1").then_some(())
+    })
+    .await;
     drop(hung_up);
     assert_eq!(line_with(&server, "hung-up").await["status"], 499);
     site.run("ROLLBACK").await;

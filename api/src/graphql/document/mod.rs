@@ -53,6 +53,11 @@ impl Prepared {
         operations.next().is_some_and(|(_, operation)| Values::of(&operation.node, variables).agree(&self.told))
     }
 
+    /// Whether another preparation of the document was told the same, so that the same came of it.
+    pub fn is_told_as(&self, other: &Self) -> bool {
+        self.told == other.told
+    }
+
     /// What is wrong where a subscription has not exactly one root field (5.2.3.1 of the specification).
     pub fn not_one_stream(&self) -> Option<ServerError> {
         let wrong = self.operation == OperationType::Subscription && self.roots.len() != 1;

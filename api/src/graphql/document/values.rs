@@ -7,7 +7,7 @@ use async_graphql::{
     indexmap::IndexSet,
     parser::types::{OperationDefinition, VariableDefinition},
 };
-use async_graphql_value::{ConstValue, Value};
+use async_graphql_value::{ConstValue, Number, Value};
 
 /// The values of an operation's variables, else their defaults. Nothing of them is copied: a list may be long.
 #[derive(Debug)]
@@ -62,7 +62,7 @@ impl<'a> Values<'a> {
     /// A whole number from 0 of 32 bits; any other is no size of a page, and validation says so.
     pub fn number(&self, value: &Value) -> Option<u64> {
         match value {
-            Value::Number(number) => number.as_u64().filter(is_of_32_bits),
+            Value::Number(number) => of_32_bits(number),
             Value::Variable(name) => match self.ask(name, Told::Number(None)) {
                 Told::Number(number) => number,
                 _ => None,
@@ -117,7 +117,7 @@ impl<'a> Values<'a> {
         match question {
             Told::True(_) => Told::True(matches!(value, Some(ConstValue::Boolean(true)))),
             Told::Number(_) => Told::Number(match value {
-                Some(ConstValue::Number(number)) => number.as_u64().filter(is_of_32_bits),
+                Some(ConstValue::Number(number)) => of_32_bits(number),
                 _ => None,
             }),
             Told::Length(_) => Told::Length(match value {
@@ -146,6 +146,6 @@ impl<'a> Values<'a> {
     }
 }
 
-fn is_of_32_bits(number: &u64) -> bool {
-    i32::try_from(*number).is_ok()
+fn of_32_bits(number: &Number) -> Option<u64> {
+    number.as_u64().filter(|number| i32::try_from(*number).is_ok())
 }

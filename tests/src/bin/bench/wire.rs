@@ -27,7 +27,6 @@ const ROWS: usize = 300_000;
 /// With fewer the page that is asked for lies beyond the list's end.
 pub const FEWEST_ROWS: usize = 200_000;
 const PAIRS: usize = 12;
-const WARM_UP: usize = 1;
 /// How long one side is asked before the other has its turn.
 const SLICE: Duration = Duration::from_secs(1);
 const CONNECTIONS: [usize; 2] = [1, 32];
@@ -133,13 +132,14 @@ async fn in_turn<const N: usize>(
     pairs: usize,
 ) -> Result<Vec<[Slice; N]>> {
     let mut all = Vec::new();
-    for pair in 0..WARM_UP + pairs {
+    // The first pair warms up.
+    for pair in 0..=pairs {
         let mut slices: [Option<Slice>; N] = [const { None }; N];
         for turn in 0..N {
             let which = if pair % 2 == 0 { turn } else { N - 1 - turn };
             slices[which] = Some(slice(&sides[which], postgres, connections).await?);
         }
-        if pair >= WARM_UP {
+        if pair > 0 {
             all.extend(slices.into_iter().collect::<Option<Vec<_>>>().and_then(|slices| slices.try_into().ok()));
         }
     }
