@@ -77,6 +77,8 @@ export class Reference {
   ) {}
 
   async judge({ query, variables, operationName }: Request): Promise<Judged> {
+    // Mutations of before have left entries in the audit log.
+    this.#answers.clear();
     let document: DocumentNode;
     try {
       document = parse(query);
@@ -152,7 +154,7 @@ export class Reference {
     return `{ ${fields.map(field => `${field.name}${this.#all(getNamedType(field.type))}`).join(' ')} }`;
   }
 
-  /** One field of an answer, asked for once. */
+  /** One field of an answer, asked for once for a document. */
   async #fetch(request: Request, path: readonly string[], again: boolean): Promise<unknown> {
     const key = JSON.stringify(request);
     const known = again ? this.#answers.get(key) : undefined;
