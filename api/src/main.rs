@@ -1,6 +1,6 @@
 //! `joblink`: see [`api::cli`].
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 /// Answers are made of many small objects.
 #[global_allocator]
@@ -11,7 +11,8 @@ async fn main() -> ExitCode {
     match api::cli::run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(exit) => {
-            eprintln!("joblink: {exit}");
+            // Nobody may read it any more.
+            _ = writeln!(std::io::stderr(), "joblink: {exit}");
             ExitCode::from(exit.code())
         }
     }

@@ -10,6 +10,9 @@ use crate::traces::{TARGET, Traces};
 /// What is logged where `JOBLINK_LOG` says nothing. Requests are logged under the target `access`, so not by this.
 const USUAL: &str = "warn,api=info,migration=info";
 
+/// A line that cannot be written is lost. The library would say so on stderr, which is what nobody reads any more, and panic.
+const TELL_OF_LOSS: bool = false;
+
 /// How the log is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -35,7 +38,7 @@ pub fn begin(format: LogFormat, traces: Option<&Traces>) {
     let Some(traces) = traces else {
         return begin_alone(format, filter);
     };
-    let log = fmt::layer().with_writer(std::io::stderr);
+    let log = fmt::layer().with_writer(std::io::stderr).log_internal_errors(TELL_OF_LOSS);
     let log = match format {
         LogFormat::Human => log.with_ansi(std::io::stderr().is_terminal()).boxed(),
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).boxed(),
@@ -45,7 +48,7 @@ pub fn begin(format: LogFormat, traces: Option<&Traces>) {
 
 /// Without what several layers cost.
 fn begin_alone(format: LogFormat, filter: EnvFilter) {
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(TELL_OF_LOSS);
     match format {
         LogFormat::Human => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().flatten_event(true).with_span_list(false).init(),

@@ -230,3 +230,22 @@ async fn the_log_names_the_trace_of_a_request() {
     assert!(told("first").contains("path=\"/uploads\""), "{log}");
     assert!(!told("second").contains("trace_id"), "{log}");
 }
+
+/// As when the program that collects the log has died.
+#[tokio::test]
+async fn a_server_whose_log_nobody_reads_any_more_serves_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = program(&["serve", "--listen", "127.0.0.1:0"]);
+    command.current_dir(&folder).env("JOBLINK_LOG", "info,access=info");
+    let mut server = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(server.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let url = lines.find_map(|line| Some(line.strip_prefix("GraphQL ")?.trim().to_owned())).unwrap();
+    drop(server.stderr.take());
+    for _ in 0..3 {
+        let request = tests::http().post(&url).json(&serde_json::json!({ "query": "{ __typename }" }));
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK);
+    }
+    assert!(server.try_wait().unwrap().is_none());
+    server.kill().unwrap();
+    server.wait().unwrap();
+}

@@ -29,7 +29,7 @@ const BOMB: &str = "10 fragments x 10 spreads";
 pub async fn measure(place: &Place) -> Result<bool> {
     let mut kept = true;
     let server = place.server()?;
-    let ordinary = json!({ "query": "{ jobs(first: 5) { totalCount nodes { id status originalFilename createdAt
+    let ordinary = json!({ "query": "{ jobs(first: 5) { totalCount nodes { id status fileName createdAt
         predictions(first: 20) { nodes { id reportingYear probability riskLevel company { symbol } } } } } }" });
     let ordinary = ordinary.to_string();
     for _ in 0..200 {
