@@ -22,7 +22,7 @@ async fn number(world: &World, number: i32) -> i32 {
 async fn a_statement_that_is_dropped_leaves_nothing_to_the_next_one() {
     let world = World::new(Engine::Postgres).await;
     for wanted in 0..MANY {
-        let slow = read(&world, "SELECT 4711 FROM pg_sleep(0.02)");
+        let slow = read(&world, "SELECT 4711 FROM pg_sleep(0.2)");
         assert!(tokio::time::timeout(Duration::from_millis(1), slow).await.is_err());
         assert_eq!(number(&world, wanted).await, wanted);
     }
