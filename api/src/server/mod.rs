@@ -4,6 +4,7 @@ mod access;
 mod check;
 mod cors;
 mod download;
+mod finishing;
 mod graphiql;
 mod graphql;
 mod known;

@@ -14,7 +14,6 @@ use axum::{
 };
 pub use request::{PREFLIGHT_HEADERS, is_meant};
 pub use run::{run, watch};
-use tracing::Instrument;
 
 use self::{
     answer::Answer,
@@ -24,6 +23,7 @@ use self::{
 use super::{
     Edge, access,
     check::{Operation, Unfit, check},
+    finishing::Finishing,
     lingering::Rest,
     multipart,
     observe::Seen,
@@ -44,8 +44,7 @@ pub async fn answer(State(edge): State<Edge>, id: RequestId, request: Request) -
         rest.discard();
         return not_acceptable(&id);
     };
-    // In a task of its own, so that a caller who hangs up leaves no file and no transaction half done.
-    let (requests, of, at_work) = (edge.requests.clone(), id.clone(), access::at_work(&request));
+    let (requests, of, at_work) = (edge.requests.clone(), id, access::at_work(&request));
     let work = async move {
         let responding = Box::pin(respond(&edge, request, accepted, of.as_str()));
         let outcome = panics::caught(responding).await.unwrap_or_else(Err);
@@ -57,11 +56,8 @@ pub async fn answer(State(edge): State<Edge>, id: RequestId, request: Request) -
         answer.seen().count(&edge.app.metrics, "http");
         answer
     };
-    let answer = requests.spawn(work.in_current_span()).await.unwrap_or_else(|error| {
-        tracing::error!("a request ended badly: {error}");
-        Answer::Unfit(Unfit::rejected(&Rejection::internal(), id.as_str()))
-    });
-    answer.response(accepted.best)
+    // To the end in any case, so that a caller who hangs up leaves no file and no transaction half done.
+    Finishing::new(work, &requests).await.response(accepted.best)
 }
 
 fn wrong_method(id: &RequestId) -> Response {
