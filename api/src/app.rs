@@ -5,7 +5,9 @@ use std::{sync::Arc, time::Duration};
 use artifacts::ArtifactStore;
 use tokio::sync::Notify;
 
-use crate::{checkpoint::Checkpoints, database::Database, events::Events, metrics::Metrics, origins::Origins};
+use crate::{
+    auth::names::Names, checkpoint::Checkpoints, database::Database, events::Events, metrics::Metrics, origins::Origins,
+};
 
 /// The program's parts. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -24,6 +26,8 @@ pub struct App {
     pub job_deleted: Arc<Notify>,
     /// What happens to jobs, for those who watch.
     pub events: Events,
+    /// What users are called.
+    pub names: Names,
     /// The sites whose pages may ask, beside the server's own.
     pub origins: Origins,
     /// What is counted and measured.
@@ -208,6 +212,7 @@ impl App {
             job_waits: Arc::default(),
             job_deleted: Arc::default(),
             events: Events::default(),
+            names: Names::default(),
             origins: Origins::default(),
             metrics: Metrics::default(),
             checkpoints,

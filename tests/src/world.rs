@@ -15,6 +15,7 @@ use api::{
     auth::{
         Access, Clock, Role,
         login::Login,
+        names::Names,
         rate::Limiter,
         token::{self, Rules},
     },
@@ -71,7 +72,9 @@ pub struct Setup {
     pub tls: Option<Tls>,
     /// Use this artifact store instead of a folder.
     pub store: Option<ArtifactStore>,
-    /// The clock of the adopted database.
+    /// By which the names of users are remembered.
+    pub clock: Clock,
+    /// The zone of the adopted database.
     pub adopted_timezone: Option<chrono_tz::Tz>,
 }
 
@@ -79,6 +82,8 @@ pub struct Setup {
 pub struct World {
     pub engine: Engine,
     pub app: App,
+    /// By which the names of users are remembered.
+    pub clock: Clock,
     pub url: String,
     pub artifacts: PathBuf,
     pub http: reqwest::Client,
@@ -181,6 +186,7 @@ impl World {
         let zone = setup.adopted_timezone.unwrap_or(chrono_tz::UTC);
         let mut app = App::new(db.await.unwrap(), store, setup.limits, zone, setup.checkpoints);
         app.origins = setup.origins.parse().unwrap();
+        app.names = Names::new(setup.clock.clone());
         let mut scheme = "http";
         let server = if setup.asleep {
             None
@@ -195,7 +201,18 @@ impl World {
             scheme = if setup.tls.is_some() { "https" } else { "http" };
             Some(start(app.clone(), access, Doors { listener, tls: setup.tls, metrics }).unwrap())
         };
-        Self { engine, app, url, artifacts, http: http(), statements, scheme, server, _folder: folder }
+        Self {
+            engine,
+            app,
+            clock: setup.clock,
+            url,
+            artifacts,
+            http: http(),
+            statements,
+            scheme,
+            server,
+            _folder: folder,
+        }
     }
 
     /// Where the server answers.

@@ -4,6 +4,7 @@ mod clock;
 pub mod jwks;
 mod key;
 pub mod login;
+pub mod names;
 pub mod rate;
 pub mod roles;
 pub mod token;

@@ -52,6 +52,17 @@ pub const fn local_user_id() -> Uuid {
 const LOCAL_NAME: &str = "Local user";
 const LOCAL_USERNAME: &str = "joblink-local";
 
+/// Users that somebody sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Users {
+    /// All there are.
+    All,
+    /// Those of an organization.
+    OfOrganization(Uuid),
+    /// One alone.
+    One(Uuid),
+}
+
 impl Viewer {
     /// The built-in user of local mode.
     pub fn local() -> Self {
@@ -142,11 +153,21 @@ impl Viewer {
     }
 
     /// The users that the caller sees: of the same organization, else only themselves.
+    pub fn users(&self) -> Users {
+        match self.organization_id() {
+            _ if roles::reach(self.role, Action::See) == Reach::Everything => Users::All,
+            Some(id) => Users::OfOrganization(id),
+            None => Users::One(self.user_id),
+        }
+    }
+
+    /// The rows of [`Self::users`].
     pub fn sees_user(&self) -> Condition {
-        self.all_or(|| match self.organization_id() {
-            Some(id) => user::Column::OrganizationId.eq(id).into(),
-            None => user::Column::Id.eq(self.user_id).into(),
-        })
+        match self.users() {
+            Users::All => Condition::all(),
+            Users::OfOrganization(id) => user::Column::OrganizationId.eq(id).into(),
+            Users::One(id) => user::Column::Id.eq(id).into(),
+        }
     }
 
     /// Rows that refer to this user, if the caller sees them.

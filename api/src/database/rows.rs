@@ -10,25 +10,38 @@ use entity::{
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult, RuntimeErr,
     sea_query::SelectStatement,
-    sqlx::{self, Row, postgres::PgRow},
+    sqlx::{self, Column, Postgres, Row, TypeInfo, postgres::PgRow},
 };
 
 /// A row whose columns were selected in the order of its entity, as `Entity::find` does.
 pub trait ByPosition: FromQueryResult {
-    /// Decodes it.
-    fn by_position(row: &PgRow) -> Result<Self, sqlx::Error>;
+    /// Decodes it. The types of the columns are compared with those wanted in the first row of a result alone: they are the
+    /// same in all of them.
+    fn by_position(row: &PgRow, is_first: bool) -> Result<Self, sqlx::Error>;
+}
+
+fn value<'r, T>(row: &'r PgRow, column: usize, is_first: bool) -> Result<T, sqlx::Error>
+where
+    T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
+{
+    let found = row.column(column);
+    if is_first && !T::compatible(found.type_info()) {
+        let source = format!("{} is not what {} can hold", found.type_info().name(), T::type_info().name()).into();
+        return Err(sqlx::Error::ColumnDecode { index: found.name().to_owned(), source });
+    }
+    row.try_get_unchecked(column)
 }
 
 macro_rules! by_position {
     ($table:ident { $($field:ident),+ $(,)? }) => {
         impl ByPosition for $table::Model {
-            fn by_position(row: &PgRow) -> Result<Self, sqlx::Error> {
+            fn by_position(row: &PgRow, is_first: bool) -> Result<Self, sqlx::Error> {
                 let mut columns = 0_usize..;
                 // In the order in which they are written here.
                 Ok(Self { $($field: {
                     let column = columns.next().unwrap_or_default();
-                    debug_assert_eq!(sqlx::Column::name(row.column(column)), stringify!($field));
-                    row.try_get(column)?
+                    debug_assert_eq!(row.column(column).name(), stringify!($field));
+                    value(row, column, is_first)?
                 }),+ })
             }
         }
@@ -132,9 +145,9 @@ by_position!(backfill_unresolved { run_id, prediction_id, kind, reason, candidat
 /// The rows that a statement selects.
 pub async fn all<M: ByPosition>(db: &impl ConnectionTrait, query: &SelectStatement) -> Result<Vec<M>, DbErr> {
     let rows = db.query_all(query).await?;
-    let decode = |row: sea_orm::QueryResult| match row.try_as_pg_row() {
-        Some(row) => M::by_position(row).map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into()))),
+    let decode = |(place, row): (usize, sea_orm::QueryResult)| match row.try_as_pg_row() {
+        Some(row) => M::by_position(row, place == 0).map_err(|error| DbErr::Query(RuntimeErr::SqlxError(error.into()))),
         None => M::from_query_result(&row, ""),
     };
-    rows.into_iter().map(decode).collect()
+    rows.into_iter().enumerate().map(decode).collect()
 }

@@ -28,7 +28,8 @@ pub struct Connection<T> {
 /// An item of a list and its place in it.
 pub struct Edge<T> {
     cursor: Cursor,
-    node: T,
+    /// The item.
+    pub(super) node: T,
 }
 
 impl<T> Connection<T> {

@@ -11,14 +11,18 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use entity::{artifact, backfill_decision, company, job, organization, row_error, stored::Kind, user};
+use entity::{artifact, backfill_decision, company, job, organization, row_error, stored::Kind};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QueryTrait, prelude::Uuid};
 use tokio::sync::mpsc;
 
 use super::batch::{Gathered, Loader};
 use crate::{
-    auth::Viewer,
+    app::App,
+    auth::{
+        Viewer,
+        names::{Named, Names},
+    },
     backfill,
     database::{Database, any_of, rows, with_ids},
     error::Error,
@@ -30,6 +34,7 @@ use crate::{
 /// Reads for one request, as its viewer.
 pub struct Reader {
     db: Database,
+    names: Names,
     viewer: Viewer,
 }
 
@@ -40,9 +45,9 @@ pub type Loaders = Gathered<Reader>;
 pub struct Batches(mpsc::UnboundedReceiver<BoxFuture<'static, ()>>);
 
 /// Makes the loaders of a request.
-pub fn loaders(db: Database, viewer: Viewer) -> (Loaders, Batches) {
+pub fn loaders(app: &App, viewer: Viewer) -> (Loaders, Batches) {
     let (starting, begun) = mpsc::unbounded_channel();
-    (Gathered::new(Reader { db, viewer }, starting), Batches(begun))
+    (Gathered::new(Reader { db: app.db.clone(), names: app.names.clone(), viewer }, starting), Batches(begun))
 }
 
 /// Executes a request together with the batches of its loaders.
@@ -133,9 +138,23 @@ macro_rules! by_id {
 
 // Also what is reached through rows that the viewer sees: an operator of no organization may have deleted their job.
 by_id!(CompanyId, company, Viewer::sees_company, "A company, if the viewer sees it.");
-by_id!(UserId, user, Viewer::sees_user, "A user, if the viewer sees them.");
 by_id!(OrganizationId, organization, Viewer::sees_organization, "An organization, if the viewer sees it.");
 by_id!(JobId, job, Viewer::sees_job, "A job, if the viewer sees it.");
+
+/// A user, if the viewer sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct UserId(pub Uuid);
+
+impl Loader<UserId> for Reader {
+    type Value = Named;
+    type Error = Shared;
+
+    async fn load(&self, keys: &[UserId]) -> Result<HashMap<UserId, Named>, Shared> {
+        let ids: Vec<Uuid> = keys.iter().map(|key| key.0).collect();
+        let named = self.names.of(self.db.reader(), &self.viewer, &ids).await.map_err(shared)?;
+        Ok(named.into_iter().map(|(id, named)| (UserId(id), named)).collect())
+    }
+}
 
 fn shared(error: impl Into<Error>) -> Shared {
     Arc::new(error.into())

@@ -9,6 +9,7 @@ mod model;
 mod mutation;
 mod query;
 pub mod quoting;
+mod reference;
 mod scalars;
 mod shown;
 mod subscription;

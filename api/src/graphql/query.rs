@@ -242,7 +242,7 @@ impl Query {
     async fn job(&self, ctx: &Context<'_>, #[graphql(desc = "UUID.")] id: ID) -> Option<Result<One<Job>>> {
         let find = async || -> Result<Option<One<Job>>> {
             let Ok(id) = Uuid::try_parse(&id) else { return Ok(None) };
-            Ok(ctx.data::<Loaders>()?.load_one(JobId(id)).await?.map(Job).map(One))
+            Ok(ctx.data::<Loaders>()?.load_one(JobId(id)).await?.map(Job::from).map(One))
         };
         find().await.transpose()
     }

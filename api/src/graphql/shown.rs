@@ -5,7 +5,7 @@
 //! hand is taken at once, and only a field that selects something in turn gets a future. The document is prepared: each
 //! response key is there once, and fragments stand only where the object types of an interface differ.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, future::ready};
 
 use async_graphql::{
     ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
@@ -21,16 +21,49 @@ use futures_util::{
 
 use super::{
     connection::Edge,
+    loaders::Loaders,
     model::{
         AnnualPrediction, AuditEntry, BackfillDecision, BackfillRun, Company, DeletionReceipt, Job, Prediction,
         QuarterlyPrediction, RowError, UnresolvedPrediction,
     },
+    reference::Reference,
 };
 
+/// What an object or a type of objects is asked for.
+pub type Items = [Positioned<Selection>];
+
 /// An object type, or an interface of which each object knows its own type.
-pub trait Shown: OutputType {
+pub trait Shown: OutputType + Sized {
     /// Takes what is at hand.
     fn begin<'a>(&'a self, ctx: &'a ContextSelectionSet<'a>) -> ServerResult<Begun<'a>>;
+
+    /// Reads what the objects of a list refer to and are asked for, all of it at once; what is not read here each of them
+    /// reads by itself.
+    fn gather<'a>(_objects: Vec<&'a Self>, _items: &'a Items, _loaders: &'a Loaders) -> BoxFuture<'a, ()> {
+        Box::pin(ready(()))
+    }
+
+    /// Whether a field that selects something in turn is at hand, as what was gathered is.
+    fn has(&self, _field: &str) -> bool {
+        false
+    }
+}
+
+/// What the fields of this name select, wherever among these items they stand.
+fn selected<'a>(items: &'a Items, name: &str) -> Vec<&'a Items> {
+    let mut found = Vec::new();
+    for item in items {
+        match &item.node {
+            Selection::Field(field) if field.node.name.node == name => {
+                found.push(&*field.node.selection_set.node.items)
+            }
+            Selection::InlineFragment(fragment) => {
+                found.extend(selected(&fragment.node.selection_set.node.items, name));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Object types.
@@ -44,17 +77,40 @@ macro_rules! objects {
     )+ };
 }
 
-objects!(
-    AnnualPrediction,
-    AuditEntry,
-    BackfillDecision,
-    Company,
-    DeletionReceipt,
-    Job,
-    QuarterlyPrediction,
-    RowError,
-    UnresolvedPrediction,
-);
+objects!(AuditEntry, BackfillDecision, Company, DeletionReceipt, RowError, UnresolvedPrediction);
+
+/// Object types whose references are read for all objects of a list together.
+macro_rules! referring {
+    ($($object:ty { $($field:literal: $reference:ident),+ })+) => { $(
+        impl Shown for $object {
+            fn begin<'a>(&'a self, ctx: &'a ContextSelectionSet<'a>) -> ServerResult<Begun<'a>> {
+                Begun::new(self, ctx, Leaves::AtHand)
+            }
+
+            fn gather<'a>(objects: Vec<&'a Self>, items: &'a Items, loaders: &'a Loaders) -> BoxFuture<'a, ()> {
+                Box::pin(async move {
+                    futures_util::join!($(async {
+                        if !selected(items, $field).is_empty() {
+                            Reference::read_all(objects.iter().map(|object| &object.$reference), loaders).await;
+                        }
+                    }),+);
+                })
+            }
+
+            fn has(&self, field: &str) -> bool {
+                match field {
+                    $($field => self.$reference.is_known(),)+
+                    _ => false,
+                }
+            }
+        }
+    )+ };
+}
+referring! {
+    AnnualPrediction { "company": company, "job": job, "createdBy": created_by }
+    QuarterlyPrediction { "company": company, "job": job, "createdBy": created_by }
+    Job { "createdBy": created_by, "organization": organization }
+}
 
 /// Its state and its counts are read when they are asked for.
 impl Shown for BackfillRun {
@@ -70,11 +126,33 @@ impl Shown for Prediction {
             Self::Quarterly(prediction) => prediction.begin(ctx),
         }
     }
+
+    fn gather<'a>(objects: Vec<&'a Self>, items: &'a Items, loaders: &'a Loaders) -> BoxFuture<'a, ()> {
+        let (mut annual, mut quarterly) = (Vec::new(), Vec::new());
+        for object in objects {
+            match object {
+                Self::Annual(prediction) => annual.push(prediction),
+                Self::Quarterly(prediction) => quarterly.push(prediction),
+            }
+        }
+        Box::pin(async move {
+            let annual = AnnualPrediction::gather(annual, items, loaders);
+            futures_util::join!(annual, QuarterlyPrediction::gather(quarterly, items, loaders));
+        })
+    }
 }
 
 impl<T: Shown> Shown for Edge<T> {
     fn begin<'a>(&'a self, ctx: &'a ContextSelectionSet<'a>) -> ServerResult<Begun<'a>> {
         Begun::new(self, ctx, Leaves::AtHand)
+    }
+
+    fn gather<'a>(objects: Vec<&'a Self>, items: &'a Items, loaders: &'a Loaders) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            for items in selected(items, "node") {
+                T::gather(objects.iter().map(|edge| &edge.node).collect(), items, loaders).await;
+            }
+        })
     }
 }
 
@@ -101,18 +179,22 @@ pub struct Begun<'a> {
 }
 
 impl<'a> Begun<'a> {
-    fn new<T: ContainerType>(object: &'a T, ctx: &'a ContextSelectionSet<'a>, leaves: Leaves) -> ServerResult<Self> {
+    fn new<T: ContainerType + Shown>(
+        object: &'a T,
+        ctx: &'a ContextSelectionSet<'a>,
+        leaves: Leaves,
+    ) -> ServerResult<Self> {
         let items = &ctx.item.node.items;
         let mut begun = Self { leaves, values: IndexMap::with_capacity(items.len()), awaited: Vec::new() };
         begun.select(object, ctx, items)?;
         Ok(begun)
     }
 
-    fn select<T: ContainerType>(
+    fn select<T: ContainerType + Shown>(
         &mut self,
         object: &'a T,
         ctx: &'a ContextSelectionSet<'a>,
-        items: &'a [Positioned<Selection>],
+        items: &'a Items,
     ) -> ServerResult<()> {
         for item in items {
             match &item.node {
@@ -130,7 +212,7 @@ impl<'a> Begun<'a> {
         Ok(())
     }
 
-    fn field<T: ContainerType>(
+    fn field<T: ContainerType + Shown>(
         &mut self,
         object: &'a T,
         ctx: &'a ContextSelectionSet<'a>,
@@ -138,7 +220,9 @@ impl<'a> Begun<'a> {
     ) -> ServerResult<()> {
         let value = if field.node.name.node == "__typename" {
             Some(Value::String(object.introspection_type_name().into_owned()))
-        } else if self.leaves == Leaves::AtHand && field.node.selection_set.node.items.is_empty() {
+        } else if self.leaves == Leaves::AtHand && field.node.selection_set.node.items.is_empty()
+            || object.has(&field.node.name.node)
+        {
             // What is not at hand after all, as an object of which all is skipped, is asked once more and awaited: objects only
             // read.
             let at_hand = object.resolve_field(&ctx.with_field(field)).now_or_never();
@@ -201,6 +285,9 @@ impl<T: Shown> OutputType for Many<'_, T> {
     }
 
     async fn resolve(&self, ctx: &ContextSelectionSet<'_>, _field: &Positioned<Field>) -> ServerResult<Value> {
+        if let Some(loaders) = ctx.data_opt::<Loaders>() {
+            T::gather(self.0.clone(), &ctx.item.node.items, loaders).await;
+        }
         let contexts: Vec<_> = (0..self.0.len()).map(|place| ctx.with_index(place)).collect();
         let mut begun = Vec::with_capacity(contexts.len());
         for (object, ctx) in self.0.iter().zip(&contexts) {

@@ -1,5 +1,6 @@
 //! The number of SQL statements of a query depends on what it asks, not on how many rows there are.
 
+use api::auth::{Clock, login};
 use entity::{
     annual_prediction, artifact, backfill_decision, backfill_run, backfill_unresolved, company, job,
     quarterly_prediction, row_error,
@@ -22,7 +23,14 @@ tests::on_both!(
     a_preview_costs_the_same_whatever_its_size,
     nodes_cost_the_same_whatever_their_number,
     what_is_not_asked_costs_nothing,
+    a_name_is_read_once_a_second,
+    what_cannot_be_read_together_is_told_by_each,
 );
+
+/// Whose server only answers, and whose names are remembered until the clock is moved.
+async fn idle_world(engine: Engine) -> World {
+    World::with(engine, Setup { idle: true, clock: Clock::held(), ..Default::default() }).await
+}
 
 /// Jobs of both kinds and several people, each with predictions of several companies, row errors and files.
 async fn jobs_with_everything(world: &World, count: usize, rows: usize) -> Vec<Uuid> {
@@ -93,10 +101,11 @@ async fn cost_of_ids(world: &World, query: &str, ids: &[Uuid]) -> usize {
     least_cost(world, query, json!({ "ids": ids })).await
 }
 
-/// The server's own background work may add a statement now and then, so the least of a few counts.
+/// The server's own background work may add a statement now and then, so the least of a few counts. No name is remembered.
 async fn least_cost(world: &World, query: &str, variables: Value) -> usize {
     let mut least = usize::MAX;
     for _ in 0..5 {
+        world.clock.advance(login::FRESH);
         let (statements, _) = world.statements_of(world.data(query, variables.clone())).await;
         least = least.min(statements);
     }
@@ -106,7 +115,7 @@ async fn least_cost(world: &World, query: &str, variables: Value) -> usize {
 const PREDICTION: &str = "__typename id company { id symbol } createdBy { id name } job { id status organization { name } createdBy { id } }";
 
 async fn a_page_of_jobs_costs_the_same_whatever_its_size(engine: Engine) {
-    let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
+    let world = idle_world(engine).await;
     jobs_with_everything(&world, 20, 20).await;
     let query = format!(
         "query($n: Int) {{ jobs(first: $n) {{ totalCount edges {{ cursor }} nodes {{ id createdBy {{ id name }} organization {{ id name }}
@@ -127,7 +136,7 @@ async fn a_page_of_jobs_costs_the_same_whatever_its_size(engine: Engine) {
 }
 
 async fn a_page_of_predictions_costs_the_same_whatever_its_size(engine: Engine) {
-    let world = World::new(engine).await;
+    let world = idle_world(engine).await;
     jobs_with_everything(&world, 10, 20).await;
     for list in ["annualPredictions", "quarterlyPredictions"] {
         let query = format!("query($n: Int) {{ {list}(first: $n) {{ totalCount nodes {{ {PREDICTION} }} }} }}");
@@ -138,7 +147,7 @@ async fn a_page_of_predictions_costs_the_same_whatever_its_size(engine: Engine) 
 }
 
 async fn a_page_of_receipts_costs_the_same_whatever_its_size(engine: Engine) {
-    let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
+    let world = idle_world(engine).await;
     let user = world.local_user().await;
     for _ in 0..20 {
         let job = world.adopted_job(user, None, "annual", "completed").await;
@@ -154,7 +163,7 @@ async fn a_page_of_receipts_costs_the_same_whatever_its_size(engine: Engine) {
 }
 
 async fn a_page_of_backfill_runs_costs_the_same_whatever_its_size(engine: Engine) {
-    let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
+    let world = idle_world(engine).await;
     let jobs = jobs_with_everything(&world, 20, 20).await;
     world.run("UPDATE annual_predictions SET job_id = NULL, job_link = NULL").await;
     world.run("UPDATE quarterly_predictions SET job_id = NULL, job_link = NULL").await;
@@ -191,7 +200,7 @@ async fn a_page_of_backfill_runs_costs_the_same_whatever_its_size(engine: Engine
 }
 
 async fn nodes_cost_the_same_whatever_their_number(engine: Engine) {
-    let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
+    let world = idle_world(engine).await;
     let ids = jobs_with_everything(&world, 20, 1).await;
     let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Job { createdBy { name } predictions { nodes { company { name } } } } } }";
     let (few, many) = (cost_of_ids(&world, query, &ids[..4]).await, cost_of_ids(&world, query, &ids).await);
@@ -200,7 +209,7 @@ async fn nodes_cost_the_same_whatever_their_number(engine: Engine) {
 }
 
 async fn a_preview_costs_the_same_whatever_its_size(engine: Engine) {
-    let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
+    let world = idle_world(engine).await;
     let ids = jobs_with_everything(&world, 20, 1).await;
     let query = "query($ids: [ID!]!) { deletionPreview(ids: $ids) { deletable { job { id createdBy { name } } annualPredictions
         quarterlyPredictions byLinkSource { count } unlinkedLookAlikes artifacts bytes } refused { jobId receipt { id } } } }";
@@ -210,7 +219,7 @@ async fn a_preview_costs_the_same_whatever_its_size(engine: Engine) {
 }
 
 async fn what_is_not_asked_costs_nothing(engine: Engine) {
-    let world = World::with(engine, Setup { idle: true, ..Default::default() }).await;
+    let world = idle_world(engine).await;
     jobs_with_everything(&world, 6, 3).await;
     for (query, statements) in [
         ("{ __typename }", 0),
@@ -241,4 +250,29 @@ async fn what_is_not_asked_costs_nothing(engine: Engine) {
     ] {
         assert_eq!(cost(&world, query, 0).await, statements, "{query}");
     }
+}
+
+async fn a_name_is_read_once_a_second(engine: Engine) {
+    let world = idle_world(engine).await;
+    let job = jobs_with_everything(&world, 1, 1).await[0];
+    let query = "query($id: ID!) { job(id: $id) { createdBy { name } } }";
+    let look = async || world.statements_of(world.data(query, json!({ "id": job }))).await;
+    let (statements, first) = look().await;
+    assert_eq!(statements, 2, "the job and its user");
+    world.run("UPDATE users SET full_name = 'Anna Other', username = 'anna.other' WHERE username = 'anna'").await;
+    assert_eq!(look().await, (1, first));
+    world.clock.advance(login::FRESH);
+    let (statements, later) = look().await;
+    assert_eq!((statements, later), (2, json!({ "job": { "createdBy": { "name": "Anna Other" } } })));
+}
+
+async fn what_cannot_be_read_together_is_told_by_each(engine: Engine) {
+    let world = idle_world(engine).await;
+    jobs_with_everything(&world, 2, 2).await;
+    world.run("ALTER TABLE companies RENAME TO companies_of_before").await;
+    let query = "{ annualPredictions { edges { node { id company { id } } } } viewer { role } }";
+    let answer = world.answer(query, json!({})).await;
+    assert_eq!(answer["data"], json!({ "annualPredictions": null, "viewer": { "role": "OPERATOR" } }));
+    let path = json!(["annualPredictions", "edges", 0, "node", "company"]);
+    assert_eq!((&answer["errors"][0]["path"], &answer["errors"][1]), (&path, &Value::Null), "{answer}");
 }

@@ -119,7 +119,7 @@ impl BackfillDecision {
     /// The job; null where it is gone.
     async fn job(&self, ctx: &Context<'_>) -> Option<Result<Job>> {
         let find = async || -> Result<Option<Job>> {
-            Ok(ctx.data::<Loaders>()?.load_one(JobId(self.0.job_id)).await?.map(Job))
+            Ok(ctx.data::<Loaders>()?.load_one(JobId(self.0.job_id)).await?.map(Job::from))
         };
         find().await.transpose()
     }
@@ -166,7 +166,7 @@ impl UnresolvedPrediction {
         let look = async || -> Result<Vec<Job>> {
             let ids: &[Uuid] = &self.0.candidates;
             let mut jobs = ctx.data::<Loaders>()?.load_many(ids.iter().copied().map(JobId).collect()).await?;
-            Ok(ids.iter().filter_map(|id| jobs.remove(&JobId(*id))).map(Job).collect())
+            Ok(ids.iter().filter_map(|id| jobs.remove(&JobId(*id))).map(Job::from).collect())
         };
         look().await.map_err(placed(ctx))
     }

@@ -30,8 +30,9 @@ impl JobEvent {
     /// The job as it stands when the event is delivered, which may be further on; null where it is deleted.
     async fn job(&self, ctx: &Context<'_>) -> Option<Result<Job>> {
         // The loaders keep nothing from one event to the next.
-        let job =
-            async || -> Result<Option<Job>> { Ok(ctx.data::<Loaders>()?.load_one(JobId(self.0.job)).await?.map(Job)) };
+        let job = async || -> Result<Option<Job>> {
+            Ok(ctx.data::<Loaders>()?.load_one(JobId(self.0.job)).await?.map(Job::from))
+        };
         job().await.transpose()
     }
 

@@ -22,7 +22,9 @@ use crate::{
         failure::placed,
         loaders::{
             JobArtifacts, JobPredictionCount, JobPredictions, JobRowErrorCount, JobRowErrors, Loaders, OrganizationId,
+            UserId,
         },
+        reference::Reference,
         scalars::{ByteCount, DateTime},
     },
     jobs::{cancel, hold, retry, row_errors, status},
@@ -31,11 +33,25 @@ use crate::{
 
 /// One bulk upload: a file, its progress, and the predictions it made.
 #[derive(Clone)]
-pub struct Job(pub Arc<job::Model>);
+pub struct Job {
+    row: Arc<job::Model>,
+    pub(in crate::graphql) created_by: Reference<UserId>,
+    pub(in crate::graphql) organization: Reference<OrganizationId>,
+}
+
+impl From<Arc<job::Model>> for Job {
+    fn from(row: Arc<job::Model>) -> Self {
+        Self {
+            created_by: Reference::to(Some(UserId(row.user_id))),
+            organization: Reference::to(row.organization_id.map(OrganizationId)),
+            row,
+        }
+    }
+}
 
 impl From<job::Model> for Job {
     fn from(row: job::Model) -> Self {
-        Self(Arc::new(row))
+        Arc::new(row).into()
     }
 }
 
@@ -44,47 +60,47 @@ impl From<job::Model> for Job {
 impl Job {
     /// UUID.
     pub async fn id(&self) -> ID {
-        self.0.id.into()
+        self.row.id.into()
     }
 
     /// Which kind of predictions it makes.
     async fn kind(&self) -> PredictionKind {
-        status::kind(&self.0).into()
+        status::kind(&self.row).into()
     }
 
     /// Its state.
     async fn status(&self) -> JobStatus {
-        status::JobStatus::of(&self.0).into()
+        status::JobStatus::of(&self.row).into()
     }
 
     /// Which program made it.
     async fn origin(&self) -> JobOrigin {
-        if status::is_own(&self.0) { JobOrigin::Joblink } else { JobOrigin::Adopted }
+        if status::is_own(&self.row) { JobOrigin::Joblink } else { JobOrigin::Adopted }
     }
 
     /// The file's name as it was sent.
     async fn file_name(&self) -> &str {
-        &self.0.original_filename
+        &self.row.original_filename
     }
 
     /// The file's size in bytes.
     async fn file_size(&self) -> Option<ByteCount> {
-        self.0.file_size.map(|size| ByteCount(size.into()))
+        self.row.file_size.map(|size| ByteCount(size.into()))
     }
 
     /// How far it is.
     async fn progress(&self) -> JobProgress {
         JobProgress {
-            total: self.0.total_rows,
-            processed: self.0.processed_rows.unwrap_or_default(),
-            succeeded: self.0.successful_rows.unwrap_or_default(),
-            failed: self.0.failed_rows.unwrap_or_default(),
+            total: self.row.total_rows,
+            processed: self.row.processed_rows.unwrap_or_default(),
+            succeeded: self.row.successful_rows.unwrap_or_default(),
+            failed: self.row.failed_rows.unwrap_or_default(),
         }
     }
 
     /// Why it failed, in one sentence.
     async fn error_message(&self) -> Option<&str> {
-        self.0.error_message.as_deref()
+        self.row.error_message.as_deref()
     }
 
     /// The rows of the file that were not stored, in the order of the file.
@@ -98,7 +114,7 @@ impl Job {
     ) -> Result<Connection<RowError>> {
         let look = async || {
             let page = Page::new(first, after.as_deref(), last, before.as_deref(), row_errors::ORDER)?;
-            let job = self.0.id;
+            let job = self.row.id;
             of_parent(ctx, JobRowErrors { job, page }, JobRowErrorCount(job), RowError::from).await
         };
         look().await.map_err(placed(ctx))
@@ -115,7 +131,7 @@ impl Job {
     ) -> Result<Connection<Prediction>> {
         let look = async || {
             let page = Page::new(first, after.as_deref(), last, before.as_deref(), "id")?;
-            let (job, kind) = (self.0.id, status::kind(&self.0));
+            let (job, kind) = (self.row.id, status::kind(&self.row));
             let count = JobPredictionCount { job, kind };
             of_parent(ctx, JobPredictions { job, kind, page }, count, Prediction::from).await
         };
@@ -125,7 +141,7 @@ impl Job {
     /// Its files.
     async fn artifacts(&self, ctx: &Context<'_>) -> Result<Vec<Artifact>> {
         let look = async || {
-            let found = ctx.data::<Loaders>()?.load_one(JobArtifacts(self.0.id)).await?;
+            let found = ctx.data::<Loaders>()?.load_one(JobArtifacts(self.row.id)).await?;
             Ok(found.unwrap_or_default().into_iter().map(Artifact).collect())
         };
         look().await.map_err(placed(ctx))
@@ -133,24 +149,18 @@ impl Job {
 
     /// Who sent the file.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        prediction::user(ctx, Some(self.0.user_id)).await.transpose()
+        Some(self.created_by.get(ctx).await.transpose()?.map(User::from))
     }
 
     /// Whose it is; null = the personal space of its creator.
     async fn organization(&self, ctx: &Context<'_>) -> Option<Result<Organization>> {
-        let find = async |id| -> Result<Option<Organization>> {
-            Ok(ctx
-                .data::<Loaders>()?
-                .load_one(OrganizationId(id))
-                .await?
-                .map(|row| Organization(Arc::unwrap_or_clone(row))))
-        };
-        find(self.0.organization_id?).await.transpose()
+        let found = self.organization.get(ctx).await.transpose()?;
+        Some(found.map(|row| Organization(Arc::unwrap_or_clone(row))))
     }
 
     /// How it was cancelled; null where it was not, or by an older program.
     async fn cancellation(&self) -> Option<Cancellation> {
-        let job = &self.0;
+        let job = &self.row;
         Some(Cancellation {
             at: job.cancelled_at?.into(),
             reason: job.cancel_reason.clone().unwrap_or_default(),
@@ -161,14 +171,14 @@ impl Job {
 
     /// What forbids deleting it; null = nothing does.
     async fn hold(&self) -> Option<Hold> {
-        let job = &self.0;
+        let job = &self.row;
         Some(Hold { at: job.held_at?.into(), reason: job.hold_reason.clone().unwrap_or_default(), user: job.held_by })
     }
 
     /// What the viewer may do with it now.
     async fn can(&self, ctx: &Context<'_>) -> Result<JobActions> {
         let look = async || {
-            let (caller, job) = (ctx.data::<Caller>()?, &self.0);
+            let (caller, job) = (ctx.data::<Caller>()?, &self.row);
             let status = status::JobStatus::of(job);
             let retry = retry::guard(caller, job).is_none() && {
                 let files = ctx.data::<Loaders>()?.load_one(JobArtifacts(job.id)).await?.unwrap_or_default();
@@ -188,17 +198,17 @@ impl Job {
 
     /// When it was created.
     async fn created_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
-        status::created_at(ctx.data::<App>().ok()?, &self.0).map(Into::into)
+        status::created_at(ctx.data::<App>().ok()?, &self.row).map(Into::into)
     }
 
     /// When a worker first took it.
     async fn started_at(&self) -> Option<DateTime> {
-        self.0.started_at.map(Into::into)
+        self.row.started_at.map(Into::into)
     }
 
     /// When it ended.
     async fn finished_at(&self) -> Option<DateTime> {
-        self.0.completed_at.map(Into::into)
+        self.row.completed_at.map(Into::into)
     }
 }
 

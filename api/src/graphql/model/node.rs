@@ -83,7 +83,7 @@ pub async fn find(app: &App, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uu
     if viewer.may_at_all(Action::ReadAuditLog) {
         add!(audit_entry, audit::visible(viewer), |row| Node::AuditEntry(AuditEntry(row)));
     }
-    add!(user, viewer.sees_user(), |row: user::Model| Node::User((&row).into()));
+    add!(user, viewer.sees_user(), |row: user::Model| Node::User(row.into()));
     add!(organization, viewer.sees_organization(), |row| Node::Organization(Organization(row)));
     let receipts = receipt::find_many(db, viewer, deletion_receipt::Column::Id, ids).await?;
     nodes.extend(receipts.into_iter().map(|receipt| (receipt.row.id, Node::DeletionReceipt(DeletionReceipt(receipt)))));

@@ -19,6 +19,7 @@ use crate::{
     graphql::{
         failure::placed,
         loaders::{CompanyId, JobId, Loaders, UserId},
+        reference::Reference,
         scalars::{DateTime, Decimal},
         shown::One,
     },
@@ -72,31 +73,52 @@ pub enum Prediction {
 impl From<list::Prediction> for Prediction {
     fn from(prediction: list::Prediction) -> Self {
         match prediction {
-            list::Prediction::Annual(row) => Self::Annual(AnnualPrediction(row)),
-            list::Prediction::Quarterly(row) => Self::Quarterly(QuarterlyPrediction(row)),
+            list::Prediction::Annual(row) => Self::Annual(row.into()),
+            list::Prediction::Quarterly(row) => Self::Quarterly(row.into()),
         }
     }
 }
 
-/// A prediction for a reporting year.
-#[derive(Clone)]
-pub struct AnnualPrediction(pub Arc<annual_prediction::Model>);
+/// What differs by name alone.
+macro_rules! of_table {
+    ($(#[$doc:meta])* $name:ident, $table:ident) => {
+        $(#[$doc])*
+        #[derive(Clone)]
+        pub struct $name {
+            row: Arc<$table::Model>,
+            pub(in crate::graphql) company: Reference<CompanyId>,
+            pub(in crate::graphql) job: Reference<JobId>,
+            pub(in crate::graphql) created_by: Reference<UserId>,
+        }
 
-impl From<annual_prediction::Model> for AnnualPrediction {
-    fn from(row: annual_prediction::Model) -> Self {
-        Self(Arc::new(row))
-    }
+        impl From<Arc<$table::Model>> for $name {
+            fn from(row: Arc<$table::Model>) -> Self {
+                Self {
+                    company: Reference::to(Some(CompanyId(row.company_id))),
+                    job: Reference::to(row.job_id.map(JobId)),
+                    created_by: Reference::to(row.created_by.map(UserId)),
+                    row,
+                }
+            }
+        }
+
+        impl From<$table::Model> for $name {
+            fn from(row: $table::Model) -> Self {
+                Arc::new(row).into()
+            }
+        }
+    };
 }
-
-/// A prediction for a reporting quarter.
-#[derive(Clone)]
-pub struct QuarterlyPrediction(pub Arc<quarterly_prediction::Model>);
-
-impl From<quarterly_prediction::Model> for QuarterlyPrediction {
-    fn from(row: quarterly_prediction::Model) -> Self {
-        Self(Arc::new(row))
-    }
-}
+of_table!(
+    /// A prediction for a reporting year.
+    AnnualPrediction,
+    annual_prediction
+);
+of_table!(
+    /// A prediction for a reporting quarter.
+    QuarterlyPrediction,
+    quarterly_prediction
+);
 
 /// An object type with the fields that both kinds share, and its own.
 macro_rules! prediction {
@@ -106,18 +128,21 @@ macro_rules! prediction {
         impl $name {
             /// UUID.
             pub async fn id(&self) -> ID {
-                self.0.id.into()
+                self.row.id.into()
             }
 
             /// The company that was scored; one of another tenant, as an older program or a hand may have left it, is shown
             /// with the id of nothing and without its texts.
             pub async fn company(&self, ctx: &Context<'_>) -> Result<One<Company>> {
-                company(ctx, self.0.company_id).await.map(One).map_err(placed(ctx))
+                let found = self.company.get(ctx).await.map_err(placed(ctx))?;
+                // A hand on the database can have given a prediction another tenant's company, and that must not cost the
+                // whole page.
+                Ok(One(found.map_or_else(Company::unseen, Company)))
             }
 
             /// Four digits.
             pub async fn reporting_year(&self) -> &str {
-                &self.0.reporting_year
+                &self.row.reporting_year
             }
 
             /// `Q1` to `Q4`; null where an annual file gave none.
@@ -136,37 +161,37 @@ macro_rules! prediction {
 
             /// By the probability before rounding; null for a level that this version does not know.
             pub async fn risk_level(&self) -> Option<RiskLevel> {
-                stored::RiskLevel::from_stored(&self.0.risk_level).map(Into::into)
+                stored::RiskLevel::from_stored(&self.row.risk_level).map(Into::into)
             }
 
             /// 0.5 to 1, four decimals.
             pub async fn confidence(&self) -> Option<Decimal> {
-                Some(Decimal(self.0.confidence))
+                Some(Decimal(self.row.confidence))
             }
 
             /// The job that made it; null = unknown, made by hand, or released.
             pub async fn job(&self, ctx: &Context<'_>) -> Option<Result<Job>> {
-                job(ctx, self.0.job_id).await.transpose()
+                Some(self.job.get(ctx).await.transpose()?.map(Job::from))
             }
 
             /// How the link to the job is known; null = undecided or made by hand.
             pub async fn link_source(&self) -> Option<LinkSource> {
-                link_source(self.0.job_id, self.0.job_link.as_deref())
+                link_source(self.row.job_id, self.row.job_link.as_deref())
             }
 
             /// Who made it, or whose job.
             pub async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-                user(ctx, self.0.created_by).await.transpose()
+                Some(self.created_by.get(ctx).await.transpose()?.map(User::from))
             }
 
             /// When it was computed.
             pub async fn predicted_at(&self) -> Option<DateTime> {
-                self.0.predicted_at.map(Into::into)
+                self.row.predicted_at.map(Into::into)
             }
 
             /// When it was stored.
             pub async fn created_at(&self, ctx: &Context<'_>) -> Option<DateTime> {
-                stored_at(ctx, self.0.created_at?, self.0.predicted_at, self.0.job_link.as_deref())
+                stored_at(ctx, self.row.created_at?, self.row.predicted_at, self.row.job_link.as_deref())
             }
         }
     };
@@ -175,32 +200,32 @@ macro_rules! prediction {
 prediction!(
     /// A prediction for a reporting year.
     AnnualPrediction,
-    |this| this.0.reporting_quarter.as_deref(),
-    |this| Some(this.0.probability),
+    |this| this.row.reporting_quarter.as_deref(),
+    |this| Some(this.row.probability),
     {
         /// Percent.
         async fn long_term_debt_to_total_capital(&self) -> Option<Decimal> {
-            self.0.long_term_debt_to_total_capital.map(Decimal)
+            self.row.long_term_debt_to_total_capital.map(Decimal)
         }
 
         /// Times.
         async fn total_debt_to_ebitda(&self) -> Option<Decimal> {
-            self.0.total_debt_to_ebitda.map(Decimal)
+            self.row.total_debt_to_ebitda.map(Decimal)
         }
 
         /// Percent.
         async fn net_income_margin(&self) -> Option<Decimal> {
-            self.0.net_income_margin.map(Decimal)
+            self.row.net_income_margin.map(Decimal)
         }
 
         /// Times.
         async fn ebit_to_interest_expense(&self) -> Option<Decimal> {
-            self.0.ebit_to_interest_expense.map(Decimal)
+            self.row.ebit_to_interest_expense.map(Decimal)
         }
 
         /// Percent.
         async fn return_on_assets(&self) -> Option<Decimal> {
-            self.0.return_on_assets.map(Decimal)
+            self.row.return_on_assets.map(Decimal)
         }
     }
 );
@@ -208,56 +233,45 @@ prediction!(
 prediction!(
     /// A prediction for a reporting quarter.
     QuarterlyPrediction,
-    |this| Some(&this.0.reporting_quarter),
-    |this| this.0.ensemble_probability,
+    |this| Some(&this.row.reporting_quarter),
+    |this| this.row.ensemble_probability,
     {
         /// Times.
         async fn total_debt_to_ebitda(&self) -> Option<Decimal> {
-            self.0.total_debt_to_ebitda.map(Decimal)
+            self.row.total_debt_to_ebitda.map(Decimal)
         }
 
         /// Percent.
         async fn sga_margin(&self) -> Option<Decimal> {
-            self.0.sga_margin.map(Decimal)
+            self.row.sga_margin.map(Decimal)
         }
 
         /// Percent.
         async fn long_term_debt_to_total_capital(&self) -> Option<Decimal> {
-            self.0.long_term_debt_to_total_capital.map(Decimal)
+            self.row.long_term_debt_to_total_capital.map(Decimal)
         }
 
         /// Percent.
         async fn return_on_capital(&self) -> Option<Decimal> {
-            self.0.return_on_capital.map(Decimal)
+            self.row.return_on_capital.map(Decimal)
         }
 
         /// By the logistic scorecard, 0 to 1, four decimals.
         async fn logistic_probability(&self) -> Option<Decimal> {
-            self.0.logistic_probability.map(Decimal)
+            self.row.logistic_probability.map(Decimal)
         }
 
         /// By a second model of the existing installation; null for what Joblink made.
         async fn gbm_probability(&self) -> Option<Decimal> {
-            self.0.gbm_probability.map(Decimal)
+            self.row.gbm_probability.map(Decimal)
         }
     }
 );
 
-async fn company(ctx: &Context<'_>, id: Uuid) -> Result<Company> {
-    let found = ctx.data::<Loaders>()?.load_one(CompanyId(id)).await?;
-    // A hand on the database can have given a prediction another tenant's company, and that must not cost the whole page.
-    Ok(found.map_or_else(Company::unseen, Company))
-}
-
-async fn job(ctx: &Context<'_>, id: Option<Uuid>) -> Result<Option<Job>> {
-    let Some(id) = id else { return Ok(None) };
-    Ok(ctx.data::<Loaders>()?.load_one(JobId(id)).await?.map(Job))
-}
-
 /// A user by id, through a row that the viewer sees.
 pub(super) async fn user(ctx: &Context<'_>, id: Option<Uuid>) -> Result<Option<User>> {
     let Some(id) = id else { return Ok(None) };
-    Ok(ctx.data::<Loaders>()?.load_one(UserId(id)).await?.map(|row| User::from(&*row)))
+    Ok(ctx.data::<Loaders>()?.load_one(UserId(id)).await?.map(User::from))
 }
 
 /// Without a job, a link of whatever source counts as released.

@@ -4,7 +4,7 @@ use async_graphql::{ID, Object, SimpleObject};
 use entity::{organization, user};
 
 use super::enums::Role;
-use crate::auth;
+use crate::auth::{self, names::Named};
 
 /// The authenticated caller.
 #[derive(SimpleObject)]
@@ -37,9 +37,15 @@ pub struct User {
     name: String,
 }
 
-impl From<&user::Model> for User {
-    fn from(user: &user::Model) -> Self {
-        Self { id: user.id.into(), name: user.full_name.as_ref().unwrap_or(&user.username).clone() }
+impl From<Named> for User {
+    fn from(named: Named) -> Self {
+        Self { id: named.id.into(), name: named.name.as_ref().to_owned() }
+    }
+}
+
+impl From<user::Model> for User {
+    fn from(user: user::Model) -> Self {
+        Named::new(user.id, user.full_name, user.username).into()
     }
 }
 

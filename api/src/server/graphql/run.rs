@@ -59,7 +59,7 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: F
         (Err(error), _) => failed(error),
         (Ok(()), None) => edge.executor.execute(request).await,
         (Ok(()), Some(viewer)) => {
-            let (loaders, mut batches) = loaders::loaders(edge.app.db.clone(), viewer.clone());
+            let (loaders, mut batches) = loaders::loaders(&edge.app, viewer.clone());
             let request = request.data(loaders).data(Caller { viewer, request_id: request_id.to_owned() });
             loaders::execute_with(edge.executor.execute(request), &mut batches).await
         }
@@ -86,7 +86,7 @@ pub fn watch(
     checked: Checked,
     request_id: &str,
 ) -> impl Stream<Item = Executed> + Send + use<> {
-    let (loaders, batches) = loaders::loaders(edge.app.db.clone(), viewer.clone());
+    let (loaders, batches) = loaders::loaders(&edge.app, viewer.clone());
     let (id, checkpoints) = (request_id.to_owned(), edge.app.checkpoints.clone());
     let caller = Caller { viewer, request_id: id.clone() };
     let cost = checked.cost;
