@@ -151,7 +151,8 @@ fn a_list_of_sites_that_could_not_hold_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, status, told) in [
         (vec!["--cors-origin", "*"], 2, "is no origin"),
-        (vec!["--cors-origin", "https://a.example/path"], 2, "is no origin"),
+        (vec!["--cors-origin", "https://a.example/path"], 2, "and no path"),
+        (vec!["--cors-origin", "https://a.example/"], 3, "\"https://a.example\""),
         (vec!["--cors-origin", "http://localhost:1,https://a.example"], 3, "https://a.example"),
     ] {
         let output = program(&["serve"]).args(&arguments).current_dir(&folder).output().unwrap();
