@@ -161,6 +161,7 @@ pub fn routes(
     let routes = if allowed.all().is_empty() { routes } else { routes.layer(cors::layer(allowed)) };
     routes
         .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))
+        .layer(axum::middleware::from_fn_with_state(edge.clone(), own_pages::tell_of_others))
         .layer(axum::middleware::from_fn(security_headers::on_each))
         .layer(axum::middleware::from_fn_with_state(edge.clone(), observe::observe))
         .layer(axum::middleware::from_fn(request_span::of_each))
