@@ -34,13 +34,15 @@ impl FromStr for Origins {
     }
 }
 
-/// An origin as browsers write it: in lower case, and without the port that the scheme has anyway.
+/// An origin as browsers write it: in lower case, without the port that the scheme has anyway, and without the slash that
+/// comes along from an address bar.
 fn origin(text: &str) -> Result<HeaderValue, String> {
     let wrong = || {
         format!(
-            "{text:?} is no origin: give a scheme, a host and, if it is not the usual one, a port, such as https://jobs.example.com"
+            "{text:?} is no origin: give a scheme, a host and, if it is not the usual one, a port, and no path, such as https://jobs.example.com"
         )
     };
+    let text = text.strip_suffix('/').unwrap_or(text);
     let (scheme, authority) = text.split_once("://").ok_or_else(wrong)?;
     let default = match scheme.to_ascii_lowercase().as_str() {
         "http" => ":80",
@@ -65,7 +67,7 @@ mod tests {
     #[test]
     fn origins_are_read_as_browsers_write_them() {
         let read = |text: &str| text.parse::<Origins>();
-        let origins = read("https://Jobs.example.com, http://localhost:5173,https://a.example:443,http://[::1]:80,");
+        let origins = read("https://Jobs.example.com, http://localhost:5173/,https://a.example:443/,http://[::1]:80,");
         let wanted = ["https://jobs.example.com", "http://localhost:5173", "https://a.example", "http://[::1]"];
         assert_eq!(origins.expect("they are valid").all(), wanted.map(HeaderValue::from_static));
         assert_eq!(read(""), Ok(Origins::default()));
@@ -75,7 +77,9 @@ mod tests {
             "https://*",
             "https://*.example.com",
             "https://",
-            "https://a.example/",
+            "https:///",
+            "https://a.example//",
+            "https://a.example/x/",
             "https://a.example/x",
             "https://a.example?x",
             "https://me@a.example",

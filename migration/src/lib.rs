@@ -6,6 +6,7 @@ mod adopted;
 pub mod backfill;
 pub mod catalogue;
 mod checksum;
+pub mod counted;
 mod error;
 mod job_id;
 pub mod lock;

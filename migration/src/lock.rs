@@ -12,7 +12,7 @@ use std::{
 
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend};
 
-use crate::Error;
+use crate::{Error, counted::counted};
 
 mod file;
 mod lease;
@@ -52,15 +52,15 @@ struct Waiting {
 impl Waiting {
     /// Pauses before the next look, and says once for whom; refuses when it has waited long enough.
     async fn on(&mut self, holder: &str) -> Result<(), Error> {
-        let seconds = self.wait.as_secs();
+        let seconds = counted(self.wait.as_secs(), "second");
         if self.began.elapsed() >= self.wait {
             return Err(Error::Refused(format!(
-                "another run is changing the schema: {holder}; it has not ended in {seconds} seconds, run this again when it has"
+                "another run is changing the schema: {holder}; it has not ended in {seconds}, run this again when it has"
             )));
         }
         if !self.said {
             self.said = true;
-            tracing::warn!("waiting for another run to end, for at most {seconds} seconds: {holder}");
+            tracing::warn!("waiting for another run to end, for at most {seconds}: {holder}");
         }
         tokio::time::sleep(POLL.min(self.wait)).await;
         Ok(())

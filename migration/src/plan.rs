@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::{
     Error, MIGRATIONS, Migration, adopted,
     catalogue::{columns, facts, is_done, strings},
+    counted::counted,
     m0001_adopt_tables, pending, refuse_unknown,
     step::{Facts, Step, Work},
 };
@@ -307,7 +308,7 @@ impl fmt::Display for PlannedLock {
         match (self.bytes, self.rows) {
             (None, _) => write!(f, " (a new table)"),
             (Some(bytes), None) => write!(f, " ({})", size(bytes)),
-            (Some(bytes), Some(rows)) => write!(f, " ({}, about {rows} rows)", size(bytes)),
+            (Some(bytes), Some(rows)) => write!(f, " ({}, about {})", size(bytes), counted(rows, "row")),
         }
     }
 }

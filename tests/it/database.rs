@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::database::Database;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, TransactionTrait};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
 use tests::{Engine, World};
 
 /// More than there are connections.
@@ -65,19 +65,12 @@ async fn what_reads_and_what_changes_is_isolated_as_meant_whatever_the_databases
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_read_while_the_connections_close_holds_nothing_up() {
     let world = World::new(Engine::Postgres).await;
-    let gate = world.app.db.pool().begin().await.unwrap();
-    gate.execute_unprepared("SELECT pg_advisory_xact_lock(1)").await.unwrap();
     let db = Database::connect(&world.url, 2).await.unwrap();
-    let read = {
-        let db = db.clone();
-        let wait = Statement::from_string(DbBackend::Postgres, "SELECT pg_advisory_xact_lock_shared(1)");
-        tokio::spawn(async move { db.reader().query_one_raw(wait).await.map(|_| ()) })
-    };
-    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
-                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    world.until(async || (world.count(waiting).await == 1).then_some(())).await;
+    let (gate, reads) = world.reads_that_wait(&db, 1).await;
     let closing = tokio::spawn(db.close());
     gate.rollback().await.unwrap();
-    _ = read.await.unwrap();
+    for read in reads {
+        read.await.unwrap();
+    }
     tokio::time::timeout(Duration::from_mins(1), closing).await.expect("closed").unwrap().unwrap();
 }

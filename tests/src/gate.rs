@@ -8,8 +8,15 @@ use std::{
     },
 };
 
-use api::checkpoint::{Checkpoint, Checkpoints};
-use tokio::sync::{Semaphore, mpsc};
+use api::{
+    checkpoint::{Checkpoint, Checkpoints},
+    database::Database,
+};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, TransactionTrait};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::JoinHandle,
+};
 
 use crate::{Engine, World};
 
@@ -98,5 +105,28 @@ impl World {
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
             self.until(async || (self.count(waiting).await > 0).then_some(())).await;
         }
+    }
+
+    /// Sends so many statements to read by these connections, none of which ends before the transaction that is given;
+    /// they are at work in PostgreSQL when this returns.
+    pub async fn reads_that_wait(&self, db: &Database, many: usize) -> (DatabaseTransaction, Vec<JoinHandle<()>>) {
+        let statement = |sql| Statement::from_string(DbBackend::Postgres, sql);
+        let gate = self.app.db.pool().begin().await.unwrap();
+        gate.execute_unprepared("SELECT pg_advisory_xact_lock(1)").await.unwrap();
+        let read = || {
+            let db = db.clone();
+            // Whether it ends well is nobody's concern.
+            async move { _ = db.reader().query_one_raw(statement("SELECT pg_advisory_xact_lock_shared(1)")).await }
+        };
+        let reads = (0..many).map(|_| tokio::spawn(read())).collect();
+        let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        // Asked by the transaction: there may be no other connection left.
+        self.until(async || {
+            let row = gate.query_one_raw(statement(waiting)).await.unwrap().unwrap();
+            (row.try_get_by_index::<i64>(0).unwrap() == i64::try_from(many).unwrap()).then_some(())
+        })
+        .await;
+        (gate, reads)
     }
 }

@@ -3,6 +3,7 @@
 use std::{io::IsTerminal, time::Duration};
 
 use clap::{Args, Subcommand};
+use migration::counted::counted;
 use serde_json::json;
 
 use super::{Exit, place::Place};
@@ -94,9 +95,11 @@ fn say(options: &Sweep, swept: &Swept, removed: &str) {
 
 fn text(swept: &Swept, removed: &str) -> String {
     let mut lines = swept.keys.clone();
-    lines.push(format!("{removed}: {} files without a job, {} bytes", swept.keys.len(), swept.bytes));
+    let (files, bytes) = (counted(swept.keys.len(), "file"), counted(swept.bytes, "byte"));
+    lines.push(format!("{removed}: {files} without a job, {bytes}"));
     if swept.left > 0 {
-        lines.push(format!("left: {} files that are young or about to be purged", swept.left));
+        let are = if swept.left == 1 { "is" } else { "are" };
+        lines.push(format!("left: {} that {are} young or about to be purged", counted(swept.left, "file")));
     }
     lines.extend(swept.strangers.iter().map(|name| format!("not Joblink's, left alone: jobs/{name}")));
     lines.join("\n") + "\n"

@@ -3,6 +3,7 @@
 use std::{io::Write, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
+use migration::counted::counted;
 use tokio::net::TcpListener;
 
 use super::{Exit, demo, limits::GraphqlLimits, place::Place, sign_in::SignIn};
@@ -207,9 +208,9 @@ async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
     let pending = migration::pending(&db).await.map_err(failed)?;
     if !pending.is_empty() {
         if !(embedded || arguments.migrate || migration::is_empty(&db).await.map_err(failed)?) {
-            let (count, plural) = (pending.len(), if pending.len() == 1 { "" } else { "s" });
+            let lacking = counted(pending.len(), "migration");
             return Err(Exit::Refused(format!(
-                "the database lacks {count} migration{plural}; run `migration up` first, or start with --migrate"
+                "the database lacks {lacking}; run `migration up` first, or start with --migrate"
             )));
         }
         migration::up(&db, None, migration::lock::WAIT).await.map_err(failed)?;

@@ -6,6 +6,7 @@ use entity::{
     artifact, artifact_purge, deletion_receipt, job,
     stored::{AuditAction, DeletionTrigger, JobEventType, Kind},
 };
+use migration::counted::counted;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
     prelude::Uuid, sea_query::LockType,
@@ -224,8 +225,8 @@ fn invalid(wanted: &DeleteJob) -> Option<Refusal> {
 }
 
 fn stale(expected: i32, now: u64) -> Refusal {
-    let message =
-        format!("The job has {now} linked predictions now, {expected} were expected; look at the preview again.");
+    let now = counted(now, "linked prediction");
+    let message = format!("The job has {now} now, not {expected} as expected; look at the preview again.");
     Refusal::new(ErrorCode::PreviewStale, message)
 }
 
@@ -303,7 +304,7 @@ fn blank_receipt(app: &App, caller: &Caller, job: &job::Model, wanted: &DeleteJo
 fn detail(job: &job::Model, row: &deletion_receipt::Model) -> String {
     let kinds = [(Kind::Annual, row.deleted_annual), (Kind::Quarterly, row.deleted_quarterly)];
     let deleted: Vec<_> =
-        kinds.iter().map(|(kind, count)| format!("{count} {} predictions", kind.as_stored())).collect();
+        kinds.iter().map(|(kind, count)| counted(count, &format!("{} prediction", kind.as_stored()))).collect();
     let cancelled = if JobStatus::of(job).is_terminal() { "" } else { "; the job was active and is cancelled by it" };
     format!("deleted {}, released {}{cancelled}", deleted.join(" and "), row.released)
 }

@@ -12,6 +12,7 @@ use entity::{
     stored::{AuditAction, AuditOutcome},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
+use migration::counted::counted;
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, prelude::Uuid};
 
 use crate::{
@@ -204,7 +205,7 @@ impl Known {
 
 /// Writes it into the audit log. Who it was is not known to a program on the server's own machine.
 async fn record(app: &App, swept: &Swept, done: bool) -> Result<(), Error> {
-    let (files, bytes) = (swept.keys.len(), swept.bytes);
+    let (files, bytes) = (counted(swept.keys.len(), "file"), counted(swept.bytes, "byte"));
     let outcome = if done { AuditOutcome::Done } else { AuditOutcome::Failed };
     let end = if done { "" } else { "; then it failed" };
     let row = audit_entry::Model {
@@ -216,7 +217,7 @@ async fn record(app: &App, swept: &Swept, done: bool) -> Result<(), Error> {
         target_id: None,
         outcome: outcome.as_stored().to_owned(),
         code: None,
-        detail: Some(format!("removed {files} files without a job, {bytes} bytes{end}")),
+        detail: Some(format!("removed {files} without a job, {bytes}{end}")),
         request_id: None,
     };
     retrying(|| async {

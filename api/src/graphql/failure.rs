@@ -141,8 +141,10 @@ fn sentence(message: &str) -> String {
     } else {
         message
     };
-    let mut chars = message.trim_end_matches('.').chars();
-    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).chain(['.']).collect()
+    let message = message.trim_end_matches('.');
+    let end = if message.ends_with('?') { None } else { Some('.') };
+    let mut chars = message.chars();
+    chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).chain(end).collect()
 }
 
 #[cfg(test)]
@@ -154,6 +156,10 @@ mod tests {
         for (message, wanted) in [
             ("Unknown fragment: \"F\"", "Unknown fragment: \"F\"."),
             ("Unknown field \"x\" on type \"Job\".", "Unknown field \"x\" on type \"Job\"."),
+            (
+                "Unknown field \"i\" on type \"Job\". Did you mean \"id\"?",
+                "Unknown field \"i\" on type \"Job\". Did you mean \"id\"?",
+            ),
             (
                 "Field \"job\" argument \"id\" of type \"Query\" is required but not provided",
                 "Field \"job\" argument \"id\" is required but not provided.",

@@ -5,6 +5,7 @@ use entity::{
     artifact, job,
     stored::{ArtifactKind, AuditAction, JobEventType, Kind},
 };
+use migration::counted::counted;
 use sea_orm::{ActiveModelTrait, IntoActiveModel, prelude::Uuid};
 
 use super::{idempotency, input, log, status::JobStatus};
@@ -114,7 +115,7 @@ async fn make(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Made, Error
         }
         Ok(()) => {}
     }
-    let added = add(app, caller, AuditAction::CreateJob, format!("{rows} rows"), &job, &input, Some((wanted, &file)));
+    let added = add(app, caller, AuditAction::CreateJob, counted(rows, "row"), &job, &input, Some((wanted, &file)));
     match added.await {
         Ok(Added::Job) => {
             drop_waiting(app, wanted, &file).await;
@@ -277,8 +278,11 @@ fn input_of(job: &job::Model, file: &ReceivedFile) -> artifact::Model {
 fn created(caller: &Caller, detail: &str, job: &job::Model, input: &artifact::Model) -> String {
     let sha256 = input.sha256.as_deref().unwrap_or("unknown");
     format!(
-        "Job {} created by {}: {detail}; file \"{}\", {} bytes, SHA-256 {sha256}.",
-        job.id, caller.viewer.name, input.name, input.size
+        "Job {} created by {}: {detail}; file \"{}\", {}, SHA-256 {sha256}.",
+        job.id,
+        caller.viewer.name,
+        input.name,
+        counted(input.size, "byte")
     )
 }
 
@@ -339,7 +343,7 @@ async fn inspect(app: &App, kind: Kind, file: &ReceivedFile) -> Result<Result<u6
             Err(error) => return Err(error),
         }
         if rows > app.limits.file_rows {
-            return Ok(Err(format!("The file has more than {} rows; split it.", app.limits.file_rows)));
+            return Ok(Err(format!("The file has more than {}; split it.", counted(app.limits.file_rows, "row"))));
         }
     }
     Ok(if rows == 0 { Err("The file has a header but no data row.".to_owned()) } else { Ok(rows) })

@@ -2,6 +2,7 @@
 
 use artifacts::csv::{Cells, Fault};
 use entity::stored::{Kind, RowErrorCode};
+use migration::counted::{counted, named};
 use rust_decimal::{Decimal, RoundingStrategy, prelude::FromPrimitive};
 
 use super::scorecard::{Score, Scorecard};
@@ -114,10 +115,10 @@ impl Columns {
         let ratios: Vec<usize> =
             Scorecard::of(kind).ratios().map(|ratio| place(ratio, true).unwrap_or_default()).collect();
         if !lacking.is_empty() {
-            return Err(format!("lacks the column{} {}", plural(&lacking), lacking.join(", ")));
+            return Err(format!("lacks the {} {}", named(lacking.len(), "column"), lacking.join(", ")));
         }
         if !twice.is_empty() {
-            return Err(format!("names the column{} {} twice", plural(&twice), twice.join(", ")));
+            return Err(format!("names the {} {} twice", named(twice.len(), "column"), twice.join(", ")));
         }
         let read = [symbol, name, market_cap, sector, year].into_iter().chain(quarter).chain(ratios.iter().copied());
         let read: Vec<usize> = read.collect();
@@ -149,7 +150,7 @@ impl Columns {
             |fault: CellFault| RowFault { line, column: fault.column, code: fault.code, message: fault.message };
         let cells = cells.map_err(|fault| at_line(malformed(format!("The row {fault}."))))?;
         if cells.len() != self.width {
-            let message = format!("The row has {} cells, the header {}.", cells.len(), self.width);
+            let message = format!("The row has {}, the header {}.", counted(cells.len(), "cell"), self.width);
             return Err(at_line(malformed(message)));
         }
         self.parse(line, cells).map_err(at_line)
@@ -278,10 +279,6 @@ fn number(column: &str, cell: &str, decimals: u32, limit: Decimal) -> Result<(f6
     let exact = cell.parse::<Decimal>().ok().or_else(|| Decimal::from_f64(given)).ok_or_else(out_of_range)?;
     let stored = exact.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero);
     if stored.abs() >= limit { Err(out_of_range()) } else { Ok((given, stored)) }
-}
-
-fn plural(names: &[String]) -> &'static str {
-    if names.len() == 1 { "" } else { "s" }
 }
 
 #[cfg(test)]

@@ -18,7 +18,10 @@ use super::{
     rejection::{self, Rejection},
     request_span::RequestId,
 };
-use crate::{auth::Viewer, files::download};
+use crate::{
+    auth::Viewer,
+    files::{download, file_name},
+};
 
 /// What RFC 8187 lets stand in a name beside letters and digits.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_');
@@ -119,8 +122,9 @@ async fn respond(
     set(header::CONTENT_LENGTH, (range.end - range.start).to_string());
     set(header::CONTENT_TYPE, content_type(file).to_owned());
     // A file from outside is never shown in the server's own name.
-    let name = utf8_percent_encode(&file.name, NAME);
-    let plain: String = file.name.chars().map(|it| if NAME_ASCII(it) { it } else { '_' }).collect();
+    let name = file_name(&file.name);
+    let plain: String = name.chars().map(|it| if NAME_ASCII(it) { it } else { '_' }).collect();
+    let name = utf8_percent_encode(&name, NAME);
     set(header::CONTENT_DISPOSITION, format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{name}"));
     set(header::CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'".to_owned());
     Ok(response)

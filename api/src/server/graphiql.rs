@@ -9,6 +9,8 @@ use axum::{
 };
 use rust_embed::{EmbeddedFile, RustEmbed};
 
+use super::{request_span::RequestId, unknown_path};
+
 /// The built page; its source is in `graphiql/`.
 #[derive(RustEmbed)]
 #[folder = "assets/graphiql"]
@@ -26,16 +28,17 @@ pub async fn page(headers: HeaderMap) -> Response {
 }
 
 /// A script, style sheet or picture, compressed as it stands in the program.
-pub async fn asset(headers: HeaderMap, Path(name): Path<String>) -> Response {
+pub async fn asset(id: RequestId, headers: HeaderMap, Path(name): Path<String>) -> Response {
+    let nothing = || unknown_path::rejection().response(id.as_str());
     let kind = match name.rsplit_once('.').map(|(_, ending)| ending) {
         Some("js") => "text/javascript",
         Some("css") => "text/css",
         Some("svg") => "image/svg+xml",
-        _ => return StatusCode::NOT_FOUND.into_response(),
+        _ => return nothing(),
     };
     match Assets::get(&format!("{name}.gz")) {
         Some(file) => file_response(&headers, &file, kind, true),
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => nothing(),
     }
 }
 

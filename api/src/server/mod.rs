@@ -2,6 +2,7 @@
 
 mod access;
 mod check;
+mod content_coding;
 mod cors;
 mod download;
 mod finishing;
@@ -23,6 +24,7 @@ mod shares;
 mod socket;
 mod streams;
 mod traced;
+mod unknown_path;
 mod uploads;
 
 use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
@@ -147,6 +149,7 @@ pub fn routes(
         .route("/graphql", any(graphql::answer).get(socket::open).layer(compression()))
         .route("/uploads", post(uploads::answer))
         .route("/artifacts/{id}", get(download::answer))
+        .route_layer(axum::middleware::from_fn(content_coding::only_identity))
         .route_layer(axum::middleware::from_fn_with_state(edge.clone(), rate::admit));
     let routes = Router::new()
         .merge(entrances)
@@ -154,7 +157,8 @@ pub fn routes(
         .route("/graphiql", get(graphiql::page))
         .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/healthz", get(async || "ok"))
-        .route("/readyz", get(probes::ready));
+        .route("/readyz", get(probes::ready))
+        .fallback(unknown_path::answer);
     // What goes wrong inside is answered there, so that pages of the list may read that as well.
     let routes =
         routes.layer(axum::middleware::from_fn(listen::answer_slow)).layer(axum::middleware::from_fn(panics::answered));
@@ -162,6 +166,7 @@ pub fn routes(
     let routes = if allowed.all().is_empty() { routes } else { routes.layer(cors::layer(allowed)) };
     routes
         .layer(axum::middleware::from_fn_with_state(edge.clone(), access::only_from_here))
+        .layer(axum::middleware::from_fn_with_state(edge.clone(), own_pages::tell_of_others))
         .layer(axum::middleware::from_fn(security_headers::on_each))
         .layer(axum::middleware::from_fn_with_state(edge.clone(), observe::observe))
         .layer(axum::middleware::from_fn(request_span::of_each))

@@ -1,9 +1,46 @@
-//! Who may open a stream of events or a WebSocket: no page of another site, whatever it knows.
+//! Who may open a stream of events or a WebSocket: no page of another site, whatever it knows. Of such pages the log
+//! tells, as their browsers tell nobody but their developers why they get no answer.
 
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
+    middleware::Next,
+    response::Response,
+};
 
-use super::{Edge, rejection::Rejection};
-use crate::origins::Origins;
+use super::{Edge, access::is_loopback_origin, rejection::Rejection};
+use crate::{auth::Access, graphql::quoting::shorten, origins::Origins};
+
+/// Logs each request of a page of a site that is not allowed: the server, or its browser, keeps the answer from it.
+pub async fn tell_of_others(State(edge): State<Edge>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let origin = headers.get(header::ORIGIN).filter(|_| !is_own_page(headers, request.uri(), &edge.app.origins));
+    let Some(origin) = origin.cloned() else { return next.run(request).await };
+    // Where a proxy passes on another name than its own, the browser knows better.
+    let is_own_to_browser = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    if response.status() == StatusCode::FORBIDDEN || !is_own_to_browser {
+        let what_to_do = what_to_do(&origin, matches!(*edge.access, Access::Local));
+        let mut origin = String::from_utf8_lossy(origin.as_bytes()).into_owned();
+        shorten(&mut origin);
+        tracing::info!(origin, path, "a page of another site is kept from the answer: {what_to_do}");
+    }
+    response
+}
+
+/// How whoever runs the server can let a page ask.
+fn what_to_do(origin: &HeaderValue, is_local: bool) -> &'static str {
+    let can_be_listed =
+        origin.to_str().is_ok_and(|origin| origin.parse::<Origins>().is_ok_and(|it| !it.all().is_empty()));
+    if !can_be_listed {
+        "it names no site that could be allowed"
+    } else if is_local && !is_loopback_origin(origin) {
+        "without login only this machine's pages may ask; else start with --auth jwt and add the origin to --cors-origin"
+    } else {
+        "to let it ask, add the origin to --cors-origin"
+    }
+}
 
 /// Rejects pages of sites that are not allowed.
 pub fn only_these(edge: &Edge, headers: &HeaderMap, uri: &Uri) -> Result<(), Rejection> {
@@ -36,6 +73,21 @@ fn is_own_page(headers: &HeaderMap, uri: &Uri, allowed: &Origins) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_advises_what_can_be_done() {
+        for (origin, is_local, advice) in [
+            ("https://pages.example", false, "to let it ask, add"),
+            ("http://localhost:5173", true, "to let it ask, add"),
+            ("https://pages.example", true, "--auth jwt"),
+            ("null", false, "no site"),
+            ("", true, "no site"),
+            ("chrome-extension://abc", false, "no site"),
+        ] {
+            let told = what_to_do(&HeaderValue::from_static(origin), is_local);
+            assert!(told.contains(advice), "{origin}: {told}");
+        }
+    }
 
     #[test]
     fn only_a_page_of_the_same_host_and_port_may_connect() {

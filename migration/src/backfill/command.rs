@@ -8,7 +8,7 @@ use sea_orm_migration::sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
 use super::{Pace, Report, Settings, Watch, plan, run, runs, undo};
-use crate::{Error, say};
+use crate::{Error, counted::counted, say};
 
 /// One to read, two to write, and one to show that it lives.
 const CONNECTIONS: u32 = 4;
@@ -214,7 +214,7 @@ impl Command {
                 if *json {
                     say(&format!("{}\n", json!({ "run": run, "undone": undone })));
                 } else {
-                    say(&format!("{undone} links taken back\n"));
+                    say(&format!("{} taken back\n", counted(undone, "link")));
                 }
                 Ok(())
             }

@@ -17,6 +17,7 @@ use super::{
     rows::table,
     write::{begin, count},
 };
+use crate::counted::counted;
 
 /// How often the holder of the lease shows that it is alive.
 const BEAT: Duration = Duration::from_secs(1);
@@ -149,7 +150,7 @@ impl Lease {
         if ended.rows_affected() != 1 {
             return Err(another());
         }
-        let detail = format!("linked {linked} predictions, left {unresolved} without a link");
+        let detail = format!("linked {}, left {unresolved} without a link", counted(linked, "prediction"));
         audit(&transaction, AuditAction::BackfillRun, self.run, &detail).await?;
         transaction.commit().await?;
         Ok(())

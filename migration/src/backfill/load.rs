@@ -2,6 +2,8 @@
 
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, Statement};
 
+use crate::counted::counted;
+
 /// A standby that is less than this behind is no reason to wait, in bytes of the log.
 const LAG_ALLOWED: i64 = 16 * 1024 * 1024;
 
@@ -47,7 +49,8 @@ impl Load {
         if self.lag > before.lag && self.lag > LAG_ALLOWED {
             Some(format!("a standby is {} MB behind", self.lag / 1_000_000))
         } else if self.waiting > before.waiting {
-            Some(format!("{} sessions wait for locks", self.waiting))
+            let wait = if self.waiting == 1 { "waits" } else { "wait" };
+            Some(format!("{} {wait} for locks", counted(self.waiting, "session")))
         } else {
             None
         }

@@ -15,6 +15,7 @@ use super::{
     facts::{LONGEST_TRANSACTION, Subject},
     rows::table,
 };
+use crate::counted::counted;
 
 /// Which job made which prediction, in the operator's words.
 #[derive(Clone, Debug, Default)]
@@ -83,8 +84,9 @@ impl Manifest {
         }
         if idle > 0 {
             tracing::warn!(
-                "{}: {idle} lines name no prediction that was made while their job was at work; they are ignored",
-                path.display()
+                "{}: {} ignored, for no prediction there was made while the job was at work",
+                path.display(),
+                counted(idle, "line")
             );
         }
         Ok(manifest)

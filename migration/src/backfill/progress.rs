@@ -8,6 +8,8 @@ use std::{
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
+use crate::counted::counted;
+
 /// How often there is a line where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -88,7 +90,7 @@ fn line(progress: Progress, since: Duration) -> String {
         Some(since.checked_mul(left)? / rows)
     });
     let time = time.map_or_else(String::new, |time| format!(", about {} left", HumanDuration(time)));
-    format!("{rows} of {of} predictions, {linked} linked{time}")
+    format!("{rows} of {}, {linked} linked{time}", counted(of, "prediction"))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::{
     facts::{Reason, State, Verdict},
     walk::{Decided, Evidence},
 };
+use crate::counted::counted;
 
 /// What was decided about one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,15 +174,15 @@ impl Report {
 
     /// For people. `linked` is the word for what is or was done.
     pub fn text(&self, linked: &str) -> String {
-        let mut text = format!("{} predictions; {} linked or released before\n", self.rows, self.left_alone);
+        let mut text = format!("{}; {} linked or released before\n", counted(self.rows, "prediction"), self.left_alone);
         // Writing to a String cannot fail.
         if self.listed > 0 {
             let linked = self.linked.get(&LinkSource::Manifest).unwrap_or(&0);
             _ = writeln!(
                 text,
-                "your list names {} predictions: {linked} by it; the rest are gone, linked or released before, or cannot be \
+                "your list names {}: {linked} by it; the rest are gone, linked or released before, or cannot be \
                  of the job that is named (contradicted)",
-                self.listed
+                counted(self.listed, "prediction")
             );
         }
         _ = writeln!(text, "files of jobs read: {}", self.files);
@@ -196,8 +197,8 @@ impl Report {
             _ = writeln!(
                 text,
                 "  of the {links} by time_window about {wrong} are expected to be wrong: jobs that were deleted without a \
-                 trace wrote {} rows outside all windows, and may have written some inside",
-                self.estimate.strangers
+                 trace wrote {} outside all windows, and may have written some inside",
+                counted(self.estimate.strangers, "row")
             );
         }
         _ = writeln!(text, "left without a link: {}", self.total_unresolved());

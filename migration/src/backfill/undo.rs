@@ -17,6 +17,7 @@ use super::{
     rows::table,
     write::{any, begin, try_again},
 };
+use crate::counted::counted;
 
 /// Rows of one transaction.
 const BATCH: usize = 1_000;
@@ -120,7 +121,7 @@ async fn take_back(db: &DatabaseConnection, run: Uuid, full_speed: bool) -> Resu
     let transaction = begin(db).await?;
     let sql = "UPDATE backfill_runs SET status = 'undone' WHERE id = $1";
     transaction.execute_raw(Statement::from_sql_and_values(db.get_database_backend(), sql, [run.into()])).await?;
-    audit(&transaction, AuditAction::BackfillUndo, run, &format!("took back {undone} links")).await?;
+    audit(&transaction, AuditAction::BackfillUndo, run, &format!("took back {}", counted(undone, "link"))).await?;
     transaction.commit().await?;
     Ok(undone)
 }

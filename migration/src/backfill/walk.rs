@@ -22,6 +22,7 @@ use super::{
     pace::Courtesy,
     rows::{self, Rows},
 };
+use crate::counted::counted;
 
 /// So many rows are handed on at once.
 const PART: usize = 5_000;
@@ -264,7 +265,8 @@ impl<'a> UserWalk<'a> {
         match listing {
             Ok(listing) => match window.rows {
                 Some(total) if total != listing.rows => {
-                    window.note = Some(format!("its file has {} rows, the job counted {total}", listing.rows));
+                    window.note =
+                        Some(format!("its file has {}, the job counted {total}", counted(listing.rows, "row")));
                 }
                 _ => {
                     window.listed = Some(listing.rows);

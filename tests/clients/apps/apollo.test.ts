@@ -152,6 +152,11 @@ test('a deleted job leaves every list in the cache, without a request', async ()
   assert.deepEqual(left.data?.jobs?.edges.map(edge => edge.node.id), [stays]);
   assert.deepEqual((await shown(list)).jobs?.edges.map(edge => edge.node.id), [stays]);
   assert.equal(sent, requests);
+
+  // The number stays as it was read until the list is asked for again.
+  assert.equal(left.data?.jobs?.totalCount, 2);
+  await list.refetch();
+  assert.equal((await shown(list)).jobs?.totalCount, 1);
 });
 
 test('expected refusals are data, everything else is an error with a code', async () => {

@@ -249,7 +249,7 @@ async fn a_run_waits_while_more_and_more_sessions_wait_for_locks() {
     let waiting = tokio::spawn(async move { in_session(&waiter, "SELECT count(*) FROM tenants").await });
     until("it waits for others", async || {
         assert_eq!(backfill.code(), None, "{}", backfill.err());
-        backfill.err().contains("waiting for others: 1 sessions wait for locks").then_some(())
+        backfill.err().contains("waiting for others: 1 session waits for locks").then_some(())
     })
     .await;
     in_session(&holder, "COMMIT").await;

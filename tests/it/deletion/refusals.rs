@@ -99,7 +99,7 @@ async fn a_changed_number_of_predictions_refuses_the_deletion(engine: Engine) {
             let payload = delete(&world, &id, json!({ "cascade": cascade, "expected": expected })).await;
             let (code, message) = refusal(&payload);
             assert_eq!(code, "PREVIEW_STALE");
-            assert!(message.contains(&format!("5 linked predictions now, {expected} were expected")), "{message}");
+            assert!(message.contains(&format!("5 linked predictions now, not {expected} as expected")), "{message}");
             assert_eq!(payload["job"]["id"], json!(id));
         }
     }

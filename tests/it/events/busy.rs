@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use api::auth::{Clock, login, login::Login, token::Rules};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, TransactionTrait};
+use sea_orm::{DatabaseTransaction, DbBackend, TransactionTrait};
 use serde_json::json;
 use tests::{Engine, Setup, World, people};
 
@@ -13,7 +13,7 @@ use crate::graphql::code;
 tests::on_both!(a_caller_whom_the_database_cannot_look_up_now_is_told_to_try_later);
 
 /// Connections of a test's pool.
-const POOL: i64 = 8;
+const POOL: usize = 8;
 
 async fn a_caller_whom_the_database_cannot_look_up_now_is_told_to_try_later(engine: Engine) {
     let clock = Clock::held();
@@ -50,20 +50,5 @@ async fn take_all_connections(world: &World) -> Vec<DatabaseTransaction> {
         }
         return taken;
     }
-    let gate = db.pool().begin().await.unwrap();
-    gate.execute_unprepared("SELECT pg_advisory_xact_lock(1)").await.unwrap();
-    for _ in 0..POOL {
-        let db = db.clone();
-        let wait = Statement::from_string(DbBackend::Postgres, "SELECT pg_advisory_xact_lock_shared(1)");
-        tokio::spawn(async move { db.reader().query_one_raw(wait).await });
-    }
-    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted \
-                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    loop {
-        let row = gate.query_one_raw(Statement::from_string(DbBackend::Postgres, waiting)).await.unwrap().unwrap();
-        if row.try_get_by_index::<i64>(0).unwrap() == POOL {
-            return vec![gate];
-        }
-        tokio::task::yield_now().await;
-    }
+    vec![world.reads_that_wait(db, POOL).await.0]
 }

@@ -9,6 +9,7 @@ use crate::deletion::{delete, file};
 
 tests::on_both!(
     a_file_sent_ahead_becomes_one_job,
+    names_that_are_none_or_read_otherwise_than_they_end_are_mended,
     an_upload_is_its_senders_own,
     an_upload_that_no_job_takes_goes_after_a_day,
     what_is_no_upload_is_refused,
@@ -59,6 +60,34 @@ async fn a_file_sent_ahead_becomes_one_job(engine: Engine) {
     assert_eq!(refused(&wrong), ("INVALID_FILE", &json!(["input", "source", "uploadId"])));
     assert!(create(&world, &id, None).await["job"]["id"].is_string());
     world.run("DELETE FROM staged_uploads").await;
+}
+
+async fn names_that_are_none_or_read_otherwise_than_they_end_are_mended(engine: Engine) {
+    let world = World::with(engine, Setup { idle: true, ..Setup::default() }).await;
+    for (given, kept) in [
+        ("", "upload.csv"),
+        (".", "upload.csv"),
+        ("..", "upload.csv"),
+        ("data/..", "upload.csv"),
+        ("annual\u{202e}vsc\u{2066}.\u{200e}exe", "annualvsc.exe"),
+        ("an\u{85}nual\u{2028}.csv", "annual.csv"),
+    ] {
+        let address = reqwest::Url::parse_with_params(&format!("{}/uploads", world.base()), [("name", given)]).unwrap();
+        let request = world.http.post(address).header("content-type", "text/csv").body(file(3));
+        let upload: Value = request.send().await.unwrap().json().await.unwrap();
+        let ahead = create(&world, upload["uploadId"].as_str().unwrap(), None).await["job"]["fileName"].take();
+        let job = world.create("ANNUAL", given, file(3)).await["job"]["id"].take();
+        let question = "query($id: ID!) { job(id: $id) { fileName artifacts { name downloadUrl } } }";
+        let job = world.data(question, json!({ "id": job })).await["job"].take();
+        let input = &job["artifacts"][0];
+        for name in [&upload["name"], &ahead, &job["fileName"], &input["name"]] {
+            assert_eq!(name, kept, "{given:?}");
+        }
+        let address = format!("{}{}", world.base(), input["downloadUrl"].as_str().unwrap());
+        let response = world.http.get(address).send().await.unwrap();
+        let wanted = format!("attachment; filename=\"{kept}\"; filename*=UTF-8''{kept}");
+        assert_eq!(response.headers()["content-disposition"], wanted, "{given:?}");
+    }
 }
 
 async fn an_upload_is_its_senders_own(engine: Engine) {

@@ -193,6 +193,6 @@ async fn the_age_is_the_operators(engine: Engine) {
     }
     assert!(sweep("10m").await.out.starts_with("removed: 0 files"));
     let done = sweep("0s").await;
-    assert!(done.out.contains("removed: 1 files without a job, 10 bytes"), "{done:?}");
+    assert!(done.out.contains("removed: 1 file without a job, 10 bytes"), "{done:?}");
     world.check_invariants().await;
 }

@@ -1,17 +1,17 @@
 //! What every answer bears, whatever was asked: ids, traces, what browsers may do with it, and how small it is.
 
 use std::{
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write},
     process::Stdio,
     time::Duration,
 };
 
 use api::app::{ConnectionLimits, Limits};
 use reqwest::{Method, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{Engine, Setup, World};
 
-use super::program;
+use super::{program, says_one_sentence};
 
 const ENGINE: Engine = Engine::Sqlite;
 const PAGE: &str = "https://pages.example";
@@ -151,7 +151,8 @@ fn a_list_of_sites_that_could_not_hold_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     for (arguments, status, told) in [
         (vec!["--cors-origin", "*"], 2, "is no origin"),
-        (vec!["--cors-origin", "https://a.example/path"], 2, "is no origin"),
+        (vec!["--cors-origin", "https://a.example/path"], 2, "and no path"),
+        (vec!["--cors-origin", "https://a.example/"], 3, "\"https://a.example\""),
         (vec!["--cors-origin", "http://localhost:1,https://a.example"], 3, "https://a.example"),
     ] {
         let output = program(&["serve"]).args(&arguments).current_dir(&folder).output().unwrap();
@@ -159,6 +160,71 @@ fn a_list_of_sites_that_could_not_hold_is_refused_at_the_start() {
         assert_eq!(output.status.code(), Some(status), "{arguments:?}: {error}");
         assert!(error.contains(told), "{arguments:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_path_where_nothing_is_says_where_the_api_is() {
+    let world = allowing(PAGE, true).await;
+    for (method, path) in [
+        (Method::GET, "/api"),
+        (Method::POST, "/graphql/"),
+        (Method::DELETE, "/jobs/1?key=a-secret"),
+        (Method::GET, "/graphiql/assets/nothing.js"),
+    ] {
+        let request = world.http.request(method.clone(), format!("{}{path}", world.base())).body("x".repeat(100_000));
+        let response = request.header("x-request-id", "mine").header("origin", PAGE).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{method} {path}");
+        let headers = response.headers();
+        assert_eq!(headers["content-type"], "application/json", "{path}");
+        assert_eq!(headers["x-request-id"], "mine", "{path}");
+        assert_eq!(headers["access-control-allow-origin"], PAGE, "{path}");
+        let answer: Value = response.json().await.unwrap();
+        assert_eq!(answer["errors"][0]["extensions"], json!({ "code": "NOT_FOUND", "requestId": "mine" }), "{path}");
+        assert!(answer["errors"][0]["message"].as_str().unwrap().contains("/graphql"), "{answer}");
+        says_one_sentence(&answer["errors"][0]);
+    }
+    let response = world.http.head(format!("{}/api", world.base())).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::NOT_FOUND);
+    assert!(response.bytes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_refused_as_what_it_is() {
+    let world = World::new(ENGINE).await;
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(br#"{"query":"{ __typename }"}"#).unwrap();
+    let packed = packer.finish().unwrap();
+    let uploads = world.http.post(format!("{}/uploads?name=a.csv", world.base())).header("content-type", "text/csv");
+    for (what, request) in [
+        ("JSON", world.post().header("content-type", "application/json")),
+        (
+            "with files",
+            world
+                .post()
+                .header("content-type", "multipart/form-data; boundary=x")
+                .header("apollo-require-preflight", "1"),
+        ),
+        ("a file ahead", uploads),
+    ] {
+        for coding in ["gzip", "br", "Deflate", "identity, gzip", "nonsense"] {
+            let request = request.try_clone().unwrap();
+            let response = request.header("content-encoding", coding).body(packed.clone()).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE, "{what}, {coding}");
+            assert_eq!(response.headers()["accept-encoding"], "identity", "{what}, {coding}");
+            let answer: Value = response.json().await.unwrap();
+            assert_eq!(answer["errors"][0]["extensions"]["code"], "UNSUPPORTED_MEDIA_TYPE", "{what}, {coding}");
+            says_one_sentence(&answer["errors"][0]);
+        }
+    }
+    for coding in ["", "identity", "Identity , identity"] {
+        let request = world.post().header("content-encoding", coding).json(&json!({ "query": "{ __typename }" }));
+        assert_eq!(request.send().await.unwrap().status(), StatusCode::OK, "{coding:?}");
+    }
+    // What is wrong with the kind of body must not be taken for that.
+    let response = world.http.post(format!("{}/uploads", world.base())).body("a").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(!response.headers().contains_key("accept-encoding"));
+    assert!(world.app.store.keys().await.unwrap().is_empty(), "nothing was taken in");
 }
 
 #[tokio::test]

@@ -186,7 +186,8 @@ pub fn code(answer: &Value) -> &str {
 pub fn says_one_sentence(error: &Value) {
     let message = error["message"].as_str().unwrap_or_else(|| panic!("no message: {error}"));
     assert!(!message.is_empty() && !message.contains('\n'), "{error}");
-    assert!(message.ends_with('.') && !message.chars().next().unwrap().is_lowercase(), "no sentence: {error}");
+    let ends_well = (message.ends_with('.') && !message.ends_with("?.")) || message.ends_with("\"?");
+    assert!(ends_well && !message.chars().next().unwrap().is_lowercase(), "no sentence: {error}");
     for trace in
         ["SELECT", "Error", "::", "Some(", "None", "{", " --> ", "unwrap", "panicked", "sqlx", "Failed to parse"]
     {

@@ -145,3 +145,10 @@ async fn a_null_decides_about_no_field() {
     let answer = world.answer(document, json!({ "v": null })).await;
     assert_eq!(answer, json!({ "data": { "a": "Query" } }));
 }
+
+#[tokio::test]
+async fn what_may_have_been_meant_is_asked_in_a_sentence_that_ends_once() {
+    let world = World::new(Engine::Sqlite).await;
+    let (_, answer) = ask(&world, "{ viewr { role } }").await;
+    assert_eq!(answer["errors"][0]["message"], "Unknown field \"viewr\" on type \"Query\". Did you mean \"viewer\"?");
+}

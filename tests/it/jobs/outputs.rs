@@ -118,8 +118,8 @@ async fn the_log_tells_what_happened(engine: Engine) {
             "A worker begins.",
             "Columns that are not read: \"note\", \"Column with a line end\".",
             "Rows 1 to 2: 1 stored, 1 with errors.",
-            "Rows 3 to 3: 1 stored, 0 with errors.",
-            "Completed: 2 predictions stored, 1 rows with errors.",
+            "Row 3: 1 stored, 0 with errors.",
+            "Completed: 2 predictions stored, 1 row with errors.",
         ]
     );
     let files = job(&world, &id, "artifacts { kind name size sha256 }").await["artifacts"].take();

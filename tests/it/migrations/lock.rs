@@ -58,9 +58,9 @@ async fn a_second_run_says_who_is_first_and_refuses_after_its_time(engine: Engin
     assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{ended:?}");
     let [waits, refuses] = &ended.err.lines().collect::<Vec<_>>()[..] else { panic!("{ended:?}") };
     let who = format!("`migration up` of process {} on ", first.pid());
-    assert!(waits.starts_with(&format!("waiting for another run to end, for at most 1 seconds: {who}")), "{waits}");
+    assert!(waits.starts_with(&format!("waiting for another run to end, for at most 1 second: {who}")), "{waits}");
     assert!(refuses.starts_with(&format!("migration: another run is changing the schema: {who}")), "{refuses}");
-    assert!(refuses.ends_with("; it has not ended in 1 seconds, run this again when it has"), "{refuses}");
+    assert!(refuses.ends_with("; it has not ended in 1 second, run this again when it has"), "{refuses}");
     // Who only reads does not wait.
     site.migrated(&["status", "--wait", "0"]).await;
     site.migrated(&["plan", "--wait", "0"]).await;

@@ -132,3 +132,36 @@ async fn each_request_is_a_line_of_json_without_what_it_said() {
         serde_json::from_str::<Value>(line).expect(line);
     }
 }
+
+#[tokio::test]
+async fn a_page_of_another_site_is_a_line_that_says_what_to_set() {
+    let site = Site::made(Engine::Sqlite).await;
+    let files = tempfile::tempdir().unwrap();
+    let (mut server, base) = talkative(&site, files.path().to_str().unwrap()).await;
+    let client = tests::http();
+    let own = base.replace("localhost", "127.0.0.1");
+    let query = json!({ "query": "{ __typename }" });
+    let ask = async |origin: &str, site: &str| {
+        let request = client.post(format!("{base}/graphql?key=a-secret")).header("origin", origin);
+        request.header("sec-fetch-site", site).json(&query).send().await.unwrap().status()
+    };
+    assert_eq!(ask(&own, "same-origin").await, 200);
+    // As behind a proxy that passes on another name.
+    assert_eq!(ask("http://localhost:1", "same-origin").await, 200);
+    assert_eq!(ask("http://localhost:5173", "same-site").await, 200, "but the browser keeps it from the page");
+    assert_eq!(ask("https://pages.example", "cross-site").await, 403);
+    assert!(open_at(&base, &[("origin", "http://localhost:5174")]).await.is_err());
+    server.terminate();
+    server.ended().await;
+    let log = server.err();
+    let told: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let told: Vec<_> = told.iter().filter(|line| line["origin"].is_string()).collect();
+    let origins: Vec<_> = told.iter().map(|line| line["origin"].as_str().unwrap()).collect();
+    assert_eq!(origins, ["http://localhost:5173", "https://pages.example", "http://localhost:5174"], "one line each");
+    for line in told {
+        assert!(line["message"].as_str().unwrap().contains("--cors-origin"), "{line}");
+        assert_eq!((&line["level"], &line["path"]), (&json!("INFO"), &json!("/graphql")), "{line}");
+        assert!(line["span"]["id"].is_string(), "the request can be found: {line}");
+    }
+    assert!(!log.contains("secret"), "{log}");
+}

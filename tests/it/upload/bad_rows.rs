@@ -202,5 +202,8 @@ async fn a_job_without_a_good_row_has_failed(engine: Engine) {
     let query = "query($id: ID!) { job(id: $id) { errorMessage } }";
     let job = world.data(query, serde_json::json!({ "id": id })).await;
     on_both_alike!(job["job"]["errorMessage"].as_str().unwrap(), @"No row could be stored: each of the 2 rows has an error.");
+    let id = world.upload("ANNUAL", "a.csv", lines([with("A", 4, "")])).await;
+    let job = world.data(query, serde_json::json!({ "id": id })).await;
+    on_both_alike!(job["job"]["errorMessage"].as_str().unwrap(), @"No row could be stored: the only row has an error.");
     world.check_invariants().await;
 }

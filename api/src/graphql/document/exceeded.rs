@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display, Formatter};
 
+use migration::counted::counted;
+
 /// What is limited. The numbers are those of [`DocumentLimits`](crate::app::DocumentLimits), but `Nesting`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
@@ -80,26 +82,33 @@ impl Display for Exceeded {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let Self { allowed, found, .. } = self;
         let (what, has, instead) = match self.limit {
-            Limit::Bytes => ("large", format!("it has {found} bytes"), "send what varies as variables"),
-            Limit::Tokens => ("large", format!("it has {found} tokens"), "split it into several requests"),
-            Limit::Nesting => ("deep", format!("it nests {found} levels"), "write it flatter"),
-            Limit::Depth => ("deep", format!("it has {found} levels of fields"), "ask for what is deeper by its id"),
-            Limit::Directives => ("complex", format!("it has {found} directives"), "leave out what is not wanted"),
+            Limit::Bytes => ("large", format!("it has {}", counted(found, "byte")), "send what varies as variables"),
+            Limit::Tokens => ("large", format!("it has {}", counted(found, "token")), "split it into several requests"),
+            Limit::Nesting => ("deep", format!("it nests {}", counted(found, "level")), "write it flatter"),
+            Limit::Depth => {
+                ("deep", format!("it has {} of fields", counted(found, "level")), "ask for what is deeper by its id")
+            }
+            Limit::Directives => {
+                ("complex", format!("it has {}", counted(found, "directive")), "leave out what is not wanted")
+            }
             Limit::Fields => (
                 "complex",
-                format!("with its fragments expanded it has {found} fields"),
+                format!("with its fragments expanded it has {}", counted(found, "field")),
                 "split it into several requests",
             ),
             Limit::Aliases => (
                 "complex",
-                format!("with its fragments expanded it has {found} aliases"),
+                format!("with its fragments expanded it has {}", counted(found, "alias")),
                 "ask for many objects by \"nodes\", or in several requests",
             ),
             Limit::RootFields => {
-                ("complex", format!("it has {found} fields at its root"), "split it into several requests")
+                ("complex", format!("it has {} at its root", counted(found, "field")), "split it into several requests")
             }
-            Limit::Cost => ("complex", format!("its answer could have {found} values"), "ask for smaller pages"),
+            Limit::Cost => {
+                ("complex", format!("its answer could have {}", counted(found, "value")), "ask for smaller pages")
+            }
         };
-        write!(f, "The document is too {what}: {has}, at most {allowed} are allowed; {instead}.")
+        let are = if *allowed == 1 { "is" } else { "are" };
+        write!(f, "The document is too {what}: {has}, at most {allowed} {are} allowed; {instead}.")
     }
 }

@@ -78,7 +78,7 @@ impl Job {
         if status::is_own(&self.row) { JobOrigin::Joblink } else { JobOrigin::Adopted }
     }
 
-    /// The file's name as it was sent.
+    /// The file's name as it was sent, without a folder, control characters and what turns the direction of a text.
     async fn file_name(&self) -> &str {
         &self.row.original_filename
     }

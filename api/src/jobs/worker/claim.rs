@@ -9,6 +9,7 @@ use std::{
 };
 
 use entity::{job, stored::JobEventType};
+use migration::counted::counted;
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
     QueryFilter, QueryOrder, Select, prelude::Uuid, sea_query::LockType,
@@ -82,11 +83,11 @@ pub async fn claim(app: &App) -> Result<Option<job::Model>, Error> {
 
 /// What the log says of a claim.
 fn begins(job: &job::Model) -> String {
-    let done = job.processed_rows.unwrap_or_default();
+    let done = counted(job.processed_rows.unwrap_or_default(), "row");
     match (job.started_at, job.lease_token) {
         (None, _) => "A worker begins.".to_owned(),
-        (Some(_), None) => format!("A worker goes on after {done} rows."),
-        (Some(_), Some(_)) => format!("The worker fell silent; another goes on after {done} rows."),
+        (Some(_), None) => format!("A worker goes on after {done}."),
+        (Some(_), Some(_)) => format!("The worker fell silent; another goes on after {done}."),
     }
 }
 

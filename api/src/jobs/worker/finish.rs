@@ -9,6 +9,7 @@ use entity::{
     stored::{ArtifactKind, JobEventType},
 };
 use futures_util::{Stream, StreamExt, stream};
+use migration::counted::counted;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -53,13 +54,14 @@ impl End {
             // It was counted when the job was made.
             Self::Done if total.is_some_and(|total| total != processed) => {
                 let total = total.unwrap_or_default();
-                let why = format!("The file ended after {processed} of its {total} rows; send it again.");
+                let why = format!("The file ended after {processed} of its {}; send it again.", counted(total, "row"));
                 (JobStatus::Failed, Some(why))
             }
             Self::Done if job.successful_rows.unwrap_or_default() > 0 => (JobStatus::Completed, None),
             Self::Done => {
                 let failed = job.failed_rows.unwrap_or_default();
-                (JobStatus::Failed, Some(format!("No row could be stored: each of the {failed} rows has an error.")))
+                let rows = if failed == 1 { "the only row".to_owned() } else { format!("each of the {failed} rows") };
+                (JobStatus::Failed, Some(format!("No row could be stored: {rows} has an error.")))
             }
             Self::Failed(why) => (JobStatus::Failed, Some(why.clone())),
             Self::Cancelled => (JobStatus::Cancelled, None),
@@ -69,7 +71,7 @@ impl End {
     /// The last line of the log.
     fn told(&self, job: &job::Model) -> String {
         let (stored, failed) = (job.successful_rows.unwrap_or_default(), job.failed_rows.unwrap_or_default());
-        let counts = format!("{stored} predictions stored, {failed} rows with errors");
+        let counts = format!("{} stored, {} with errors", counted(stored, "prediction"), counted(failed, "row"));
         match self.status(job) {
             (JobStatus::Cancelled, _) => format!("Cancelled: {counts}. What was stored stays."),
             (_, Some(why)) => format!("Failed: {why}"),

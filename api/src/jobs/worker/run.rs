@@ -198,7 +198,8 @@ async fn commit(
         for told in unread.iter().filter(|_| from == 0) {
             log::write(&*transaction, job.id, told).await?;
         }
-        let told = format!("Rows {} to {to}: {} stored, {} with errors.", from + 1, stored.succeeded, stored.failed);
+        let rows = if from + 1 == to { format!("Row {to}") } else { format!("Rows {} to {to}", from + 1) };
+        let told = format!("{rows}: {} stored, {} with errors.", stored.succeeded, stored.failed);
         log::write(&*transaction, job.id, told).await?;
         let mut row = held.clone().into_active_model();
         row.processed_rows = Set(Some(to));

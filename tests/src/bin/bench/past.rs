@@ -62,15 +62,10 @@ impl Past {
     /// Makes it: half of the rows annual, half quarterly; `migrated`: with Joblink's migrations applied.
     pub async fn make(postgres: &str, rows: usize, migrated: bool) -> Result<Self> {
         eprintln!("making {rows} predictions of jobs of the past");
-        let mut admin = PgConnection::connect(postgres).await?;
-        let name = format!("past{}", Uuid::now_v7().simple());
-        run(&mut admin, &format!("CREATE DATABASE {name}")).await?;
-        let (server, _) = postgres.rsplit_once('/').context("no URL of a database")?;
-        let past = Self { rows, sources: TempDir::new()?, admin, server: server.to_owned(), name };
-        let url = format!("{server}/{}", past.name);
-        let db = migration::connect(&url, None).await?;
-        migration::up(&db, (!migrated).then_some(1), migration::lock::WAIT).await?;
-        db.close().await?;
+        let url = database(postgres, "past", (!migrated).then_some(1)).await?;
+        let (server, name) = url.rsplit_once('/').context("no URL of a database")?;
+        let admin = PgConnection::connect(postgres).await?;
+        let past = Self { rows, sources: TempDir::new()?, admin, server: server.to_owned(), name: name.to_owned() };
         past.fill(&mut PgConnection::connect(&url).await?).await?;
         Ok(past)
     }
@@ -226,6 +221,19 @@ impl Copy {
     pub async fn connect(&self) -> Result<PgConnection> {
         Ok(PgConnection::connect(&self.url).await?)
     }
+}
+
+/// Makes a database with all migrations, or the first of them alone, whose name begins with this; gives its URL.
+pub async fn database(postgres: &str, name: &str, migrations: Option<u32>) -> Result<String> {
+    let (server, _) = postgres.rsplit_once('/').context("no URL of a database")?;
+    let name = format!("{name}{}", Uuid::now_v7().simple());
+    let mut admin = PgConnection::connect(postgres).await?;
+    run(&mut admin, &format!("CREATE DATABASE {name}")).await?;
+    let url = format!("{server}/{name}");
+    let db = migration::connect(&url, None).await?;
+    migration::up(&db, migrations, migration::lock::WAIT).await?;
+    db.close().await?;
+    Ok(url)
 }
 
 /// Runs SQL.

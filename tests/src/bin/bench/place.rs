@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use api::auth::{
     Role,
     token::{self, Rules, Secret},
@@ -20,7 +20,7 @@ use sea_orm::{
 use tempfile::TempDir;
 
 use crate::{
-    past::run,
+    past::{database, run},
     server::{SECRET, Server},
 };
 
@@ -55,13 +55,7 @@ pub struct Place {
 impl Place {
     /// Makes it on a PostgreSQL server.
     pub async fn make(postgres: &str, program: &Path) -> Result<Self> {
-        let mut admin = PgConnection::connect(postgres).await?;
-        let name = format!("bench{}", Uuid::now_v7().simple());
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await?;
-        let url = format!("{}/{name}", postgres.rsplit_once('/').context("no URL of a database")?.0);
-        let db = migration::connect(&url, None).await?;
-        migration::up(&db, None, migration::lock::WAIT).await?;
-        db.close().await?;
+        let url = database(postgres, "bench", None).await?;
         let (organization, user) = (Uuid::now_v7(), Uuid::now_v7());
         let (secret, rules, day) = (Secret::new(SECRET)?, Rules::default(), Duration::from_hours(24));
         let token = token::mint(&secret, &rules, user, Some(organization), Role::Member, day)?;

@@ -9,13 +9,13 @@ use api::auth::{
 };
 use sea_orm::{
     prelude::Uuid,
-    sqlx::{self, AssertSqlSafe, Connection, PgConnection},
+    sqlx::{self, Connection, PgConnection},
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{
-    past::run,
+    past::{database, run},
     server::{SECRET, Server},
 };
 
@@ -50,13 +50,7 @@ pub struct Data {
 impl Data {
     /// Makes it on a PostgreSQL server.
     pub async fn make(postgres: &str, predictions: usize) -> Result<Self> {
-        let mut admin = PgConnection::connect(postgres).await?;
-        let name = format!("wire{}", Uuid::now_v7().simple());
-        sqlx::raw_sql(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut admin).await?;
-        let url = format!("{}/{name}", postgres.rsplit_once('/').context("no URL of a database")?.0);
-        let db = migration::connect(&url, None).await?;
-        migration::up(&db, None, migration::lock::WAIT).await?;
-        db.close().await?;
+        let url = database(postgres, "wire", None).await?;
         let mut keeper = PgConnection::connect(&url).await?;
         run(&mut keeper, &rows(predictions)).await?;
         run(&mut keeper, "VACUUM (ANALYZE)").await?;
