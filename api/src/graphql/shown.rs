@@ -55,7 +55,7 @@ fn selected<'a>(items: &'a Items, name: &str) -> Vec<&'a Items> {
     for item in items {
         match &item.node {
             Selection::Field(field) if field.node.name.node == name => {
-                found.push(&*field.node.selection_set.node.items)
+                found.push(&*field.node.selection_set.node.items);
             }
             Selection::InlineFragment(fragment) => {
                 found.extend(selected(&fragment.node.selection_set.node.items, name));
