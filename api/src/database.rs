@@ -1,6 +1,7 @@
 //! The connection to the database, and the one way to write to it.
 
 mod insert;
+mod numeric;
 mod reader;
 pub mod rows;
 

@@ -188,7 +188,8 @@ impl Kept {
             let Idle { mut connection, taken, used } = last?;
             let (age, pause) = (taken.elapsed(), used.elapsed());
             let is_young = age < LONGEST && pause < UNUSED;
-            if is_young && (pause < UNASKED || matches!(timeout(SOON, connection.ping()).await, Ok(Ok(())))) {
+            // What is rare is on the heap: it would make the future of each read as large as it is.
+            if is_young && (pause < UNASKED || matches!(Box::pin(timeout(SOON, connection.ping())).await, Ok(Ok(())))) {
                 return Some((connection, taken));
             }
             connection.close_on_drop();
@@ -203,7 +204,7 @@ impl Kept {
         let turn = turn.map_err(|_| DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed))?;
         let (connection, taken) = match self.take_idle().await {
             Some(idle) => idle,
-            None => (self.pool.acquire().await.map_err(unavailable)?, Instant::now()),
+            None => (Box::pin(self.pool.acquire()).await.map_err(unavailable)?, Instant::now()),
         };
         Ok(Lent { parts: Some((connection, turn)), taken })
     }

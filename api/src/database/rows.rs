@@ -9,9 +9,16 @@ use entity::{
 };
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult, RuntimeErr,
+    prelude::{DateTime, DateTimeUtc, Decimal, Uuid},
     sea_query::SelectStatement,
-    sqlx::{self, Column, Postgres, Row, TypeInfo, postgres::PgRow},
+    sqlx::{
+        self, Column, Postgres, Row, TypeInfo, ValueRef,
+        error::BoxDynError,
+        postgres::{PgRow, PgValueFormat, PgValueRef},
+    },
 };
+
+use super::numeric;
 
 /// A row whose columns were selected in the order of its entity, as `Entity::find` does.
 pub trait ByPosition: FromQueryResult {
@@ -20,16 +27,43 @@ pub trait ByPosition: FromQueryResult {
     fn by_position(row: &PgRow, is_first: bool) -> Result<Self, sqlx::Error>;
 }
 
-fn value<'r, T>(row: &'r PgRow, column: usize, is_first: bool) -> Result<T, sqlx::Error>
-where
-    T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
-{
-    let found = row.column(column);
-    if is_first && !T::compatible(found.type_info()) {
-        let source = format!("{} is not what {} can hold", found.type_info().name(), T::type_info().name()).into();
-        return Err(sqlx::Error::ColumnDecode { index: found.name().to_owned(), source });
+/// What a column holds.
+trait Stored<'r>: sqlx::Type<Postgres> + Sized {
+    fn read(value: PgValueRef<'r>) -> Result<Self, BoxDynError>;
+}
+
+/// As the driver reads it.
+macro_rules! by_the_driver {
+    ($($stored:ty),+) => { $(
+        impl<'r> Stored<'r> for $stored {
+            fn read(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+                sqlx::Decode::<Postgres>::decode(value)
+            }
+        }
+    )+ };
+}
+by_the_driver!(Uuid, String, i32, i64, bool, DateTime, DateTimeUtc);
+
+impl<'r> Stored<'r> for Decimal {
+    fn read(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        let usual = (value.format() == PgValueFormat::Binary).then(|| numeric::read(value.as_bytes().ok()?)).flatten();
+        usual.map_or_else(|| sqlx::Decode::<Postgres>::decode(value), Ok)
     }
-    row.try_get_unchecked(column)
+}
+
+impl<'r, T: Stored<'r>> Stored<'r> for Option<T> {
+    fn read(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        if value.is_null() { Ok(None) } else { T::read(value).map(Some) }
+    }
+}
+
+fn value<'r, T: Stored<'r>>(row: &'r PgRow, column: usize, is_first: bool) -> Result<T, sqlx::Error> {
+    let wrong = |source| sqlx::Error::ColumnDecode { index: row.column(column).name().to_owned(), source };
+    if is_first && !T::compatible(row.column(column).type_info()) {
+        let (found, wanted) = (row.column(column).type_info(), T::type_info());
+        return Err(wrong(format!("it is {}, not {}", found.name(), wanted.name()).into()));
+    }
+    T::read(row.try_get_raw(column)?).map_err(wrong)
 }
 
 macro_rules! by_position {

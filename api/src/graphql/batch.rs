@@ -73,18 +73,15 @@ impl<R: Send + Sync + 'static> Gathered<R> {
         }
     }
 
-    /// The values of several keys.
-    pub async fn load_many<K>(&self, keys: Vec<K>) -> Result<HashMap<K, R::Value>, R::Error>
+    /// The values of several keys, in their order.
+    pub async fn load_many<K>(&self, keys: &[K]) -> Result<Vec<Option<R::Value>>, R::Error>
     where
         K: Eq + Hash + Clone + Send + Sync + 'static,
         R: Loader<K>,
     {
         let answer = self.ask(keys.iter().cloned());
         match answer.wait().await {
-            Ok(values) => {
-                let known = |key: K| values.get(&key).cloned().map(|value| (key, value));
-                Ok(keys.into_iter().filter_map(known).collect())
-            }
+            Ok(values) => Ok(keys.iter().map(|key| values.get(key).cloned()).collect()),
             Err(error) => Err(error.clone()),
         }
     }

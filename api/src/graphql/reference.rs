@@ -53,16 +53,14 @@ where
     }
 
     /// Reads all of these at once. Where that fails each is read by itself, and tells why.
-    pub async fn read_all(references: impl Iterator<Item = &Self> + Clone, loaders: &Loaders) {
-        let keys: Vec<K> = references.clone().filter_map(|reference| reference.key).collect();
+    pub async fn read_all(references: impl Iterator<Item = &Self>, loaders: &Loaders) {
+        let (some, keys): (Vec<&Self>, Vec<K>) = references.filter_map(|it| Some((it, it.key?))).unzip();
         if keys.is_empty() {
             return;
         }
-        let Ok(rows) = loaders.load_many(keys).await else { return };
-        for reference in references {
-            if let Some(key) = reference.key {
-                reference.found.get_or_init(|| rows.get(&key).cloned());
-            }
+        let Ok(rows) = loaders.load_many(&keys).await else { return };
+        for (reference, row) in some.into_iter().zip(rows) {
+            reference.found.get_or_init(|| row);
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use async_graphql::{Context, ID, Object, Result};
 use entity::{backfill_decision, backfill_run, stored};
-use sea_orm::prelude::Uuid;
 
 use super::{
     enums::{BackfillStatus, LinkSource, UnresolvedReason},
@@ -164,9 +163,9 @@ impl UnresolvedPrediction {
     /// The jobs that were at work when it was made, those that are still there. Your own list can name one of them.
     async fn candidates(&self, ctx: &Context<'_>) -> Result<Vec<Job>> {
         let look = async || -> Result<Vec<Job>> {
-            let ids: &[Uuid] = &self.0.candidates;
-            let mut jobs = ctx.data::<Loaders>()?.load_many(ids.iter().copied().map(JobId).collect()).await?;
-            Ok(ids.iter().filter_map(|id| jobs.remove(&JobId(*id))).map(Job::from).collect())
+            let ids: Vec<JobId> = self.0.candidates.iter().copied().map(JobId).collect();
+            let jobs = ctx.data::<Loaders>()?.load_many(&ids).await?;
+            Ok(jobs.into_iter().flatten().map(Job::from).collect())
         };
         look().await.map_err(placed(ctx))
     }

@@ -100,7 +100,7 @@ async fn respond(edge: &Edge, request: Request, accepted: Accepted, request_id: 
         // Only who may create jobs may send files.
         Way::Multipart if viewer.is_none() => return Err(Rejection::unauthenticated()),
         Way::Multipart => {
-            let received = multipart::receive(&edge.app, request).await?;
+            let received = Box::pin(multipart::receive(&edge.app, request)).await?;
             let files = Files(received.files.clone().into());
             let answer = perform(edge, viewer, asked(received.operation, files), request_id).await;
             multipart::drop_unused(&edge.app, &received.files).await;
