@@ -235,6 +235,12 @@ def test_what_is_not_there_or_is_not_joblink_or_does_not_answer_is_said(connect:
     assert failing(connect(silent.url, timeout=0.05, attempts=1).viewer).code == "TIMEOUT"
 
 
+def test_what_this_version_does_not_know_is_said(connect: Connect, serve: Serve) -> None:
+    client = connect(serve(standing("SOMETHING_NEW")).url)
+    error = failing(lambda: client.job("j"))
+    assert error.code == "UNEXPECTED_ANSWER" and "this version of the package" in error.message
+
+
 def test_where_streams_do_not_get_through_a_job_is_looked_at_until_it_has_ended(connect: Connect, serve: Serve) -> None:
     none = Answer(404, {})
     server = serve(standing("RUNNING", 1), none, standing("RUNNING", 2), none, standing("COMPLETED", 9))

@@ -61,7 +61,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return CreateJob.model_validate(data).create_job
+        return self.shaped(CreateJob, data).create_job
 
     async def retry_job(self, id: str, **kwargs: Any) -> RetryJobRetryJob | None:
         variables: dict[str, object] = {"id": id}
@@ -72,7 +72,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return RetryJob.model_validate(data).retry_job
+        return self.shaped(RetryJob, data).retry_job
 
     async def cancel_job(
         self,
@@ -89,13 +89,13 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return CancelJob.model_validate(data).cancel_job
+        return self.shaped(CancelJob, data).cancel_job
 
     async def hold_job(self, id: str, reason: str, **kwargs: Any) -> HoldJobHoldJob | None:
         variables: dict[str, object] = {"id": id, "reason": reason}
         response = await self.execute(query=HOLD_JOB_GQL, operation_name="HoldJob", variables=variables, **kwargs)
         data = self.get_data(response)
-        return HoldJob.model_validate(data).hold_job
+        return self.shaped(HoldJob, data).hold_job
 
     async def release_job_hold(self, id: str, **kwargs: Any) -> ReleaseJobHoldReleaseJobHold | None:
         variables: dict[str, object] = {"id": id}
@@ -106,7 +106,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return ReleaseJobHold.model_validate(data).release_job_hold
+        return self.shaped(ReleaseJobHold, data).release_job_hold
 
     async def delete_job(
         self,
@@ -131,7 +131,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return DeleteJob.model_validate(data).delete_job
+        return self.shaped(DeleteJob, data).delete_job
 
     async def delete_jobs(
         self,
@@ -156,7 +156,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return DeleteJobs.model_validate(data).delete_jobs
+        return self.shaped(DeleteJobs, data).delete_jobs
 
     async def get_viewer(self, **kwargs: Any) -> GetViewerViewer | None:
         variables: dict[str, object] = {}
@@ -167,13 +167,13 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return GetViewer.model_validate(data).viewer
+        return self.shaped(GetViewer, data).viewer
 
     async def get_job(self, id: str, **kwargs: Any) -> GetJobJob | None:
         variables: dict[str, object] = {"id": id}
         response = await self.execute(query=GET_JOB_GQL, operation_name="GetJob", variables=variables, **kwargs)
         data = self.get_data(response)
-        return GetJob.model_validate(data).job
+        return self.shaped(GetJob, data).job
 
     async def list_jobs(
         self,
@@ -196,7 +196,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return ListJobs.model_validate(data).jobs
+        return self.shaped(ListJobs, data).jobs
 
     async def list_predictions(
         self,
@@ -213,7 +213,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return ListPredictions.model_validate(data).job
+        return self.shaped(ListPredictions, data).job
 
     async def list_row_errors(
         self,
@@ -230,7 +230,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return ListRowErrors.model_validate(data).job
+        return self.shaped(ListRowErrors, data).job
 
     async def preview_deletion(
         self,
@@ -246,7 +246,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return PreviewDeletion.model_validate(data).deletion_preview
+        return self.shaped(PreviewDeletion, data).deletion_preview
 
     async def get_receipt(self, job_id: str, **kwargs: Any) -> GetReceiptDeletionReceipt | None:
         variables: dict[str, object] = {"jobId": job_id}
@@ -257,7 +257,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return GetReceipt.model_validate(data).deletion_receipt
+        return self.shaped(GetReceipt, data).deletion_receipt
 
     async def list_receipts(
         self,
@@ -278,7 +278,7 @@ class Operations(Transport):
             **kwargs,
         )
         data = self.get_data(response)
-        return ListReceipts.model_validate(data).deletion_receipts
+        return self.shaped(ListReceipts, data).deletion_receipts
 
     async def watch_jobs(self, job_id: str | None | UnsetType = UNSET, **kwargs: Any) -> AsyncGenerator[WatchJobsJobEvents, None]:
         variables: dict[str, object] = {"jobId": job_id}
@@ -288,4 +288,4 @@ class Operations(Transport):
             variables=variables,
             **kwargs,
         ):
-            yield WatchJobs.model_validate(data).job_events
+            yield self.shaped(WatchJobs, data).job_events

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 import httpx
+from pydantic import ValidationError
 
 from .._answer import check, data, read, unanswered
 from .._api.base_model import BaseModel, UnsetType
@@ -16,6 +17,7 @@ from .._repeat import Bounds, Patience, sleep
 from ..errors import JoblinkError
 
 T = TypeVar("T")
+Model = TypeVar("Model", bound=BaseModel)
 
 #: More than twice as long as the server is ever silent on a stream, in seconds: it sends a comment every 20 seconds.
 SILENCE = 50.0
@@ -113,6 +115,14 @@ class Transport:
     def get_data(self, data: dict[str, Any]) -> dict[str, Any]:
         """What a document gave."""
         return data
+
+    def shaped(self, kind: type[Model], data: dict[str, Any]) -> Model:
+        """What a document gave, as its type."""
+        try:
+            return kind.model_validate(data)
+        except ValidationError as cause:
+            message = "The answer is not as this version of the package knows it; install the one that comes with the server."
+            raise JoblinkError("UNEXPECTED_ANSWER", message) from cause
 
     def _body(self, query: str, operation_name: str, variables: dict[str, Any]) -> bytes:
         given = {name: plain(value) for name, value in variables.items() if not isinstance(value, UnsetType)}
