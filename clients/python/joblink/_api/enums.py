@@ -7,34 +7,6 @@ class ArtifactKind(str, Enum):
     RESULTS = "RESULTS"
 
 
-class AuditAction(str, Enum):
-    CREATE_JOB = "CREATE_JOB"
-    RETRY_JOB = "RETRY_JOB"
-    CANCEL_JOB = "CANCEL_JOB"
-    DELETE_JOB = "DELETE_JOB"
-    CLEAN_JOB = "CLEAN_JOB"
-    HOLD_JOB = "HOLD_JOB"
-    RELEASE_HOLD = "RELEASE_HOLD"
-    DELETE_PREDICTIONS = "DELETE_PREDICTIONS"
-    RETENTION_RUN = "RETENTION_RUN"
-    BACKFILL_RUN = "BACKFILL_RUN"
-    BACKFILL_UNDO = "BACKFILL_UNDO"
-    SWEEP = "SWEEP"
-
-
-class AuditOutcome(str, Enum):
-    DONE = "DONE"
-    REFUSED = "REFUSED"
-    FAILED = "FAILED"
-
-
-class BackfillStatus(str, Enum):
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    INTERRUPTED = "INTERRUPTED"
-    UNDONE = "UNDONE"
-
-
 class DeletionTrigger(str, Enum):
     REQUEST = "REQUEST"
     RETENTION = "RETENTION"
@@ -118,11 +90,3 @@ class RowErrorCode(str, Enum):
     INVALID_VALUE = "INVALID_VALUE"
     OUT_OF_RANGE = "OUT_OF_RANGE"
     MALFORMED = "MALFORMED"
-
-
-class UnresolvedReason(str, Enum):
-    AMBIGUOUS = "AMBIGUOUS"
-    CONTRADICTED = "CONTRADICTED"
-    BY_HAND = "BY_HAND"
-    JOB_DELETED = "JOB_DELETED"
-    NO_CANDIDATE = "NO_CANDIDATE"

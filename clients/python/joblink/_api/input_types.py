@@ -5,34 +5,13 @@ from pydantic import Field
 
 from .base_model import BaseModel
 from .enums import (
-    AuditAction,
-    AuditOutcome,
     DeletionTrigger,
     JobOrderField,
     JobOrigin,
     JobStatus,
-    LinkSource,
     OrderDirection,
     PredictionKind,
-    RiskLevel,
 )
-
-
-class AuditFilter(BaseModel):
-    """Which entries are wanted; what is not given does not matter."""
-
-    target_id: Optional[str] = Field(validation_alias="targetId", serialization_alias="targetId", default=None)
-    "About this job, prediction or run."
-    action: Optional[list[AuditAction]] = None
-    "One of these."
-    actor_id: Optional[str] = Field(validation_alias="actorId", serialization_alias="actorId", default=None)
-    "By this user."
-    outcome: Optional[AuditOutcome] = None
-    "That ended like this."
-    after: Optional[datetime] = None
-    "Written at this time or later."
-    before: Optional[datetime] = None
-    "Written before this time."
 
 
 class CreateJobInput(BaseModel):
@@ -117,29 +96,6 @@ class JobOrder(BaseModel):
     "By what."
     direction: OrderDirection
     "In which direction."
-
-
-class PredictionFilter(BaseModel):
-    """Which predictions are wanted; what is not given does not matter."""
-
-    job_id: Optional[str] = Field(validation_alias="jobId", serialization_alias="jobId", default=None)
-    "Linked to this job."
-    unlinked: Optional[bool] = None
-    "`true`: without a job, released ones too; `false`: with one."
-    link_source: Optional[list[LinkSource]] = Field(validation_alias="linkSource", serialization_alias="linkSource", default=None)
-    "Linked in one of these ways; `RELEASED` = without a job since their job was deleted."
-    created_by: Optional[str] = Field(validation_alias="createdBy", serialization_alias="createdBy", default=None)
-    "Made by this user or by a job of this user."
-    company_id: Optional[str] = Field(validation_alias="companyId", serialization_alias="companyId", default=None)
-    "Of this company."
-    reporting_year: Optional[str] = Field(validation_alias="reportingYear", serialization_alias="reportingYear", default=None)
-    "Four digits."
-    reporting_quarter: Optional[str] = Field(
-        validation_alias="reportingQuarter", serialization_alias="reportingQuarter", default=None
-    )
-    "`Q1` to `Q4`."
-    risk_level: Optional[list[RiskLevel]] = Field(validation_alias="riskLevel", serialization_alias="riskLevel", default=None)
-    "At one of these levels."
 
 
 CreateJobInput.model_rebuild()
