@@ -1,0 +1,1 @@
+"""What ariadne-codegen makes of the schema and the operations."""
