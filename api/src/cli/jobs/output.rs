@@ -101,7 +101,9 @@ pub fn say_table(mut table: Table) -> Result<bool, Exit> {
     if let Some(first) = table.column_mut(0) {
         first.set_constraint(ColumnConstraint::ContentWidth);
     }
-    say(table.to_string().lines().map(str::trim_end).collect::<Vec<_>>().join("\n"))
+    // Each cell has a space on both sides.
+    let line = |line: &str| line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned();
+    say(table.to_string().lines().map(line).collect::<Vec<_>>().join("\n"))
 }
 
 /// Prints names and values, one pair a line.
