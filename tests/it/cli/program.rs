@@ -32,8 +32,9 @@ impl Ended {
     /// The one sentence that it ended with, after this exit code.
     pub fn sentence(&self, code: i32) -> &str {
         assert_eq!(self.code, code, "{self:?}");
-        let last = self.err.lines().last().unwrap_or_default();
-        last.strip_prefix("joblink: ").unwrap_or_else(|| panic!("no sentence: {self:?}"))
+        let sentences: Vec<_> = self.err.lines().filter_map(|line| line.strip_prefix("joblink: ")).collect();
+        assert_eq!(sentences.len(), 1, "{self:?}");
+        sentences[0]
     }
 
     /// The same, which must have ended well.

@@ -67,7 +67,7 @@ async fn everything_about_a_job_is_shown(engine: Engine) {
     assert_eq!(job["predictions"]["totalCount"], 3);
     assert_eq!(job["rowErrors"]["nodes"][0]["line"], 5);
     assert_eq!(job["artifacts"].as_array().unwrap().len(), 3);
-    let can = json!({ "cancel": false, "delete": true, "forceDelete": true, "hold": true, "retry": false });
+    let can = json!({ "cancel": false, "delete": true, "forceDelete": false, "hold": true, "retry": false });
     assert_eq!(job["can"], can);
     let text = jobs(&world, &["show", &id]).await.well().out;
     for part in ["a.csv", "4 of 4 read, 3 stored, 1 not stored", "You may", "delete, hold", "SHA-256", "reporting_year"]

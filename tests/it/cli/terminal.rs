@@ -10,6 +10,7 @@ use std::{
 use api::checkpoint::Checkpoint;
 use rustix::{
     fs::{Mode, OFlags},
+    process::{Pid, Signal},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
 use tests::{Engine, Gate, Setup, World};
@@ -17,7 +18,7 @@ use tests::{Engine, Gate, Setup, World};
 use super::{deleting::left, program::of};
 use crate::deletion::file;
 
-tests::on_both!(a_person_is_asked, a_person_is_asked_again_where_it_changed);
+tests::on_both!(a_person_is_asked, a_person_can_leave, a_person_is_asked_again_where_it_changed);
 
 /// A terminal with a program on it.
 struct Terminal {
@@ -77,6 +78,18 @@ async fn a_person_is_asked(engine: Engine) {
         assert_eq!(terminal.ended(&world).await, code, "{answer:?}");
     }
     assert_eq!(left(&world).await, 0);
+}
+
+async fn a_person_can_leave(engine: Engine) {
+    let world = World::new(engine).await;
+    let id = world.upload("ANNUAL", "a.csv", file(3)).await;
+    let mut terminal = Terminal::with(&world, &["delete", &id]);
+    terminal.shows(&world, "Delete 1 job? [y/N]", 1).await;
+    let program = Pid::from_child(&terminal.child);
+    rustix::process::kill_process(program, Signal::INT).unwrap();
+    assert_eq!(terminal.ended(&world).await, 1);
+    terminal.shows(&world, "interrupted", 1).await;
+    assert_eq!(left(&world).await, 1);
 }
 
 async fn a_person_is_asked_again_where_it_changed(engine: Engine) {

@@ -7,6 +7,7 @@ mod filter;
 mod follow;
 mod list;
 mod output;
+mod progress;
 mod receipt;
 mod remote;
 mod retry;

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, IsTerminal, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
-use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::HumanBytes;
 use serde::Serialize;
 
 use crate::cli::Exit;
@@ -110,17 +110,6 @@ pub fn say_table(mut table: Table) -> Result<bool, Exit> {
 pub fn say_pairs(pairs: &[(&str, String)]) -> Result<bool, Exit> {
     let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     say(pairs.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect::<Vec<_>>().join("\n"))
-}
-
-/// A bar on a terminal; elsewhere it is not to be seen.
-pub fn bar(length: u64, template: &str) -> ProgressBar {
-    let target =
-        if std::io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(length), target);
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn may(can: &show_job::ShowJobJobCan) -> String {
     let all = [
         ("cancel", can.cancel),
         ("delete", can.delete),
-        ("delete with --force", can.force_delete && !can.delete),
+        ("delete with --force", can.force_delete),
         ("hold", can.hold),
         ("retry", can.retry),
     ];

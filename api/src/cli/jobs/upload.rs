@@ -1,6 +1,6 @@
 //! `joblink jobs upload`
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use client::{
@@ -14,6 +14,7 @@ use super::{
     follow::{self, Standing},
     list::word,
     output::{self, clean},
+    progress::Progress,
     remote::Remote,
 };
 use crate::cli::Exit;
@@ -64,11 +65,11 @@ async fn create(server: &Server, arguments: &Arguments) -> Result<Made, Exit> {
     };
     let about = tokio::fs::metadata(path).await.map_err(|error| unusable(&error))?;
     let name = path.file_name().filter(|_| about.is_file()).ok_or_else(|| unusable(&"it is no file"))?;
-    let bar = output::bar(about.len(), "{wide_bar} {bytes} of {total_bytes} sent, {eta} left");
-    let sent = bar.clone();
-    let tell = move |bytes| sent.inc(bytes);
+    let progress = Arc::new(Progress::of_bytes(about.len(), "sent"));
+    let sent = progress.clone();
+    let tell = move |bytes| sent.add(bytes);
     let staged = server.send_file(path, &name.to_string_lossy(), tell).await;
-    bar.finish_and_clear();
+    drop(progress);
     // A key of its own lets a request whose answer was lost be sent again.
     let key = arguments.idempotency_key.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let (kind, upload_id) = (arguments.kind.clone(), staged?.upload_id);
@@ -92,18 +93,14 @@ async fn create(server: &Server, arguments: &Arguments) -> Result<Made, Exit> {
 }
 
 async fn wait(server: &Server, id: &str) -> Result<Standing, Exit> {
-    let bar = output::bar(0, "{wide_bar} {human_pos} of {human_len} rows, {msg}");
-    bar.enable_steady_tick(Duration::from_millis(200));
-    let end = follow::follow(server, id, |standing| {
-        if let Some(progress) = standing.progress {
-            bar.set_length(u64::try_from(progress.total.unwrap_or_default()).unwrap_or_default());
-            bar.set_position(u64::try_from(progress.processed).unwrap_or_default());
+    let progress = Progress::of(0, "rows read");
+    let number = |rows: i64| u64::try_from(rows).unwrap_or_default();
+    let tell = |standing: &Standing| {
+        if let Some(rows) = standing.progress {
+            progress.set(number(rows.processed), number(rows.total.unwrap_or_default()));
         }
-        bar.set_message(standing.status.as_ref().map(word).unwrap_or_default());
-    })
-    .await;
-    bar.finish_and_clear();
-    end
+    };
+    follow::follow(server, id, tell).await
 }
 
 fn judge(end: &Standing) -> Result<(), Exit> {

@@ -9,7 +9,7 @@ use std::{
 use client::{
     Again, Error, Server,
     operations::{
-        ArchiveAnnual, ArchiveQuarterly, ArchiveRowErrors, ShowJob, archive_annual, archive_quarterly,
+        ArchiveAnnual, ArchiveQuarterly, ArchiveRowErrors, PredictionKind, ShowJob, archive_annual, archive_quarterly,
         archive_row_errors, show_job,
     },
 };
@@ -80,7 +80,7 @@ async fn fetch(server: &Server, folder: &Path, shown: &Deletable) -> Result<Job,
     let job = job.ok_or_else(|| Failure::Changed("it is gone".to_owned()))?;
     let mut files = Vec::with_capacity(3 + job.artifacts.len());
     let mut text = tempfile::tempfile_in(folder)?;
-    serde_json::to_writer_pretty(&text, &Listed { job: &job })?;
+    serde_json::to_writer_pretty(&text, &job)?;
     text.write_all(b"\n")?;
     files.push(("job.json".to_owned(), text));
     files.push(("predictions.jsonl".to_owned(), linked(server, folder, shown).await?));
@@ -100,11 +100,12 @@ async fn fetch(server: &Server, folder: &Path, shown: &Deletable) -> Result<Job,
     Ok(Job { id, files })
 }
 
-/// As `show --json` has it.
+/// A prediction, and of which kind it is.
 #[derive(Serialize)]
-#[serde(transparent)]
-struct Listed<'a> {
-    job: &'a show::Job,
+struct Prediction<'a, T> {
+    kind: PredictionKind,
+    #[serde(flatten)]
+    prediction: &'a T,
 }
 
 /// Lists of a job, a line for each item.
@@ -118,9 +119,9 @@ impl Lines {
         Ok(Self { file: BufWriter::new(tempfile::tempfile_in(folder)?), count: 0 })
     }
 
-    fn add(&mut self, items: &[impl Serialize]) -> Result<(), Failure> {
+    fn add(&mut self, items: impl IntoIterator<Item = impl Serialize>) -> Result<(), Failure> {
         for item in items {
-            serde_json::to_writer(&mut self.file, item)?;
+            serde_json::to_writer(&mut self.file, &item)?;
             self.file.write_all(b"\n")?;
             self.count += 1;
         }
@@ -136,12 +137,13 @@ async fn linked(server: &Server, folder: &Path, shown: &Deletable) -> Result<Fil
     let mut lines = Lines::new(folder)?;
     let id = &shown.job.id;
     macro_rules! all {
-        ($operation:ident, $module:ident, $field:ident) => {
+        ($kind:ident, $operation:ident, $module:ident, $field:ident) => {
             let mut after = None;
             loop {
                 let variables = $module::Variables { job_id: id.clone(), after };
                 let Some(page) = server.ask::<$operation>(variables, Again::Yes).await?.$field else { break };
-                lines.add(&page.nodes)?;
+                let of_kind = |prediction| Prediction { kind: PredictionKind::$kind, prediction };
+                lines.add(page.nodes.iter().map(of_kind))?;
                 if !page.page_info.has_next_page {
                     break;
                 }
@@ -150,10 +152,10 @@ async fn linked(server: &Server, folder: &Path, shown: &Deletable) -> Result<Fil
         };
     }
     if shown.annual_predictions > 0 {
-        all!(ArchiveAnnual, archive_annual, annual_predictions);
+        all!(ANNUAL, ArchiveAnnual, archive_annual, annual_predictions);
     }
     if shown.quarterly_predictions > 0 {
-        all!(ArchiveQuarterly, archive_quarterly, quarterly_predictions);
+        all!(QUARTERLY, ArchiveQuarterly, archive_quarterly, quarterly_predictions);
     }
     let (now, then) = (lines.count, predictions(shown));
     if now != then {

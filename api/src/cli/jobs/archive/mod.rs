@@ -12,7 +12,7 @@ use client::Server;
 use futures_util::{StreamExt, stream};
 
 use self::{job::Job, tape::Tape};
-use super::{delete::Deletable, output};
+use super::{delete::Deletable, output, progress::Progress};
 use crate::cli::Exit;
 
 /// Jobs that are fetched at a time.
@@ -65,7 +65,7 @@ pub async fn write(server: &Server, path: &Path, jobs: &[Deletable]) -> Result<W
         ))
     };
     let folder = tape::folder(path).to_owned();
-    let bar = output::bar(jobs.len() as u64, "{wide_bar} {human_pos} of {human_len} jobs archived, {eta} left");
+    let progress = Progress::of(jobs.len(), "jobs archived");
     let mut tape = Tape::create(path).map_err(failed)?;
     let fetches: Vec<_> = jobs.iter().map(|one| Job::fetch(server, &folder, one)).collect();
     let mut fetched = stream::iter(jobs.iter().zip(fetches).map(|(one, fetch)| async move { (one, fetch.await) }))
@@ -82,9 +82,9 @@ pub async fn write(server: &Server, path: &Path, jobs: &[Deletable]) -> Result<W
             }
             Err(why) => left_out.push((one.job.id.clone(), why)),
         }
-        bar.inc(1);
+        progress.add(1);
     }
-    bar.finish_and_clear();
+    drop(progress);
     if count == 0 {
         return Ok(Written { sha256: None, left_out });
     }

@@ -10,7 +10,7 @@ use super::{
     outcome::{Deleted, Outcome, Report},
     preview::{Deletable, predictions},
 };
-use crate::cli::{Exit, jobs::output};
+use crate::cli::{Exit, jobs::progress::Progress};
 
 /// Jobs of one request; the server takes up to 100. Fewer show sooner how far it is, and cost next to nothing.
 const PAGE: usize = 25;
@@ -37,20 +37,19 @@ pub async fn execute(
     jobs: &[Deletable],
     report: &mut Report,
 ) -> Result<Vec<(String, String)>, Exit> {
-    let bar = output::bar(jobs.len() as u64, "{wide_bar} {human_pos} of {human_len} jobs deleted, {eta} left");
+    let progress = Progress::of(jobs.len(), "jobs deleted");
     let pages: Vec<_> = jobs.chunks(PAGE).map(|page| delete(server, wanted, page)).collect();
     let mut pages = stream::iter(pages).buffer_unordered(AT_A_TIME);
     let mut stale = Vec::new();
     while let Some(page) = pages.next().await {
-        bar.inc(page.len() as u64);
+        progress.add(page.len() as u64);
         for (id, outcome) in page {
             match outcome {
                 Outcome::Stale { message } => stale.push((id, message)),
-                outcome => bar.suspend(|| report.add(&id, outcome))?,
+                outcome => progress.beside(|| report.add(&id, outcome))?,
             }
         }
     }
-    bar.finish_and_clear();
     Ok(stale)
 }
 

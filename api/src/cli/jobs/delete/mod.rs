@@ -13,6 +13,7 @@ use std::{
 
 use clap::Args;
 use client::Server;
+use tokio::sync::oneshot;
 
 pub use self::preview::{Deletable, predictions};
 use self::{
@@ -71,7 +72,7 @@ pub async fn delete(arguments: &Arguments) -> Result<(), Exit> {
     tokio::select! {
         ended = run(&server, arguments, ids, &mut report) => ended?,
         _ = tokio::signal::ctrl_c() => {
-            let text = "interrupted: pages that were sent are deleted to their end; the same command goes on from there";
+            let text = "interrupted; what was asked of the server before, it does, and the same command goes on from there";
             return Err(Exit::Failed(text.to_owned()));
         }
     }
@@ -114,7 +115,7 @@ async fn run(server: &Server, arguments: &Arguments, ids: Vec<String>, report: &
         if preview.deletable.is_empty() {
             return Ok(());
         }
-        confirm(arguments, &preview)?;
+        confirm(arguments, &preview).await?;
         let stale = act(server, arguments, &mut preview, report).await?;
         if stale.is_empty() {
             return Ok(());
@@ -175,17 +176,22 @@ fn may_ask() -> bool {
 }
 
 /// Asks whether exactly what was shown is to go.
-fn confirm(arguments: &Arguments, preview: &Preview) -> Result<(), Exit> {
+async fn confirm(arguments: &Arguments, preview: &Preview) -> Result<(), Exit> {
     if arguments.yes {
         return Ok(());
     }
+    preview.say_lines(arguments)?;
     let refused = || Exit::Refused("nothing was deleted; do it with --yes".to_owned());
     if !may_ask() {
-        preview.say_lines(arguments)?;
         return Err(refused());
     }
     eprint!("Delete {}? [y/N] ", output::count(preview.deletable.len(), "job"));
-    let mut answer = String::new();
-    stdin().read_line(&mut answer).map_err(|_| refused())?;
+    // A thread of its own, which Ctrl-C does not wait for.
+    let (say, said) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut answer = String::new();
+        _ = say.send(stdin().read_line(&mut answer).map(|_| answer));
+    });
+    let answer = said.await.ok().and_then(Result::ok).ok_or_else(refused)?;
     if answer.trim().eq_ignore_ascii_case("y") { Ok(()) } else { Err(refused()) }
 }

@@ -16,6 +16,7 @@ use crate::cli::{
     jobs::{
         list::word,
         output::{self, bytes, count},
+        progress::Progress,
     },
 };
 
@@ -42,12 +43,12 @@ pub struct Preview {
 impl Preview {
     /// Asks for it, page by page.
     pub async fn fetch(server: &Server, ids: &[String], force: bool) -> Result<Self, Error> {
-        let bar = output::bar(ids.len() as u64, "{wide_bar} {human_pos} of {human_len} jobs looked at, {eta} left");
+        let progress = Progress::of(ids.len(), "jobs looked at");
         let pages = ids.chunks(PAGE).map(|page| {
-            let (bar, variables) = (&bar, preview_deletion::Variables { ids: page.to_vec(), force });
+            let (progress, variables) = (&progress, preview_deletion::Variables { ids: page.to_vec(), force });
             async move {
                 let data = server.ask::<PreviewDeletion>(variables, Again::Yes).await?;
-                bar.inc(page.len() as u64);
+                progress.add(page.len() as u64);
                 Ok::<_, Error>(data.deletion_preview)
             }
         });
@@ -59,9 +60,7 @@ impl Preview {
             }
             Ok(all)
         });
-        let preview = preview.await;
-        bar.finish_and_clear();
-        preview
+        preview.await
     }
 
     /// Reports what no deletion is needed for: what is deleted already, is not there, or is refused.
