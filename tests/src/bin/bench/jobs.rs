@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Pairs that are not counted.
-const WARM_UP: usize = 1;
+const WARM_UP: usize = 2;
 /// Pairs that are.
 const PAIRS: usize = 5;
 /// Jobs of one run.

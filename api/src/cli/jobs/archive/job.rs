@@ -166,8 +166,11 @@ async fn linked(server: &Server, folder: &Path, shown: &Deletable) -> Result<Fil
 
 async fn row_errors(server: &Server, folder: &Path, job: &show::Job) -> Result<File, Failure> {
     let mut lines = Lines::new(folder)?;
+    if job.row_errors.total_count == 0 {
+        return lines.end();
+    }
     let mut after = None;
-    while job.row_errors.total_count > 0 {
+    loop {
         let variables = archive_row_errors::Variables { id: job.id.clone(), after };
         let Some(job) = server.ask::<ArchiveRowErrors>(variables, Again::Yes).await?.job else {
             return Err(Failure::Changed("it is gone".to_owned()));

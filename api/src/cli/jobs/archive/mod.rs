@@ -67,8 +67,8 @@ pub async fn write(server: &Server, path: &Path, jobs: &[Deletable]) -> Result<W
     let folder = tape::folder(path).to_owned();
     let progress = Progress::of(jobs.len(), "jobs archived");
     let mut tape = Tape::create(path).map_err(failed)?;
-    let fetches: Vec<_> = jobs.iter().map(|one| Job::fetch(server, &folder, one)).collect();
-    let mut fetched = stream::iter(jobs.iter().zip(fetches).map(|(one, fetch)| async move { (one, fetch.await) }))
+    let waiting: Vec<_> = jobs.iter().map(|one| Job::fetch(server, &folder, one)).collect();
+    let mut fetched = stream::iter(jobs.iter().zip(waiting).map(|(one, fetch)| async move { (one, fetch.await) }))
         .buffered(AT_A_TIME);
     let (mut left_out, mut count) = (Vec::new(), 0);
     while let Some((one, job)) = fetched.next().await {

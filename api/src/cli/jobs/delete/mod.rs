@@ -25,6 +25,7 @@ use crate::{cli::Exit, deletion::execute::LONGEST_REASON};
 
 /// What `delete` takes.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Arguments {
     /// The jobs; `-` reads their ids from standard input, with spaces or line ends between them
     ids: Vec<String>,
@@ -105,6 +106,10 @@ fn reason_for(arguments: &Arguments, archived: Option<&str>) -> Option<String> {
 
 /// Shows, asks, and deletes; what has changed meanwhile is shown and asked for again.
 async fn run(server: &Server, arguments: &Arguments, ids: Vec<String>, report: &mut Report) -> Result<(), Exit> {
+    if !arguments.remote.json {
+        // Another server than the one that is meant may answer there.
+        output::tell(format!("at {}:", output::clean(&server.name())));
+    }
     let mut preview = Preview::fetch(server, &ids, arguments.force).await?;
     loop {
         preview.settle(report)?;
