@@ -12,6 +12,7 @@
 
 mod audit;
 mod backfill;
+mod cli;
 mod crashes;
 mod database;
 mod deletion;

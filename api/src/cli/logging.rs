@@ -30,6 +30,11 @@ pub fn begin(format: LogFormat, traces: Option<&Traces>) {
         Ok(most) => filter.add_directive(most),
         Err(_) => filter,
     };
+    // What it says is in the error of the request.
+    let filter = match "rustls_platform_verifier=off".parse() {
+        Ok(none) => filter.add_directive(none),
+        Err(_) => filter,
+    };
     // The spans of traces say again what those of the log say.
     let filter = match format!("{TARGET}=off").parse() {
         Ok(none) => filter.add_directive(none),

@@ -1,8 +1,10 @@
 //! The command line of `joblink`.
 
 mod artifacts;
+mod completions;
 mod config;
 mod demo;
+mod jobs;
 mod limits;
 mod logging;
 mod place;
@@ -10,7 +12,7 @@ mod serve;
 mod sign_in;
 mod token;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::traces::Traces;
 
@@ -36,10 +38,17 @@ enum Command {
     /// Look after the files of all jobs
     #[command(subcommand)]
     Artifacts(artifacts::Command),
+    /// Work with the jobs of a running server, here or elsewhere
+    #[command(subcommand)]
+    Jobs(jobs::Command),
     /// Mint a bearer token for a user
     Token(token::Arguments),
     /// Print the GraphQL schema
     Schema,
+    /// Print what completes commands in a shell
+    Completions(completions::Completions),
+    /// Print or write manual pages
+    Man(completions::Man),
 }
 
 /// What ends the program with an exit code other than 0.
@@ -48,6 +57,9 @@ pub enum Exit {
     /// Something failed: 1.
     #[error("{0}")]
     Failed(String),
+    /// What was asked for makes no sense: 2.
+    #[error("{0}")]
+    Usage(String),
     /// Nothing was done, because it would break a promise: 3.
     #[error("{0}")]
     Refused(String),
@@ -64,6 +76,7 @@ impl Exit {
     pub const fn code(&self) -> u8 {
         match self {
             Self::Failed(_) => 1,
+            Self::Usage(_) => 2,
             Self::Refused(_) => 3,
         }
     }
@@ -93,10 +106,13 @@ async fn execute(command: Command) -> Result<(), Exit> {
     match command {
         Command::Serve(arguments) => serve::serve(*arguments).await,
         Command::Artifacts(command) => artifacts::execute(command).await,
+        Command::Jobs(command) => jobs::execute(command).await,
         Command::Token(arguments) => token::mint(&arguments),
         Command::Schema => {
             print!("{}", crate::graphql::sdl());
             Ok(())
         }
+        Command::Completions(wanted) => completions::completions(&wanted, Arguments::command()),
+        Command::Man(wanted) => completions::man(&wanted, Arguments::command()),
     }
 }

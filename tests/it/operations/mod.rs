@@ -1,6 +1,6 @@
 //! What who operates the server relies on: its connections, its end, its probes, its metrics and its log.
 
-mod certificate;
+pub mod certificate;
 mod collector;
 mod connections;
 mod draining;

@@ -6,6 +6,7 @@ mod attack;
 mod backfill;
 mod delete;
 mod figures;
+mod jobs;
 mod online;
 mod past;
 mod place;
@@ -25,7 +26,7 @@ use place::Place;
 const MOST_MEMORY: u64 = 150_000_000;
 
 /// What can be measured, in the order in which it is.
-const MEASUREMENTS: [&str; 7] = ["wire", "delete", "upload", "attack", "backfill", "online", "sizes"];
+const MEASUREMENTS: [&str; 8] = ["wire", "delete", "jobs", "upload", "attack", "backfill", "online", "sizes"];
 
 #[derive(Default)]
 struct Wanted {
@@ -52,10 +53,13 @@ async fn main() -> Result<ExitCode> {
     if wanted.wants("wire") {
         kept &= wire::measure(&postgres, &program()?, wanted.pairs, wanted.rows).await?;
     }
-    if ["delete", "upload", "attack"].iter().any(|measurement| wanted.wants(measurement)) {
+    if ["delete", "jobs", "upload", "attack"].iter().any(|measurement| wanted.wants(measurement)) {
         let mut place = Place::make(&postgres, &program()?).await?;
         if wanted.wants("delete") {
             kept &= delete::measure(&mut place, wanted.pairs).await?;
+        }
+        if wanted.wants("jobs") {
+            kept &= jobs::measure(&mut place, wanted.pairs).await?;
         }
         if wanted.wants("upload") {
             kept &= upload::measure(&mut place, wanted.pairs).await?;

@@ -62,6 +62,16 @@ impl Server {
         Ok(Self { process, _output: output, http: tests::http(), graphql, token: token.to_owned() })
     }
 
+    /// Where it answers.
+    pub fn base(&self) -> &str {
+        self.graphql.trim_end_matches("/graphql")
+    }
+
+    /// What it is asked with.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Deletes a job with its predictions, which must be so many, and gives the time from the request to the answer.
     pub async fn delete(&self, job: Uuid, predictions: usize) -> Result<Duration> {
         let query = "mutation($id: ID!) { deleteJob(id: $id, deletePredictions: true) {
