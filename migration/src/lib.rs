@@ -341,7 +341,7 @@ pub async fn is_empty(db: &DatabaseConnection) -> Result<bool, Error> {
     Ok(catalogue::facts(db).await?.existing.iter().all(|table| BOOKKEEPING.contains(&table.as_str())))
 }
 
-/// Fails on a database that a newer version of this program migrated.
+/// Refuses a database that a newer version of this program migrated.
 async fn refuse_unknown(db: &DatabaseConnection) -> Result<(), Error> {
     if !catalogue::facts(db).await?.existing.contains(LEDGER) {
         return Ok(());
@@ -352,7 +352,7 @@ async fn refuse_unknown(db: &DatabaseConnection) -> Result<(), Error> {
     if unknown.is_empty() {
         return Ok(());
     }
-    Err(Error::Failed(format!(
+    Err(Error::Refused(format!(
         "the database is newer than this program, which does not know {}; use the newer program",
         unknown.join(", ")
     )))
