@@ -3,15 +3,16 @@
 usage, in deploy/: rehearse.py FOLDER-OF-THE-PROGRAMS COMPOSE.json POSTGRES WEED    (POSTGRES: URL of a superuser's database)
 """
 
+import itertools
 import json
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,12 +23,18 @@ services = compose["services"]
 folder = Path(tempfile.mkdtemp(dir=Path(sys.argv[2]).parent))
 
 
+def free(port):
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+        return True
+    except OSError:
+        return False
+
+
 def free_ports(number):
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(number)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
+    """Below those that the system gives to outgoing connections, so that none is taken before it is used."""
+    begin = random.randrange(20_000, 32_000)
+    return list(itertools.islice(filter(free, range(begin, 32_768)), number))
 
 
 http, metrics, s3, *others = free_ports(12)
@@ -64,7 +71,8 @@ def until(what, look):
         if found := look():
             return found
         time.sleep(0.1)
-    sys.exit(f"not in 30 seconds: {what}\n" + "".join(log.read_text() for log in folder.glob("*.log")))
+    logs = [f"-- {log.name}\n{log.read_text()[-3000:]}" for log in folder.glob("*.log")]
+    sys.exit("\n".join([f"not in 30 seconds: {what}", *logs]))
 
 
 def answers(url):
@@ -86,8 +94,9 @@ def start_s3():
     assert not elsewhere, f"compose.yaml starts the S3 server without {elsewhere}"
     flags += [f"-s3.port={s3}", *(f"-{name}={port}" for name, port in ports.items())]
     server = start("s3", [weed, *flags], environment("s3", GOMEMLIMIT="300MiB"))
-    health = services["s3"]["healthcheck"]["test"][-1]
-    until("the health check of the S3 server", lambda: answers(health.replace("8333", str(s3))))
+    health = services["s3"]["healthcheck"]["test"][-1].replace(":8333/", f":{s3}/").replace(":8888/", f":{ports['filer.port']}/")
+    asked = re.findall(r"http://127\.0\.0\.1:\S+", health)
+    until("the health check of the S3 server", lambda: asked and all(map(answers, asked)))
     return server
 
 
@@ -146,8 +155,12 @@ def rehearse(running):
     job = upload(token)
     until("the job's end", lambda: "COMPLETED" in json.dumps(ask(token, f'{{ node(id: "{job}") {{ ... on Job {{ status }} }} }}')))
 
-    summary = json.loads(run(*program("retention")))
-    print("retention:", json.dumps(summary)[:200])
+    by_default = json.loads(run(*program("retention")))
+    assert (by_default["items"], by_default["errors"]) == ([], []), by_default
+    due = program("retention", JOBLINK_RETENTION_COMPLETED_AFTER="1s")
+    summary = until("the job is due", lambda: (told := json.loads(run(*due)))["items"] and told)
+    assert (len(summary["items"]), summary["errors"]) == (1, []), summary
+    print("retention:", json.dumps(summary["items"][0]))
     server.terminate()
     assert server.wait(40) == 0, f"the server ended with {server.returncode}"
 
