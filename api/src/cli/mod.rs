@@ -6,6 +6,9 @@ mod demo;
 mod limits;
 mod logging;
 mod place;
+mod retention;
+mod retention_report;
+mod retention_settings;
 mod serve;
 mod sign_in;
 mod token;
@@ -36,6 +39,9 @@ enum Command {
     /// Look after the files of all jobs
     #[command(subcommand)]
     Artifacts(artifacts::Command),
+    /// Clean and delete the jobs whose time has come
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Mint a bearer token for a user
     Token(token::Arguments),
     /// Print the GraphQL schema
@@ -93,6 +99,7 @@ async fn execute(command: Command) -> Result<(), Exit> {
     match command {
         Command::Serve(arguments) => serve::serve(*arguments).await,
         Command::Artifacts(command) => artifacts::execute(command).await,
+        Command::Retention(command) => retention::execute(command).await,
         Command::Token(arguments) => token::mint(&arguments),
         Command::Schema => {
             print!("{}", crate::graphql::sdl());

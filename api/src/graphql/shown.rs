@@ -23,7 +23,7 @@ use super::{
     connection::Edge,
     model::{
         AnnualPrediction, AuditEntry, BackfillDecision, BackfillRun, Company, DeletionReceipt, Job, Prediction,
-        QuarterlyPrediction, RowError, UnresolvedPrediction,
+        QuarterlyPrediction, RetentionItem, RetentionRun, RowError, UnresolvedPrediction,
     },
 };
 
@@ -52,6 +52,8 @@ objects!(
     DeletionReceipt,
     Job,
     QuarterlyPrediction,
+    RetentionItem,
+    RetentionRun,
     RowError,
     UnresolvedPrediction,
 );
