@@ -25,7 +25,7 @@ pub enum Command {
     /// Show exactly what a run would do now, and do nothing
     Preview(Box<Options>),
     /// Clean and delete the jobs whose time has come
-    Run(Box<Run>),
+    Run(Box<RunOptions>),
 }
 
 /// What `preview` takes.
@@ -48,7 +48,7 @@ pub struct Options {
 
 /// What `run` takes.
 #[derive(Debug, Args)]
-pub struct Run {
+pub struct RunOptions {
     #[command(flatten)]
     options: Options,
     /// Show what would be done, and do nothing, as `preview`

@@ -73,49 +73,35 @@ impl Report {
         format!("{told:#}\n")
     }
 
-    /// A table for people. `each`: with a line for each job.
+    /// A table for people. `each`: with a line for each job, else for those that failed.
     pub fn text(&self, each: bool) -> String {
-        let mut text = String::new();
-        if each {
-            for item in &self.items {
-                text += &self.line(item);
-            }
+        let told = self.items.iter().filter(|item| each || item.error.is_some());
+        let mut lines: Vec<String> = told.map(|item| self.line(item)).collect();
+        lines.push(format!("{:<12}{:<10}{:>8}", "status", "action", "jobs"));
+        lines.extend(self.counts().into_iter().map(|((status, action), count)| {
+            format!("{:<12}{:<10}{count:>8}", status.to_uppercase(), action.to_uppercase())
+        }));
+        let would = if self.dry_run { "would be " } else { "" };
+        let (files, bytes) = (self.sum(|item| item.artifacts), self.sum(|item| item.bytes));
+        lines.push(format!("files {would}removed: {files}, {bytes} bytes"));
+        let (deleted, kept) = (self.sum(|item| item.predictions_deleted), self.sum(|item| item.predictions_released));
+        lines.push(format!("predictions {would}deleted: {deleted}, kept without their job: {kept}"));
+        if self.failures() > 0 {
+            lines.push(format!("failed: {}", self.failures()));
         }
-        text += &format!("{:<12}{:<10}{:>8}\n", "status", "action", "jobs");
-        for ((status, action), count) in self.counts() {
-            text += &format!("{:<12}{:<10}{count:>8}\n", status.to_uppercase(), action.to_uppercase());
-        }
-        for item in self.items.iter().filter(|item| !each && item.error.is_some()) {
-            text += &self.line(item);
-        }
-        let (would, failures) = (if self.dry_run { "would be " } else { "" }, self.failures());
-        text += &format!(
-            "files {would}removed: {}, {} bytes\n",
-            self.sum(|item| item.artifacts),
-            self.sum(|item| item.bytes)
-        );
-        text += &format!(
-            "predictions {would}deleted: {}, kept without their job: {}\n",
-            self.sum(|item| item.predictions_deleted),
-            self.sum(|item| item.predictions_released)
-        );
-        if failures > 0 {
-            text += &format!("failed: {failures}\n");
-        }
-        text
+        lines.join("\n") + "\n"
     }
 
     fn line(&self, item: &Item) -> String {
-        let why = match &item.error {
-            Some(error) => format!("failed: {error}"),
-            None => {
-                let rule = JobStatus::known(&item.status).and_then(|status| Some((status, self.policy.rule(status)?)));
-                rule.map_or_else(String::new, |(status, rule)| rule.in_words(status))
-            }
+        let rule = || {
+            let status = JobStatus::known(&item.status)?;
+            Some(self.policy.rule(status)?.in_words(status))
         };
+        let failed = item.error.as_ref().map(|error| format!("failed: {error}"));
+        let why = failed.or_else(rule).unwrap_or_default();
         let ended = item.finished_at.format("%Y-%m-%dT%H:%M:%SZ");
         let (action, status) = (item.action.as_stored().to_uppercase(), item.status.to_uppercase());
-        format!("{}  {status:<9}  {ended}  {action:<6}  {:>10} bytes  {why}\n", item.job, item.bytes)
+        format!("{}  {status:<9}  {ended}  {action:<6}  {:>10} bytes  {why}", item.job, item.bytes)
     }
 }
 

@@ -34,7 +34,7 @@ impl From<Action> for RetentionAction {
 
 /// The policy, and how a run goes about it.
 #[derive(Clone, Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "one flag each")]
+#[expect(clippy::struct_excessive_bools, clippy::struct_field_names, reason = "one flag each, named as the flag is")]
 pub struct RetentionSettings {
     /// How long after their end completed jobs are dealt with: 30s, 10m, 12h, 7d or never
     #[arg(long, env = "JOBLINK_RETENTION_COMPLETED_AFTER", default_value = "7d", value_name = "AGE")]

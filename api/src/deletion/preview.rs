@@ -83,7 +83,7 @@ pub async fn preview(app: &App, caller: &Caller, ids: &[Uuid], force: bool) -> R
 type Linked = (Counts, Vec<(LinkSource, u64)>);
 
 /// As the execution counts: rows of the job's own organization alone.
-pub async fn links(
+pub(crate) async fn links(
     db: &impl ConnectionTrait,
     jobs: &HashMap<Uuid, job::Model>,
 ) -> Result<HashMap<Uuid, Linked>, DbErr> {

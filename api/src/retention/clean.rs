@@ -48,15 +48,12 @@ pub async fn clean_job(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<O
     app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
     let attempts = retrying(|| attempt(app, caller, id));
     let outcome = audit::noting_failure(&app.db, caller, AuditAction::CleanJob, id, attempts).await?;
-    match &outcome.refusal {
-        Some(refusal) => {
-            tracing::info!(job = ?id, code = refusal.code.as_str(), "cleaning refused");
-            audit::record_refusal(app, caller, AuditAction::CleanJob, id, outcome.organization, refusal).await?;
-        }
-        None => {
-            tracing::info!(job = ?id, "job cleaned");
-            app.job_deleted.notify_one();
-        }
+    if let Some(refusal) = &outcome.refusal {
+        tracing::info!(job = ?id, code = refusal.code.as_str(), "cleaning refused");
+        audit::record_refusal(app, caller, AuditAction::CleanJob, id, outcome.organization, refusal).await?;
+    } else {
+        tracing::info!(job = ?id, "job cleaned");
+        app.job_deleted.notify_one();
     }
     Ok(outcome)
 }

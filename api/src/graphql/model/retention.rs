@@ -288,9 +288,12 @@ impl RetentionRun {
     }
 
     /// By which rules.
-    async fn policy(&self) -> Result<RetentionPolicy> {
-        let policy = serde_json::from_str::<policy::Policy>(&self.0.policy);
-        Ok(policy.map_err(|error| crate::error::Error::Format(error.to_string()))?.into())
+    async fn policy(&self, ctx: &Context<'_>) -> Result<RetentionPolicy> {
+        let read = async || -> Result<RetentionPolicy> {
+            let policy = serde_json::from_str::<policy::Policy>(&self.0.policy);
+            Ok(policy.map_err(|error| crate::error::Error::Format(error.to_string()))?.into())
+        };
+        read().await.map_err(placed(ctx))
     }
 
     /// How many jobs it cleaned.
