@@ -6,7 +6,8 @@ use artifacts::ArtifactStore;
 use tokio::sync::Notify;
 
 use crate::{
-    auth::names::Names, checkpoint::Checkpoints, database::Database, events::Events, metrics::Metrics, origins::Origins,
+    auth::names::Names, checkpoint::Checkpoints, database::Database, events::Events, metrics::Metrics,
+    origins::Origins, retention::Retention,
 };
 
 /// The program's parts. Cheap to clone.
@@ -22,7 +23,7 @@ pub struct App {
     pub adopted_timezone: chrono_tz::Tz,
     /// Wakes a worker when a job waits for one.
     pub job_waits: Arc<Notify>,
-    /// Wakes the purge when a job was deleted.
+    /// Wakes the purge when a job was deleted or cleaned.
     pub job_deleted: Arc<Notify>,
     /// What happens to jobs, for those who watch.
     pub events: Events,
@@ -32,6 +33,8 @@ pub struct App {
     pub origins: Origins,
     /// What is counted and measured.
     pub metrics: Metrics,
+    /// How long jobs are kept, and what is done to them then.
+    pub retention: Retention,
     /// Where tests step in.
     pub checkpoints: Checkpoints,
 }
@@ -55,6 +58,9 @@ pub struct Limits {
     pub batch_rows: usize,
     /// How long a worker's claim of a job holds without being renewed; then another worker may take it over.
     pub lease: Duration,
+    /// Jobs whose files are purged at a time: one that the store is slow with leaves the places of the others. A removal is
+    /// mostly waiting for the store, so many more would gain little and be felt by requests that read files.
+    pub purges: usize,
     /// How often to look for events that nobody told of: of other servers.
     pub event_poll: Duration,
     /// WebSocket connections and event streams that may be open at a time.
@@ -141,6 +147,7 @@ impl Default for Limits {
             workers: 1,
             batch_rows: 10_000,
             lease: Duration::from_secs(15),
+            purges: 4,
             event_poll: Duration::from_secs(1),
             streams: 10_000,
             streams_per_user: 100,
@@ -215,6 +222,7 @@ impl App {
             names: Names::default(),
             origins: Origins::default(),
             metrics: Metrics::default(),
+            retention: Retention::default(),
             checkpoints,
         }
     }

@@ -41,6 +41,14 @@ pub enum Checkpoint {
     ChangeBeforeCommit,
     /// Single predictions are deleted but not committed.
     PredictionsBeforeCommit,
+    /// A run of the retention policy has looked up the next jobs and done nothing to them.
+    RetentionBatchBegins,
+    /// A run of the retention policy is about to do what it does to a job.
+    RetentionJobBegins,
+    /// A run of the retention policy has cleaned or deleted a job but not committed it.
+    RetentionJobBeforeCommit,
+    /// A run of the retention policy has done everything but say so.
+    RetentionEnds,
     /// A purge is claimed and nothing is removed.
     PurgeClaimed,
     /// A purge has removed everything and not told so.

@@ -139,7 +139,7 @@ impl Database {
         let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname IN \
                    ('annual_predictions', 'quarterly_predictions', 'bulk_upload_jobs', 'companies', 'artifacts', \
                    'artifact_purges', 'artifact_store', 'audit_log', 'deletion_receipts', 'idempotency_keys', 'job_events', \
-                   'job_log', 'row_errors', \
+                   'job_log', 'retention_items', 'retention_runs', 'row_errors', \
                    'staged_uploads') \
                    AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
                    AND (relname = 'audit_log' OR \

@@ -18,5 +18,6 @@ pub mod metrics;
 pub mod origins;
 pub mod paging;
 pub mod predictions;
+pub mod retention;
 pub mod server;
 pub mod traces;

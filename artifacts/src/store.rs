@@ -235,6 +235,15 @@ impl ArtifactStore {
         }
     }
 
+    /// Makes removals of files last through a loss of power.
+    pub async fn settle(&self, removed: &[String]) -> Result<(), StoreError> {
+        let Some(root) = &self.directory else { return Ok(()) };
+        for key in removed {
+            directory::sync_folders_of(root, key).await.map_err(disk("remove", &Path::from(key.as_str())))?;
+        }
+        Ok(())
+    }
+
     /// The names below which files of jobs are: ids of jobs, if nobody else put anything there.
     pub async fn jobs(&self) -> Result<Vec<String>, StoreError> {
         let prefix = Path::from(JOBS);

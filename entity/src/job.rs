@@ -63,6 +63,10 @@ pub struct Model {
     pub hold_reason: Option<String>,
     /// Who forbade it.
     pub held_by: Option<Uuid>,
+    /// When its files were removed although it was kept; `None` = they were not.
+    pub data_cleaned_at: Option<DateTimeUtc>,
+    /// What went then, as JSON: `{"artifacts": 3, "bytes": 1234}`.
+    pub cleanup_summary: Option<String>,
 }
 
 /// None are declared: joins are written where they are needed.

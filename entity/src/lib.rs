@@ -20,6 +20,8 @@ pub mod job_event;
 pub mod job_log;
 pub mod organization;
 pub mod quarterly_prediction;
+pub mod retention_item;
+pub mod retention_run;
 pub mod row_error;
 pub mod staged_upload;
 pub mod stored;

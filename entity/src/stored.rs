@@ -155,7 +155,7 @@ stored!(
         BackfillRun = "backfill_run",
         /// `migration backfill undo`
         BackfillUndo = "backfill_undo",
-        /// The files and row errors of a job were removed, the job was kept.
+        /// The files of a job were removed, the job was kept.
         CleanJob = "clean_job",
         /// A run of the retention policy.
         RetentionRun = "retention_run",
@@ -181,9 +181,33 @@ stored!(
         Created = "created",
         /// Rows were committed.
         Progress = "progress",
-        /// Its status changed.
+        /// Its status changed, or its files were removed.
         Status = "status",
         /// It was deleted.
         Deleted = "deleted",
+    }
+);
+
+stored!(
+    /// What the retention policy does to a job.
+    RetentionAction {
+        /// Nothing.
+        Keep = "keep",
+        /// Its files are removed; its record, row errors and predictions are kept.
+        Clean = "clean",
+        /// It is deleted.
+        Delete = "delete",
+    }
+);
+
+stored!(
+    /// What set a run of the retention policy off.
+    RetentionTrigger {
+        /// The schedule of a server.
+        Schedule = "schedule",
+        /// The command line, without a server.
+        Command = "command",
+        /// A caller of the API.
+        Request = "request",
     }
 );

@@ -32,6 +32,7 @@ mod m0019_job_events;
 mod m0020_staged_uploads;
 mod m0021_idempotency_keys;
 mod m0022_audit_log_append_only;
+mod m0023_retention;
 pub mod plan;
 mod run;
 pub mod step;
@@ -96,7 +97,7 @@ impl MigrationTrait for Migration {
 }
 
 /// All migrations, in order.
-const MIGRATIONS: [Migration; 22] = [
+const MIGRATIONS: [Migration; 23] = [
     m0001_adopt_tables::MIGRATION,
     m0002_annual_job_id::MIGRATION,
     m0003_quarterly_job_id::MIGRATION,
@@ -119,6 +120,7 @@ const MIGRATIONS: [Migration; 22] = [
     m0020_staged_uploads::MIGRATION,
     m0021_idempotency_keys::MIGRATION,
     m0022_audit_log_append_only::MIGRATION,
+    m0023_retention::MIGRATION,
 ];
 
 /// They as SeaORM's migrator runs them.

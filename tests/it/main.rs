@@ -22,6 +22,7 @@ mod graphql;
 mod jobs;
 mod migrations;
 mod operations;
+mod retention;
 mod sign_in;
 mod smoke;
 mod tenants;

@@ -101,6 +101,17 @@ impl World {
             }
         }
 
+        // Of a cleaned job no file is left but those that it still knows.
+        let known: HashSet<Uuid> =
+            artifact::Entity::find().all(db).await.unwrap().into_iter().map(|file| file.id).collect();
+        for job in jobs.values().filter(|job| job.data_cleaned_at.is_some() && !pending.contains(&job.id)) {
+            let folder = format!("jobs/{}/", job.id);
+            for key in keys.iter().filter(|key| key.starts_with(&folder)) {
+                let id: Uuid = key.rsplit('/').next().unwrap().parse().unwrap();
+                assert!(known.contains(&id), "a file of a cleaned job is left: {key}");
+            }
+        }
+
         if self.engine == Engine::Postgres {
             // One that is dropped is rolled back a moment later; one that is left would stay.
             let open = "SELECT count(*) FROM pg_stat_activity

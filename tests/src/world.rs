@@ -236,6 +236,12 @@ impl World {
         self.server = Some(Server::start_idle(app, Access::Local, listener).unwrap());
     }
 
+    /// Answers requests and works in the background, with another app than the world's own.
+    pub async fn serve_all(&mut self, app: App) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        self.server = Some(Server::start(app, Access::Local, listener).unwrap());
+    }
+
     /// Stops the server as a signal would; the database stays.
     pub async fn stop(&mut self) {
         self.take_server().stop().await;

@@ -6,5 +6,5 @@ mod record;
 
 pub use list::{Filter, count, newest_first, page, visible};
 pub use record::{
-    Caller, Entry, RefusedTarget, noting_failure, record, record_nothing, record_refusal, record_refusals,
+    Actor, Caller, Entry, RefusedTarget, noting_failure, record, record_nothing, record_refusal, record_refusals,
 };

@@ -25,6 +25,27 @@ pub struct Caller {
     pub request_id: String,
 }
 
+/// Who did something, as the log keeps it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// The user; `None` = the program itself.
+    pub user_id: Option<Uuid>,
+    /// The request that asked for it.
+    pub request_id: Option<String>,
+}
+
+impl From<&Caller> for Actor {
+    fn from(caller: &Caller) -> Self {
+        Self { user_id: Some(caller.viewer.user_id), request_id: Some(caller.request_id.clone()) }
+    }
+}
+
+impl From<&Self> for Actor {
+    fn from(actor: &Self) -> Self {
+        actor.clone()
+    }
+}
+
 /// One entry, without what the caller gives.
 #[derive(Clone, Debug)]
 pub struct Entry<'a> {
@@ -41,31 +62,26 @@ pub struct Entry<'a> {
 }
 
 /// Writes an entry, in the transaction of what it records.
-pub async fn record(db: &impl ConnectionTrait, caller: &Caller, entry: Entry<'_>) -> Result<(), DbErr> {
+pub async fn record(db: &impl ConnectionTrait, by: impl Into<Actor>, entry: Entry<'_>) -> Result<(), DbErr> {
     let outcome = if entry.refusal.is_some() { AuditOutcome::Refused } else { AuditOutcome::Done };
-    write(db, caller, entry, outcome).await
+    write(db, by.into(), entry, outcome).await
 }
 
-async fn write(
-    db: &impl ConnectionTrait,
-    caller: &Caller,
-    entry: Entry<'_>,
-    outcome: AuditOutcome,
-) -> Result<(), DbErr> {
-    if caller.viewer.user_id == auth::local_user_id() {
+async fn write(db: &impl ConnectionTrait, by: Actor, entry: Entry<'_>, outcome: AuditOutcome) -> Result<(), DbErr> {
+    if by.user_id == Some(auth::local_user_id()) {
         auth::make_local_user(db).await?;
     }
     let row = audit_entry::Model {
         id: Uuid::now_v7(),
         at: now(),
-        actor_id: Some(caller.viewer.user_id),
+        actor_id: by.user_id,
         organization_id: entry.organization,
         action: entry.action.as_stored().to_owned(),
         target_id: entry.target,
         outcome: outcome.as_stored().to_owned(),
         code: entry.refusal.map(|refusal| refusal.code.as_str().to_owned()),
         detail: entry.detail.or_else(|| entry.refusal.map(|refusal| refusal.message.clone())),
-        request_id: Some(caller.request_id.clone()),
+        request_id: by.request_id,
     };
     row.into_active_model().reset_all().insert(db).await?;
     Ok(())
@@ -165,7 +181,7 @@ async fn write_alone(
     crate::database::retrying(async || {
         let transaction = db.begin().await?;
         for entry in entries {
-            write(&*transaction, caller, entry.clone(), outcome).await?;
+            write(&*transaction, caller.into(), entry.clone(), outcome).await?;
         }
         transaction.commit().await?;
         Ok(())

@@ -43,12 +43,16 @@ pub enum Action {
     Retry,
     /// Delete a job or a single prediction.
     Delete,
+    /// Remove the files of a job that has ended, and keep the job.
+    Clean,
     /// Forbid deleting a job, and allow it again.
     Hold,
     /// Read the audit log.
     ReadAuditLog,
     /// Read what the backfill decided.
     ReadBackfillRuns,
+    /// See the retention policy, what it would do and what its runs did; run it.
+    Retention,
 }
 
 /// How far it goes. Each goes as far as those before it, and further.
@@ -68,7 +72,7 @@ pub enum Reach {
 /// The table: what, how it is called in the documentation, and how far each of [`Role::ALL`] reaches.
 ///
 /// [`Action::See`] comes first in every check: of what a caller does not see, nothing can be done.
-pub const TABLE: [(Action, &str, [Reach; 3]); 8] = {
+pub const TABLE: [(Action, &str, [Reach; 3]); 10] = {
     use Reach::{Everything, Nothing, Own, Space};
     [
         (Action::See, "see jobs, predictions, files, receipts, companies", [Space, Space, Everything]),
@@ -76,9 +80,11 @@ pub const TABLE: [(Action, &str, [Reach; 3]); 8] = {
         (Action::Cancel, "cancel a job", [Own, Space, Everything]),
         (Action::Retry, "retry a job", [Own, Space, Everything]),
         (Action::Delete, "delete a job or a prediction", [Own, Space, Everything]),
+        (Action::Clean, "clean a job", [Own, Space, Everything]),
         (Action::Hold, "put a job on hold, lift that", [Nothing, Space, Everything]),
         (Action::ReadAuditLog, "read the audit log", [Nothing, Space, Everything]),
         (Action::ReadBackfillRuns, "read what the backfill decided", [Nothing, Nothing, Everything]),
+        (Action::Retention, "see and run the retention policy", [Nothing, Nothing, Everything]),
     ]
 };
 

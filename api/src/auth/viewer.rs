@@ -186,8 +186,17 @@ impl Viewer {
 
     /// What only those see who see what the backfill decided.
     pub fn sees_backfill_runs(&self) -> Condition {
-        // Runs are about everybody's predictions, so there is no part of them to see.
-        if roles::reach(self.role, Action::ReadBackfillRuns) == Reach::Everything {
+        self.all_with(Action::ReadBackfillRuns)
+    }
+
+    /// What only those see who see what retention does.
+    pub fn sees_retention(&self) -> Condition {
+        self.all_with(Action::Retention)
+    }
+
+    /// What is about everybody's, so that there is no part of it to see.
+    fn all_with(&self, action: Action) -> Condition {
+        if roles::reach(self.role, action) == Reach::Everything {
             Condition::all()
         } else {
             Condition::any().add(Expr::val(1).eq(0))

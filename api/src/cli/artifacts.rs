@@ -10,6 +10,7 @@ use super::{Exit, place::Place};
 use crate::{
     app::Limits,
     files::sweep::{self, Swept},
+    retention::age,
 };
 
 /// What can be done with the files of all jobs.
@@ -39,16 +40,7 @@ pub struct Sweep {
 }
 
 fn age(text: &str) -> Result<Duration, String> {
-    let unit = match text.chars().last() {
-        Some('s') => 1,
-        Some('m') => 60,
-        Some('h') => 60 * 60,
-        Some('d') => 24 * 60 * 60,
-        _ => 0,
-    };
-    let number = text.get(..text.len().saturating_sub(1)).and_then(|number| number.parse::<u32>().ok());
-    let wrong = || "give a number and its unit, such as 30s, 10m, 1h or 7d".to_owned();
-    number.filter(|_| unit > 0).map(|number| Duration::from_secs(u64::from(number) * unit)).ok_or_else(wrong)
+    age::parse(text).ok_or_else(|| age::HOW.to_owned())
 }
 
 /// Does it.

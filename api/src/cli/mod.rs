@@ -8,6 +8,9 @@ mod jobs;
 mod limits;
 mod logging;
 mod place;
+mod retention;
+mod retention_report;
+mod retention_settings;
 mod serve;
 mod sign_in;
 mod token;
@@ -41,6 +44,9 @@ enum Command {
     /// Work with the jobs of a running server, here or elsewhere
     #[command(subcommand)]
     Jobs(jobs::Command),
+    /// Clean and delete the jobs whose time has come
+    #[command(subcommand)]
+    Retention(retention::Command),
     /// Mint a bearer token for a user
     Token(token::Arguments),
     /// Print the GraphQL schema
@@ -107,6 +113,7 @@ async fn execute(command: Command) -> Result<(), Exit> {
         Command::Serve(arguments) => serve::serve(*arguments).await,
         Command::Artifacts(command) => artifacts::execute(command).await,
         Command::Jobs(command) => jobs::execute(command).await,
+        Command::Retention(command) => retention::execute(command).await,
         Command::Token(arguments) => token::mint(&arguments),
         Command::Schema => {
             print!("{}", crate::graphql::sdl());

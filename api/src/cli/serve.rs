@@ -6,13 +6,14 @@ use clap::Args;
 use migration::counted::counted;
 use tokio::net::TcpListener;
 
-use super::{Exit, demo, limits::GraphqlLimits, place::Place, sign_in::SignIn};
+use super::{Exit, demo, limits::GraphqlLimits, place::Place, retention_settings::RetentionSettings, sign_in::SignIn};
 use crate::{
     app::{App, ConnectionLimits, Limits},
     audit::append_only,
     auth::Access,
     files::mark,
     origins::Origins,
+    retention::schedule::Schedule,
     server::{Doors, Server, Tls, is_loopback_origin},
 };
 
@@ -84,6 +85,12 @@ pub struct Arguments {
     demo: bool,
     #[command(flatten)]
     graphql_limits: GraphqlLimits,
+    #[command(flatten)]
+    retention: RetentionSettings,
+    /// When to run the retention policy: a cron line of five fields, by UTC, such as `0 2 * * *`; without it only when asked.
+    /// Of several servers on a database one runs it, up to a minute later
+    #[arg(long, env = "JOBLINK_RETENTION_SCHEDULE", value_name = "CRON")]
+    retention_schedule: Option<Schedule>,
 }
 
 fn zone(text: &str) -> Result<chrono_tz::Tz, String> {
@@ -235,6 +242,8 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
     };
     let limits = arguments.graphql_limits.apply(limits);
     let mut app = arguments.place.open(&limits, arguments.adopted_timezone).await?;
+    arguments.retention.apply(&mut app);
+    app.retention.schedule = arguments.retention_schedule.clone();
     app.origins = arguments.cors_origin.clone().unwrap_or_default();
     refuse_reader(&app).await?;
     warn_of_open_audit_log(&app).await?;

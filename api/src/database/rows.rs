@@ -5,7 +5,7 @@
 
 use entity::{
     annual_prediction, backfill_decision, backfill_unresolved, company, job, organization, quarterly_prediction,
-    row_error, user,
+    retention_item, row_error, user,
 };
 use sea_orm::{
     ConnectionTrait, DbErr, FromQueryResult, RuntimeErr,
@@ -111,6 +111,8 @@ by_position!(job {
     held_at,
     hold_reason,
     held_by,
+    data_cleaned_at,
+    cleanup_summary,
 });
 by_position!(annual_prediction {
     id,
@@ -174,6 +176,19 @@ by_position!(user { id, email, username, hashed_password, full_name, organizatio
 by_position!(organization { id, name });
 by_position!(row_error { job_id, line, column_name, code, message });
 by_position!(backfill_decision { run_id, job_id, evidence, linked, unresolved, note });
+by_position!(retention_item {
+    run_id,
+    number,
+    job_id,
+    job_status,
+    job_finished_at,
+    action,
+    predictions_deleted,
+    predictions_released,
+    artifacts,
+    bytes,
+    error,
+});
 by_position!(backfill_unresolved { run_id, prediction_id, kind, reason, candidates });
 
 /// The rows that a statement selects.

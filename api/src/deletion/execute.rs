@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use entity::{
-    artifact, artifact_purge, deletion_receipt, job,
+    artifact, deletion_receipt, job,
     stored::{AuditAction, DeletionTrigger, JobEventType, Kind},
 };
 use migration::counted::counted;
@@ -14,15 +14,15 @@ use sea_orm::{
 use tracing::Instrument;
 
 use super::{
-    linked,
+    linked, purge,
     receipt::{self, Receipt},
 };
 use crate::{
     app::App,
-    audit::{self, Caller, RefusedTarget},
+    audit::{self, Actor, Caller, RefusedTarget},
     auth::Action,
     checkpoint::Checkpoint,
-    database::{locked, now, retrying},
+    database::{WriteTransaction, locked, now, retrying},
     error::{Error, ErrorCode, Refusal},
     events,
     jobs::{
@@ -138,45 +138,101 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
     }
     app.checkpoints.pass(Checkpoint::DeletionChecked).await?;
 
-    let (deleted, released) = if wanted.delete_predictions {
-        (linked::delete(&*transaction, &job).await?, linked::Counts::default())
-    } else {
-        (linked::Counts::default(), linked::release(&*transaction, &job).await?)
-    };
+    let went = cut_links(&transaction, &job, wanted.delete_predictions).await?;
     // Compared with what went, which nobody can change any more; counting beforehand would read all of it twice.
-    let went = deleted.total() + released.total();
-    if let Some(expected) = wanted.expected_predictions.filter(|expected| u64::try_from(*expected) != Ok(went)) {
+    let count = went.deleted.total() + went.released.total();
+    if let Some(expected) = wanted.expected_predictions.filter(|expected| u64::try_from(*expected) != Ok(count)) {
         transaction.rollback().await?;
-        return Ok(Outcome::Refused(Refused { refusal: stale(expected, went), job: Some(job), receipt: None }.into()));
+        return Ok(Outcome::Refused(Refused { refusal: stale(expected, count), job: Some(job), receipt: None }.into()));
     }
-    let files = files(&*transaction, job.id).await?;
-    if status::is_own(&job) || files.count > 0 {
-        enqueue_purge(app, &*transaction, &job).await?;
+    let order = Order {
+        by: caller.into(),
+        trigger: DeletionTrigger::Request,
+        reason: wanted.reason.clone(),
+        force: wanted.force,
+        delete_predictions: wanted.delete_predictions,
+    };
+    let receipt = remove(app, &transaction, &job, &went, order).await?;
+    events::record(app, &transaction, &job, JobEventType::Deleted).await?;
+
+    app.checkpoints.pass(Checkpoint::DeletionBeforeCommit).await?;
+    transaction.commit().await.map_err(Error::of_commit)?;
+    Ok(Outcome::Deleted(receipt.into()))
+}
+
+/// What a deletion is to say of itself.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// Who wants it.
+    pub by: Actor,
+    /// What set it off.
+    pub trigger: DeletionTrigger,
+    /// Why, for the receipt.
+    pub reason: Option<String>,
+    /// Whether an active job was to go as well.
+    pub force: bool,
+    /// Whether the linked predictions went with it.
+    pub delete_predictions: bool,
+}
+
+/// What became of the predictions that were linked to a job.
+#[derive(Clone, Copy, Debug)]
+pub struct Went {
+    /// Those that went.
+    pub deleted: linked::Counts,
+    /// Those that were kept.
+    pub released: linked::Counts,
+}
+
+/// Deletes or releases what is linked to a job, whose row the transaction has locked.
+pub async fn cut_links(
+    transaction: &WriteTransaction,
+    job: &job::Model,
+    delete_predictions: bool,
+) -> Result<Went, Error> {
+    let none = linked::Counts::default();
+    Ok(if delete_predictions {
+        Went { deleted: linked::delete(&**transaction, job).await?, released: none }
+    } else {
+        Went { deleted: none, released: linked::release(&**transaction, job).await? }
+    })
+}
+
+/// Deletes a job, whose row the transaction has locked and whose links it has cut: purge queue, receipt, audit entry, row. The
+/// event is left to the caller, as the last statement before the commit.
+pub async fn remove(
+    app: &App,
+    transaction: &WriteTransaction,
+    job: &job::Model,
+    went: &Went,
+    order: Order,
+) -> Result<Receipt, Error> {
+    let db = &**transaction;
+    let files = files(db, job.id).await?;
+    let to_purge = status::is_own(job) || files.count > 0;
+    if to_purge {
+        purge::enqueue(app, db, job).await?;
     }
     let row = deletion_receipt::Model {
-        deleted_annual: signed(deleted.annual),
-        deleted_quarterly: signed(deleted.quarterly),
-        released: signed(released.total()),
+        deleted_annual: signed(went.deleted.annual),
+        deleted_quarterly: signed(went.deleted.quarterly),
+        released: signed(went.released.total()),
         artifacts: i32::try_from(files.count).unwrap_or(i32::MAX),
         artifact_bytes: files.bytes,
-        ..blank_receipt(app, caller, &job, wanted)
+        ..blank_receipt(app, job, &order)
     };
-    row.clone().into_active_model().reset_all().insert(&*transaction).await?;
+    row.clone().into_active_model().reset_all().insert(db).await?;
     let entry = audit::Entry {
         action: AuditAction::DeleteJob,
         target: Some(job.id),
         organization: job.organization_id,
         refusal: None,
-        detail: Some(detail(&job, &row)),
+        detail: Some(detail(job, &row)),
     };
-    audit::record(&*transaction, caller, entry).await?;
+    audit::record(db, order.by, entry).await?;
     // Its row errors and artifacts go with it, by their foreign keys.
-    job::Entity::delete_by_id(job.id).exec(&*transaction).await?;
-    events::record(app, &transaction, &job, JobEventType::Deleted).await?;
-
-    app.checkpoints.pass(Checkpoint::DeletionBeforeCommit).await?;
-    transaction.commit().await.map_err(Error::of_commit)?;
-    Ok(Outcome::Deleted(Receipt::just_written(row, status::is_own(&job) || files.count > 0).into()))
+    job::Entity::delete_by_id(job.id).exec(db).await?;
+    Ok(Receipt::just_written(row, to_purge))
 }
 
 /// The guards that look at the caller and the job alone, in order. Preview and execution share them.
@@ -242,6 +298,8 @@ async fn refuse(app: &App, caller: &Caller, id: Option<Uuid>, refused: Box<Refus
     Ok(Outcome::Refused(refused))
 }
 
+/// The registered files of a job.
+#[derive(Clone, Copy, Debug)]
 struct Files {
     count: i64,
     bytes: i64,
@@ -258,18 +316,8 @@ async fn files(db: &impl ConnectionTrait, job: Uuid) -> Result<Files, Error> {
     Ok(Files { count: signed(sizes.len() as u64), bytes: sizes.iter().sum() })
 }
 
-/// A worker that was at the job notices within its lease that it is gone, and a file that it was writing is in the store
-/// for as long as a request to the store may take; after that the purge looks once more.
-async fn enqueue_purge(app: &App, db: &impl ConnectionTrait, job: &job::Model) -> Result<(), Error> {
-    let settles_at = job.lease_token.map(|_| now() + app.limits.lease + app.store.longest_request());
-    let (job_id, due_at) = (job.id, now());
-    let row = artifact_purge::Model { job_id, due_at, attempts: 0, last_error: None, completed_at: None, settles_at };
-    row.into_active_model().reset_all().insert(db).await?;
-    Ok(())
-}
-
 /// The receipt of a job, with nothing counted yet.
-fn blank_receipt(app: &App, caller: &Caller, job: &job::Model, wanted: &DeleteJob) -> deletion_receipt::Model {
+fn blank_receipt(app: &App, job: &job::Model, order: &Order) -> deletion_receipt::Model {
     deletion_receipt::Model {
         id: Uuid::now_v7(),
         job_id: job.id,
@@ -283,11 +331,11 @@ fn blank_receipt(app: &App, caller: &Caller, job: &job::Model, wanted: &DeleteJo
         job_finished_at: job.completed_at.map(|time| time.and_utc()),
         error_message: job.error_message.clone(),
         deleted_at: now(),
-        deleted_by: Some(caller.viewer.user_id),
-        trigger: DeletionTrigger::Request.as_stored().to_owned(),
-        reason: wanted.reason.clone(),
-        force: wanted.force,
-        delete_predictions: wanted.delete_predictions,
+        deleted_by: order.by.user_id,
+        trigger: order.trigger.as_stored().to_owned(),
+        reason: order.reason.clone(),
+        force: order.force,
+        delete_predictions: order.delete_predictions,
         deleted_annual: 0,
         deleted_quarterly: 0,
         released: 0,

@@ -6,7 +6,7 @@ use entity::{
     annual_prediction, artifact, deletion_receipt, job, quarterly_prediction,
     stored::{Kind, LinkSource},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, prelude::Uuid};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, prelude::Uuid};
 
 use super::{
     execute::{self, Refused},
@@ -79,10 +79,14 @@ pub async fn preview(app: &App, caller: &Caller, ids: &[Uuid], force: bool) -> R
     Ok(preview)
 }
 
+/// Linked predictions, and by how the link is known.
 type Linked = (Counts, Vec<(LinkSource, u64)>);
 
 /// As the execution counts: rows of the job's own organization alone.
-async fn links(db: &impl ConnectionTrait, jobs: &HashMap<Uuid, job::Model>) -> Result<HashMap<Uuid, Linked>, Error> {
+pub(crate) async fn links(
+    db: &impl ConnectionTrait,
+    jobs: &HashMap<Uuid, job::Model>,
+) -> Result<HashMap<Uuid, Linked>, DbErr> {
     let ids: Vec<Uuid> = jobs.keys().copied().collect();
     let mut linked: HashMap<Uuid, Linked> = HashMap::new();
     macro_rules! count {

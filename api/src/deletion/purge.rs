@@ -1,16 +1,21 @@
-//! Removes the files of deleted jobs from the artifact store, until the store confirms that nothing is left.
+//! Removes the files of deleted jobs from the artifact store, and those of cleaned ones that they no longer know, until the
+//! store confirms that nothing is left.
 //!
 //! The queue is a table, written in the deletion's own transaction: a purge survives any crash and is taken up again.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
 
-use entity::artifact_purge;
+use entity::{artifact, artifact_purge, job};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    Select,
     prelude::Uuid,
-    sea_query::{LockBehavior, LockType},
+    sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict},
 };
 use tokio::task::{Id, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -22,13 +27,10 @@ use crate::{
     database::{now, retrying},
     error::Error,
     files::staged,
-    jobs::idempotency,
+    jobs::{idempotency, status::JobStatus},
     traces::TARGET,
 };
 
-/// How many jobs a server purges at a time: one that the store is slow with leaves the places of the others. A removal is
-/// mostly waiting for the store, so more would gain little and be felt by requests that read files.
-const AT_ONCE: usize = 4;
 /// How long a purge that was begun is left to whoever began it.
 const CLAIM: Duration = Duration::from_mins(1);
 /// The longest pause between two attempts.
@@ -38,6 +40,25 @@ const POLL: Duration = Duration::from_secs(5);
 /// How often to look for what waited for too long.
 const LOOK_FOR_STALE: Duration = Duration::from_hours(1);
 
+/// Puts a job that was deleted or cleaned on the queue, in the transaction that does it.
+///
+/// A worker that was at the job notices within its lease that it is gone, and a file that it was writing is in the store
+/// for as long as a request to the store may take; after that the purge looks once more.
+pub async fn enqueue(app: &App, db: &impl ConnectionTrait, job: &job::Model) -> Result<(), Error> {
+    use artifact_purge::{Column, Entity};
+    let settles_at = job.lease_token.map(|_| now() + app.limits.lease + app.store.longest_request());
+    let (job_id, due_at) = (job.id, now());
+    let row = artifact_purge::Model { job_id, due_at, attempts: 0, last_error: None, completed_at: None, settles_at };
+    // A job that was cleaned before is deleted. A purge that is at it now has not seen what is to go since: counted as an
+    // attempt, this one is another.
+    let again = OnConflict::column(Column::JobId)
+        .update_columns([Column::DueAt, Column::LastError, Column::CompletedAt, Column::SettlesAt])
+        .value(Column::Attempts, Expr::col((Entity, Column::Attempts)).add(1))
+        .to_owned();
+    Entity::insert(row.into_active_model().reset_all()).on_conflict(again).exec_without_returning(db).await?;
+    Ok(())
+}
+
 /// Purges what is due, until `stop`; ends after what it is at.
 pub async fn work(app: App, stop: CancellationToken) {
     tokio::join!(purge(&app, &stop), forget(&app, &stop));
@@ -46,7 +67,7 @@ pub async fn work(app: App, stop: CancellationToken) {
 /// Purges of this server that are under way, and their jobs.
 #[derive(Default)]
 struct Running {
-    tasks: JoinSet<()>,
+    tasks: JoinSet<bool>,
     jobs: HashMap<Id, Uuid>,
 }
 
@@ -55,46 +76,71 @@ impl Running {
         let (app, job) = (app.clone(), purge.job_id);
         let span = tracing::info_span!(target: TARGET, "purge job", joblink.job.id = %job);
         let purging = async move {
-            if let Err(error) = purge_job(&app, purge).await {
+            purge_job(&app, purge).await.unwrap_or_else(|error| {
                 tracing::error!(job = %job, "a purge failed and is tried again: {error}");
-            }
+                false
+            })
         };
         let task = self.tasks.spawn(purging.instrument(span));
         self.jobs.insert(task.id(), job);
     }
 
-    /// Waits for the end of one; for ever where there is none.
-    async fn ended(&mut self) {
-        let task = match self.tasks.join_next_with_id().await {
+    /// Waits for the end of one, for ever where there is none, and answers whether the store confirmed it.
+    async fn ended(&mut self) -> bool {
+        let (task, confirmed) = match self.tasks.join_next_with_id().await {
             None => return std::future::pending().await,
-            Some(Ok((task, ()))) => task,
+            Some(Ok(ended)) => ended,
             Some(Err(error)) => {
                 tracing::error!("a purge panicked and is tried again: {error}");
-                error.id()
+                (error.id(), false)
             }
         };
         self.jobs.remove(&task);
+        confirmed
+    }
+
+    /// Begins one that is due, and nobody's.
+    async fn begin_next(&mut self, app: &App) -> Result<bool, Error> {
+        let others: Vec<Uuid> = self.jobs.values().copied().collect();
+        let next = next(app, &others).await?;
+        let found = next.is_some();
+        if let Some(purge) = next {
+            self.begin(app, purge);
+        }
+        Ok(found)
+    }
+}
+
+/// Purges all that is due, without a server, and answers whether the store confirmed it; ends early where it does not.
+pub async fn drain(app: &App) -> Result<bool, Error> {
+    let mut running = Running::default();
+    let mut confirmed = true;
+    loop {
+        let has_place = confirmed && running.tasks.len() < app.limits.purges;
+        if has_place && running.begin_next(app).await? {
+            continue;
+        }
+        if running.tasks.is_empty() {
+            return Ok(confirmed);
+        }
+        confirmed &= running.ended().await;
     }
 }
 
 async fn purge(app: &App, stop: &CancellationToken) {
     let mut running = Running::default();
     while !stop.is_cancelled() {
-        let has_place = running.tasks.len() < AT_ONCE;
+        let has_place = running.tasks.len() < app.limits.purges;
         if has_place {
-            let others: Vec<Uuid> = running.jobs.values().copied().collect();
-            match next(app, &others).await {
-                Ok(Some(purge)) => {
-                    running.begin(app, purge);
-                    continue;
-                }
-                Ok(None) => {}
+            match running.begin_next(app).await {
+                Ok(true) => continue,
+                Ok(false) => {}
                 Err(error) => tracing::error!("cannot look for purges: {error}"),
             }
         }
         tokio::select! {
             () = stop.cancelled() => {}
-            () = running.ended() => {}
+            _ = running.ended() => {}
             () = app.job_deleted.notified(), if has_place => {}
             () = tokio::time::sleep(POLL), if has_place => {}
         }
@@ -128,13 +174,15 @@ async fn next(app: &App, others: &[Uuid]) -> Result<Option<artifact_purge::Model
     retrying(|| claim(app, others)).await
 }
 
-/// Purges one deleted job's files.
-async fn purge_job(app: &App, purge: artifact_purge::Model) -> Result<(), Error> {
+/// Purges one job's files; answers whether the store confirmed it.
+async fn purge_job(app: &App, purge: artifact_purge::Model) -> Result<bool, Error> {
     let job = purge.job_id;
     app.checkpoints.pass(Checkpoint::PurgeClaimed).await?;
-    let outcome = app.store.purge_job(job).await;
+    let outcome = remove_files(app, job).await;
     let (attempts, settles_at) = (purge.attempts, purge.settles_at);
+    let own_claim = artifact_purge::Column::Attempts.eq(attempts);
     let mut row = purge.into_active_model();
+    let confirmed = outcome.is_ok();
     match outcome {
         Ok(keys) => {
             for key in &keys {
@@ -156,12 +204,47 @@ async fn purge_job(app: &App, purge: artifact_purge::Model) -> Result<(), Error>
     }
     retrying(|| async {
         let transaction = app.db.begin().await?;
-        row.clone().update(&*transaction).await?;
+        // Nothing, where it was taken over or asked for once more meanwhile.
+        artifact_purge::Entity::update_many()
+            .set(row.clone())
+            .filter(artifact_purge::Column::JobId.eq(job))
+            .filter(own_claim.clone())
+            .exec(&*transaction)
+            .await?;
         app.checkpoints.pass(Checkpoint::PurgeBeforeCommit).await?;
         transaction.commit().await?;
-        Ok(())
+        Ok(confirmed)
     })
     .await
+}
+
+/// Removes all files of a job that does not exist, and of one that was cleaned those that it no longer knows.
+async fn remove_files(app: &App, id: Uuid) -> Result<Vec<String>, Error> {
+    let Some(job) = job::Entity::find_by_id(id).one(app.db.reader()).await? else {
+        return Ok(app.store.purge_job(id).await?);
+    };
+    if !JobStatus::of(&job).is_terminal() {
+        return Ok(Vec::new());
+    }
+    // Looked up after they were listed: a file comes before the row that knows it.
+    let files = app.store.files_of(id).await?;
+    let known: Vec<Uuid> = artifact::Entity::find()
+        .filter(artifact::Column::JobId.eq(id))
+        .select_only()
+        .column(artifact::Column::Id)
+        .into_tuple()
+        .all(app.db.reader())
+        .await?;
+    let known: HashSet<Uuid> = known.into_iter().collect();
+    let mut removed = Vec::new();
+    for file in files {
+        if file.is_staging() || file.id().is_none_or(|id| !known.contains(&id)) {
+            app.store.remove(&file).await?;
+            removed.push(file.key);
+        }
+    }
+    app.store.settle(&removed).await?;
+    Ok(removed)
 }
 
 fn due(others: &[Uuid]) -> Select<artifact_purge::Entity> {

@@ -88,7 +88,9 @@ impl Sweep<'_> {
         for (job, files) in listed {
             match known.jobs.get(&job) {
                 _ if known.purging.contains(&job) => {
-                    self.swept.left += if known.jobs.contains_key(&job) { 0 } else { files.len() };
+                    // Of a job that was cleaned those that it no longer knows.
+                    let going = |file: &&Listed| file.id().is_none_or(|id| !known.registered.contains(&id));
+                    self.swept.left += files.iter().filter(going).count();
                 }
                 None => self.without_a_job(job, files).await?,
                 Some(JobStatus::Completed | JobStatus::Failed | JobStatus::Cancelled) => {

@@ -11,7 +11,7 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-use entity::{artifact, backfill_decision, company, job, organization, row_error, stored::Kind};
+use entity::{artifact, backfill_decision, company, job, organization, retention_item, row_error, stored::Kind};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QueryTrait, prelude::Uuid};
 use tokio::sync::mpsc;
@@ -29,6 +29,7 @@ use crate::{
     jobs::row_errors,
     paging::{BadPage, Page, Slice},
     predictions::list::{self, Prediction},
+    retention::runs,
 };
 
 /// Reads for one request, as its viewer.
@@ -280,6 +281,17 @@ of_parent!(
     backfill::unresolved_counts,
     "A page of what a run of the backfill left without a link.",
     "How much a run of the backfill left that still has no link."
+);
+
+of_parent!(
+    RunItems,
+    RunItemCount,
+    run,
+    retention_item::Model,
+    runs::items,
+    runs::item_counts,
+    "A page of what a run of the retention policy did.",
+    "To how many jobs a run of the retention policy did something."
 );
 
 /// Whether a run of the backfill is at work.

@@ -10,7 +10,7 @@ use sea_orm::prelude::Uuid;
 use tracing::Instrument;
 
 use super::{
-    model::{DeletionReceipt, Job, JobRefusal, PredictionKind, Refused, UserError},
+    model::{DeletionReceipt, Job, JobRefusal, PredictionKind, Refused, RetentionPolicyInput, RetentionRun, UserError},
     query::{MOST_IDS, distinct},
     scalars::Upload,
 };
@@ -28,6 +28,7 @@ use crate::{
         create::{self, NewJob, Source},
         hold, retry,
     },
+    retention::{clean, request},
 };
 
 /// The files of a request, in the order of its parts.
@@ -97,6 +98,24 @@ struct HoldJobPayload {
     /// The job as it stands now.
     job: Option<Job>,
     /// Why nothing changed.
+    user_errors: Vec<UserError>,
+}
+
+/// What became of the job.
+#[derive(SimpleObject)]
+struct CleanJobPayload {
+    /// The job as it stands now.
+    job: Option<Job>,
+    /// Why nothing changed.
+    user_errors: Vec<UserError>,
+}
+
+/// The run, or why there is none.
+#[derive(SimpleObject)]
+struct RunRetentionPayload {
+    /// The run, which has begun and goes on in the background; ask for it by `node` until its `finishedAt` is there.
+    run: Option<RetentionRun>,
+    /// Why it was refused.
     user_errors: Vec<UserError>,
 }
 
@@ -245,6 +264,22 @@ impl Mutation {
         Some(release().await)
     }
 
+    /// Removes the files of a job that has ended and keeps the job, its row errors and its predictions, as the retention policy
+    /// does after a time. Cleaning a clean job changes nothing.
+    async fn clean_job(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The job.")] id: ID,
+    ) -> Option<Result<CleanJobPayload>> {
+        let clean = async || -> Result<CleanJobPayload> {
+            let (app, caller) = acting(ctx)?;
+            let id = Uuid::try_parse(&id).ok();
+            let (job, user_errors) = shown(detached(async move { clean::clean_job(&app, &caller, id).await }).await?);
+            Ok(CleanJobPayload { job, user_errors })
+        };
+        Some(clean().await)
+    }
+
     /// Deletes a job, with or without the predictions linked to it, in one transaction.
     async fn delete_job(
         &self,
@@ -361,6 +396,26 @@ impl Mutation {
             Ok(payload)
         };
         Some(delete().await)
+    }
+
+    /// Begins a run of the retention policy, which goes on in the background. What it would do now is what `retentionPreview`
+    /// shows. For operators alone.
+    async fn run_retention(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be otherwise than in the server's policy, for this run.")] policy: Option<
+            RetentionPolicyInput,
+        >,
+    ) -> Option<Result<RunRetentionPayload>> {
+        let run = async || -> Result<RunRetentionPayload> {
+            let (app, caller) = acting(ctx)?;
+            let policy = app.retention.policy.with(&policy.unwrap_or_default().into());
+            Ok(match detached(async move { request::run_retention(&app, &caller, policy).await }).await? {
+                Ok(run) => RunRetentionPayload { run: Some(RetentionRun(run)), user_errors: Vec::new() },
+                Err(refusal) => RunRetentionPayload { run: None, user_errors: vec![refusal.into()] },
+            })
+        };
+        Some(run().await)
     }
 
     /// Deletes up to 100 single predictions, each for itself.

@@ -9,7 +9,8 @@ use super::{
     model::{
         AnnualPrediction, AuditAction, AuditEntry, AuditOutcome, BackfillRun, Company, DeletionPreview,
         DeletionReceipt, DeletionTrigger, Job, JobOrderField, JobOrigin, JobStatus, LinkSource, Node, OrderDirection,
-        PredictionKind, QuarterlyPrediction, RiskLevel, Viewer, node,
+        PredictionKind, QuarterlyPrediction, RetentionPolicy, RetentionPolicyInput, RetentionPreview, RetentionRun,
+        RiskLevel, Viewer, node,
     },
     scalars::DateTime,
     shown::One,
@@ -24,6 +25,7 @@ use crate::{
     jobs,
     paging::{BadPage, Page, Slice},
     predictions,
+    retention::runs,
 };
 
 /// The most ids of one call.
@@ -400,6 +402,47 @@ impl Query {
         Some(look().await)
     }
 
+    /// How long jobs are kept and what is done to them then, as the server is set. For operators alone.
+    async fn retention_policy(&self, ctx: &Context<'_>) -> Option<Result<RetentionPolicy>> {
+        Some(retaining(ctx).map(|(app, _)| app.retention.policy.into()))
+    }
+
+    /// Exactly what a run of the retention policy would do now. Changes nothing. For operators alone.
+    async fn retention_preview(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be otherwise than in the server's policy.")] policy: Option<RetentionPolicyInput>,
+    ) -> Option<Result<RetentionPreview>> {
+        let look = async || -> Result<RetentionPreview> {
+            let (app, _) = retaining(ctx)?;
+            let policy = app.retention.policy.with(&policy.unwrap_or_default().into());
+            RetentionPreview::look(&app, policy).await
+        };
+        Some(look().await)
+    }
+
+    /// Runs of the retention policy, the newest first. For operators alone.
+    async fn retention_runs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the beginning, at most 100; 20 by default.")] first: Option<i32>,
+        #[graphql(desc = "Begin after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "End before this cursor.")] before: Option<String>,
+    ) -> Option<Result<Connection<RetentionRun>>> {
+        let look = async || -> Result<Connection<RetentionRun>> {
+            let (app, viewer) = retaining(ctx)?;
+            let order = runs::newest_first().name;
+            let page = Page::new(first, after.as_deref(), last, before.as_deref(), &order)?;
+            let slice = runs::page(app.db.reader(), &viewer, &page).await??;
+            Ok(Connection::new(slice, RetentionRun, move || {
+                let (app, viewer) = (app.clone(), viewer.clone());
+                Box::pin(async move { Ok(runs::count(app.db.reader(), &viewer).await?) })
+            }))
+        };
+        Some(look().await)
+    }
+
     /// Runs of the backfill, the newest first. For operators alone.
     async fn backfill_runs(
         &self,
@@ -423,6 +466,16 @@ impl Query {
             }))
         };
         Some(look().await)
+    }
+}
+
+/// The app and the viewer, if retention is theirs to see.
+fn retaining(ctx: &Context<'_>) -> Result<(App, auth::Viewer)> {
+    let (app, viewer) = reader(ctx)?;
+    if viewer.may_at_all(Action::Retention) {
+        Ok((app, viewer))
+    } else {
+        Err(coded("FORBIDDEN", "Only operators see the retention policy and its runs."))
     }
 }
 

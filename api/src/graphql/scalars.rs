@@ -4,6 +4,8 @@ use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value
 use chrono::{SecondsFormat, Utc};
 use rust_decimal::prelude::ToPrimitive;
 
+use crate::retention::{age, policy::After};
+
 /// A time in UTC, as RFC 3339 with `Z`: `2026-03-05T09:47:23.806911Z`. Input may have another offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
@@ -55,6 +57,23 @@ impl ScalarType for ByteCount {
 
     fn to_value(&self) -> Value {
         Value::Number(self.0.into())
+    }
+}
+
+/// A number and its unit, `30s`, `10m`, `12h` or `7d`; or `never`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Duration(pub After);
+
+/// A number and its unit, `30s`, `10m`, `12h` or `7d`; or `never`.
+#[Scalar]
+impl ScalarType for Duration {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else { return Err(InputValueError::custom(age::HOW)) };
+        text.parse().map(Self).map_err(InputValueError::custom)
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
     }
 }
 

@@ -24,7 +24,7 @@ use super::{
     loaders::Loaders,
     model::{
         AnnualPrediction, AuditEntry, BackfillDecision, BackfillRun, Company, DeletionReceipt, Job, Prediction,
-        QuarterlyPrediction, RowError, UnresolvedPrediction,
+        QuarterlyPrediction, RetentionItem, RetentionRun, RowError, UnresolvedPrediction,
     },
     reference::Reference,
 };
@@ -77,7 +77,16 @@ macro_rules! objects {
     )+ };
 }
 
-objects!(AuditEntry, BackfillDecision, Company, DeletionReceipt, RowError, UnresolvedPrediction);
+objects!(
+    AuditEntry,
+    BackfillDecision,
+    Company,
+    DeletionReceipt,
+    RetentionItem,
+    RetentionRun,
+    RowError,
+    UnresolvedPrediction,
+);
 
 /// Object types whose references are read for all objects of a list together.
 macro_rules! referring {

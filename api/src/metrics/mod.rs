@@ -77,6 +77,12 @@ pub struct Parts {
     pub delete_seconds: Histograms<Labels<1>>,
     /// Seconds that cancellations took, by `outcome`.
     pub cancel_seconds: Histograms<Labels<1>>,
+    /// Runs of the retention policy that this server ended, by `outcome`.
+    pub retention_runs: Family<Labels<1>, Counter>,
+    /// Jobs that retention dealt with, by `action`.
+    pub retention_jobs: Family<Labels<1>, Counter>,
+    /// Bytes of the files that retention took from jobs.
+    pub retention_bytes: Counter,
     /// Predictions deleted with a job.
     pub deleted_predictions: Histogram,
     /// Open connections.
@@ -142,6 +148,24 @@ impl Default for Metrics {
                 "cancel_job_duration_seconds",
                 "Time that cancellations of a job took, by outcome: done, refused, failed",
                 Family::new_with_constructor(durations as fn() -> Histogram),
+            ),
+            retention_runs: add(
+                r,
+                "retention_runs",
+                "Runs of the retention policy that came to their end: done, or failed for some job",
+                Family::default(),
+            ),
+            retention_jobs: add(
+                r,
+                "retention_jobs",
+                "Jobs that retention cleaned, deleted, or failed to",
+                Family::default(),
+            ),
+            retention_bytes: add(
+                r,
+                "retention_freed_bytes",
+                "Bytes of the files that retention took from jobs",
+                Counter::default(),
             ),
             deleted_predictions: add(r, "deleted_predictions", "Predictions deleted with a job", Histogram::new(SIZES)),
             connections: add(r, "connections", "Open connections", Gauge::default()),

@@ -73,7 +73,12 @@ impl Sampled {
                 "How long the oldest pending job has waited for a worker",
                 Float::default(),
             ),
-            purges: add(r, "purges_pending", "Deleted jobs whose files are not purged yet", Gauge::default()),
+            purges: add(
+                r,
+                "purges_pending",
+                "Deleted or cleaned jobs whose files are not purged yet",
+                Gauge::default(),
+            ),
             purge_files: add(
                 r,
                 "purge_files_pending",
@@ -175,11 +180,12 @@ impl OfDatabase {
             Some(row) => row.try_get_by_index(0)?,
             None => None,
         };
-        let purging = "SELECT count(*), coalesce(sum(r.artifacts), 0), min(r.deleted_at) FROM artifact_purges p \
+        let purging = "SELECT count(*), coalesce(sum(r.artifacts), 0), min(r.deleted_at), count(r.id) FROM artifact_purges p \
                        LEFT JOIN deletion_receipts r ON r.job_id = p.job_id WHERE p.completed_at IS NULL";
         let Some(row) = db.query_one_raw(statement(purging)).await? else { return Ok(()) };
         let (purges, files): (i64, i64) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         let oldest_purge: Option<DateTime<Utc>> = row.try_get_by_index(2)?;
+        let of_deleted: i64 = row.try_get_by_index(3)?;
         let Some(row) = db.query_one_raw(statement("SELECT count(*) FROM deletion_receipts")).await? else {
             return Ok(());
         };
@@ -192,7 +198,7 @@ impl OfDatabase {
         self.purges.set(purges);
         self.purge_files.set(files);
         self.oldest_purge.set(age(oldest_purge));
-        let cleaned = (deleted - purges).max(0);
+        let cleaned = (deleted - of_deleted).max(0);
         self.cleaned.set(cleaned);
         let ended: i64 =
             STATUSES.iter().zip(counts).filter(|(status, _)| status.is_terminal()).map(|(_, count)| count).sum();

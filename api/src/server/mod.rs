@@ -58,6 +58,7 @@ use crate::{
     graphql::Executor,
     jobs::worker,
     metrics,
+    retention::{run, schedule},
 };
 
 /// Connections at a time to the metrics.
@@ -223,6 +224,19 @@ impl Server {
             move || purge::work(app.clone(), stop.clone())
         };
         server.tasks.push(tokio::spawn(kept_alive("purge", stop.clone(), purge)));
+        let retention = {
+            let (app, stop) = (app.clone(), stop.clone());
+            move || run::work(app.clone(), stop.clone())
+        };
+        server.tasks.push(tokio::spawn(kept_alive("retention", stop.clone(), retention)));
+        if let Some(schedule) = app.retention.schedule.clone() {
+            let (app, stop) = (app.clone(), stop.clone());
+            let begin = {
+                let stop = stop.clone();
+                move || schedule::work(app.clone(), schedule.clone(), stop.clone())
+            };
+            server.tasks.push(tokio::spawn(kept_alive("schedule of retention", stop, begin)));
+        }
         let trim = {
             let stop = stop.clone();
             move || trim::work(app.clone(), stop.clone())

@@ -90,12 +90,14 @@ async fn each_mutation_leaves_one_entry(engine: Engine) {
     let hold = "mutation($id: ID!) { holdJob(id: $id, reason: \"audit\") { userErrors { code } } }";
     let release = "mutation($id: ID!) { releaseJobHold(id: $id) { userErrors { code } } }";
     let retry = "mutation($id: ID!) { retryJob(id: $id) { job { id } userErrors { code } } }";
+    let clean = "mutation($id: ID!) { cleanJob(id: $id) { userErrors { code } } }";
     let delete = "mutation($id: ID!) { deleteJob(id: $id) { deletedJobId userErrors { code } } }";
     for (query, action, who) in [
         (cancel, "cancel_job", ben),
         (hold, "hold_job", ben),
         (release, "release_hold", ben),
         (delete, "delete_job", ben),
+        (clean, "clean_job", ben),
         (retry, "retry_job", ben),
     ] {
         let target = job("failed").await;
@@ -113,9 +115,15 @@ async fn each_mutation_leaves_one_entry(engine: Engine) {
     clerk.ask(carla, hold, json!({ "id": over }), &[("hold_job", "done", None, Some(over))]).await;
     let held = [("delete_job", "refused", Some("JOB_ON_HOLD"), Some(over))];
     clerk.ask(anna, delete, json!({ "id": over }), &held).await;
+    let held = [("clean_job", "refused", Some("JOB_ON_HOLD"), Some(over))];
+    clerk.ask(anna, clean, json!({ "id": over }), &held).await;
     clerk.ask(carla, release, json!({ "id": over }), &[("release_hold", "done", None, Some(over))]).await;
+    for _ in 0..2 {
+        clerk.ask(anna, clean, json!({ "id": over }), &[("clean_job", "done", None, Some(over))]).await;
+    }
     clerk.ask(anna, delete, json!({ "id": over }), &[("delete_job", "done", None, Some(over))]).await;
-    for (query, action) in [(delete, "delete_job"), (cancel, "cancel_job"), (retry, "retry_job")] {
+    for (query, action) in [(delete, "delete_job"), (cancel, "cancel_job"), (retry, "retry_job"), (clean, "clean_job")]
+    {
         let gone = [(action, "refused", Some("JOB_ALREADY_DELETED"), Some(over))];
         clerk.ask(anna, query, json!({ "id": over }), &gone).await;
     }
@@ -125,6 +133,16 @@ async fn each_mutation_leaves_one_entry(engine: Engine) {
     assert_eq!(again.len(), 1, "{again:?}");
     assert_eq!(again[0].target_id, Some(id(&answer["data"]["retryJob"]["job"]["id"])), "{answer}");
     assert_eq!((again[0].action.as_str(), again[0].outcome.as_str()), ("retry_job", "done"));
+
+    let run = "mutation { runRetention { run { id } userErrors { code } } }";
+    clerk.ask(carla, run, json!({}), &[("retention_run", "refused", Some("FORBIDDEN"), None)]).await;
+    // Its target is the run; another entry follows when it has come to its end.
+    let answer = send(&world, &people.olga, "run", run, json!({})).await;
+    let begun = entries(&world, "run").await;
+    assert_eq!(begun.len(), 1, "{begun:?}");
+    assert_eq!(begun[0].target_id, Some(id(&answer["data"]["runRetention"]["run"]["id"])), "{answer}");
+    assert_eq!((begun[0].action.as_str(), begun[0].outcome.as_str()), ("retention_run", "done"));
+    assert_eq!((begun[0].actor_id, begun[0].organization_id), (Some(people.olga.id), None));
 
     several_at_once(&mut clerk, anna, ben).await;
 
@@ -186,6 +204,7 @@ async fn an_entry_of_a_refusal_belongs_to_whose_the_target_is(engine: Engine) {
     for (number, (query, id)) in [
         ("mutation($id: ID!) { cancelJob(id: $id) { userErrors { code } } }", job),
         ("mutation($id: ID!) { retryJob(id: $id) { userErrors { code } } }", job),
+        ("mutation($id: ID!) { cleanJob(id: $id) { userErrors { code } } }", active),
         ("mutation($id: ID!) { deleteJob(id: $id, expectedPredictions: 7) { userErrors { code } } }", job),
         ("mutation($id: ID!) { deletePredictions(ids: [$id]) { userErrors { code } } }", row_id),
     ]

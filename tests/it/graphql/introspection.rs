@@ -48,7 +48,17 @@ async fn interfaces_name_their_objects() {
     let ty = |name: &str| schema["types"].as_array().unwrap().iter().find(|ty| ty["name"] == name).unwrap();
     let predictions = BTreeSet::from(["AnnualPrediction", "QuarterlyPrediction"]);
     assert_eq!(names(&ty("Prediction")["possibleTypes"]), predictions);
-    let nodes = ["Job", "Company", "DeletionReceipt", "Artifact", "AuditEntry", "BackfillRun", "User", "Organization"];
+    let nodes = [
+        "Job",
+        "Company",
+        "DeletionReceipt",
+        "Artifact",
+        "AuditEntry",
+        "BackfillRun",
+        "RetentionRun",
+        "User",
+        "Organization",
+    ];
     assert_eq!(names(&ty("Node")["possibleTypes"]), predictions.iter().copied().chain(nodes).collect());
     for name in predictions {
         assert_eq!(names(&ty(name)["interfaces"]), BTreeSet::from(["Node", "Prediction"]), "{name}");

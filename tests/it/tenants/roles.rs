@@ -45,7 +45,9 @@ fn expected(role: Role, action: Action, whose: Whose) -> Told {
     let reach = roles::reach(role, action);
     match action {
         // Lists: what one may read at all, without what one may not.
-        Action::ReadAuditLog | Action::ReadBackfillRuns if reach == Reach::Nothing => Told::Forbidden,
+        Action::ReadAuditLog | Action::ReadBackfillRuns | Action::Retention if reach == Reach::Nothing => {
+            Told::Forbidden
+        }
         _ if !within(roles::reach(role, Action::See)) => Told::NotFound,
         _ if within(reach) => Told::Done,
         _ => Told::Forbidden,
@@ -139,6 +141,10 @@ impl Site {
                     self.change(caller, "deletePredictions(ids: [$id])", prediction).await,
                 ]
             }
+            Action::Clean => {
+                let job = self.job(&owner, "completed").await;
+                vec![self.change(caller, "cleanJob(id: $id)", job).await]
+            }
             Action::Hold => {
                 let job = self.job(&owner, "completed").await;
                 vec![
@@ -156,6 +162,24 @@ impl Site {
             }
             Action::ReadBackfillRuns => {
                 vec![self.listed(caller, "{ list: backfillRuns { totalCount } }", job_of_nobody()).await]
+            }
+            Action::Retention => {
+                let run = "mutation { told: runRetention(policy: { completed: { action: KEEP } }) {
+                    run { id } userErrors { code } } }";
+                let told = self.world.data_to(&caller.token, run, json!({})).await["told"].take();
+                let ran = match told["userErrors"][0]["code"].as_str() {
+                    None => Told::Done,
+                    Some("FORBIDDEN") => Told::Forbidden,
+                    Some(other) => panic!("{other}"),
+                };
+                let preview = "{ list: retentionPreview { delete } retentionPolicy { includeAdopted } }";
+                let answer = self.world.answer_to(&caller.token, preview, json!({})).await;
+                let seen = if answer["errors"].is_null() { Told::Done } else { Told::Forbidden };
+                for error in answer["errors"].as_array().into_iter().flatten() {
+                    assert_eq!(error["extensions"]["code"], "FORBIDDEN", "{answer}");
+                }
+                let list = self.listed(caller, "{ list: retentionRuns { totalCount } }", job_of_nobody()).await;
+                vec![ran, seen, list]
             }
         }
     }
@@ -182,7 +206,9 @@ async fn each_role_does_what_the_table_says_and_nothing_else(engine: Engine) {
         for (action, _, _) in TABLE {
             for whose in [Whose::Own, Whose::Colleagues, Whose::AnotherTenants, Whose::Personal] {
                 // What is made, and the runs, are nobody else's.
-                if whose != Whose::Own && matches!(action, Action::Create | Action::ReadBackfillRuns) {
+                if whose != Whose::Own
+                    && matches!(action, Action::Create | Action::ReadBackfillRuns | Action::Retention)
+                {
                     continue;
                 }
                 let wanted = expected(role, action, whose);

@@ -130,7 +130,7 @@ impl Schema {
                 "Int" => "1".to_owned(),
                 "Boolean" => "true".to_owned(),
                 "DateTime" => "\"2026-01-02T03:04:05Z\"".to_owned(),
-                "Duration" => "\"P30D\"".to_owned(),
+                "Duration" => "\"7d\"".to_owned(),
                 _ => "\"some\"".to_owned(),
             },
         }

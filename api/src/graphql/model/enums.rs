@@ -166,7 +166,7 @@ pub enum JobEventType {
     Created,
     /// Rows of its file were stored, or recorded as errors.
     Progress,
-    /// Its status changed; also the first event of a subscription to one job.
+    /// Its status changed, or its files were removed; also the first event of a subscription to one job.
     Status,
     /// It was deleted.
     Deleted,
@@ -216,6 +216,30 @@ pub enum AuditAction {
     BackfillUndo,
     /// `joblink artifacts sweep`
     Sweep,
+}
+
+/// What retention does to a job.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::RetentionAction")]
+pub enum RetentionAction {
+    /// Nothing.
+    Keep,
+    /// Its files are removed; the job, its row errors and its predictions are kept.
+    Clean,
+    /// It is deleted, with a receipt.
+    Delete,
+}
+
+/// What set a run of the retention policy off.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "stored::RetentionTrigger")]
+pub enum RetentionTrigger {
+    /// The schedule of a server.
+    Schedule,
+    /// The command line, without a server.
+    Command,
+    /// `runRetention`
+    Request,
 }
 
 /// How it ended.

@@ -25,10 +25,11 @@ use crate::{
             UserId,
         },
         reference::Reference,
-        scalars::{ByteCount, DateTime},
+        scalars::{ByteCount, DateTime, int},
     },
     jobs::{cancel, hold, retry, row_errors, status},
     paging::Page,
+    retention::clean,
 };
 
 /// One bulk upload: a file, its progress, and the predictions it made.
@@ -191,6 +192,7 @@ impl Job {
                 force_delete: !status.is_terminal() && execute::guard(caller, job, true).is_none(),
                 hold: caller.viewer.may(Action::Hold, Some(job.user_id)) && !hold::is_held(job),
                 retry,
+                clean: job.data_cleaned_at.is_none() && clean::guard(caller, job).is_none(),
             })
         };
         look().await.map_err(placed(ctx))
@@ -210,6 +212,26 @@ impl Job {
     async fn finished_at(&self) -> Option<DateTime> {
         self.row.completed_at.map(Into::into)
     }
+
+    /// When its files were removed, by `cleanJob` or the retention policy; null while they are there.
+    async fn data_cleaned_at(&self) -> Option<DateTime> {
+        self.row.data_cleaned_at.map(Into::into)
+    }
+
+    /// What went then; null while it is there.
+    async fn cleanup_summary(&self) -> Option<CleanupSummary> {
+        let summary = clean::Summary::of(&self.row)?;
+        Some(CleanupSummary { artifacts: int(summary.artifacts), bytes: ByteCount(summary.bytes) })
+    }
+}
+
+/// What went when a job was cleaned.
+#[derive(SimpleObject)]
+pub struct CleanupSummary {
+    /// Files.
+    artifacts: i32,
+    /// Their bytes.
+    bytes: ByteCount,
 }
 
 /// How far a job is, in rows of its file.
@@ -239,6 +261,8 @@ pub struct JobActions {
     hold: bool,
     /// Run its file once more, as a new job.
     retry: bool,
+    /// Remove its files and keep it.
+    clean: bool,
 }
 
 /// How a job was cancelled.

@@ -10,6 +10,7 @@ mod job;
 pub mod node;
 mod prediction;
 mod refusal;
+mod retention;
 mod viewer;
 
 pub use audit::AuditEntry;
@@ -25,4 +26,5 @@ pub use job::{Job, RowError};
 pub use node::Node;
 pub use prediction::{AnnualPrediction, Prediction, QuarterlyPrediction};
 pub use refusal::UserError;
+pub use retention::{RetentionItem, RetentionPolicy, RetentionPolicyInput, RetentionPreview, RetentionRun};
 pub use viewer::Viewer;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_graphql::{ID, Interface, Result};
 use entity::{
     annual_prediction, artifact, audit_entry, backfill_run, company, deletion_receipt, job, organization,
-    quarterly_prediction, user,
+    quarterly_prediction, retention_run, user,
 };
 use sea_orm::{EntityTrait, QueryFilter, prelude::Uuid};
 
@@ -16,6 +16,7 @@ use super::{
     deletion::DeletionReceipt,
     job::{Artifact, Job},
     prediction::{AnnualPrediction, QuarterlyPrediction},
+    retention::RetentionRun,
     viewer::{Organization, User},
 };
 use crate::{
@@ -46,6 +47,8 @@ pub enum Node {
     AuditEntry(AuditEntry),
     /// A run of the backfill; for operators alone.
     BackfillRun(BackfillRun),
+    /// A run of the retention policy; for operators alone.
+    RetentionRun(RetentionRun),
     /// A user.
     User(User),
     /// An organization.
@@ -79,6 +82,9 @@ pub async fn find(app: &App, viewer: &Viewer, ids: &[Uuid]) -> Result<HashMap<Uu
     add!(artifact, viewer.sees_job_of(artifact::Column::JobId), |row| Node::Artifact(Artifact(row)));
     if viewer.may_at_all(Action::ReadBackfillRuns) {
         add!(backfill_run, viewer.sees_backfill_runs(), |row| Node::BackfillRun(BackfillRun(row)));
+    }
+    if viewer.may_at_all(Action::Retention) {
+        add!(retention_run, viewer.sees_retention(), |row| Node::RetentionRun(RetentionRun(row)));
     }
     if viewer.may_at_all(Action::ReadAuditLog) {
         add!(audit_entry, audit::visible(viewer), |row| Node::AuditEntry(AuditEntry(row)));

@@ -15,7 +15,7 @@ use sea_orm::{
     ActiveValue::Set,
     ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
     prelude::{DateTimeUtc, Uuid},
-    sea_query::Expr,
+    sea_query::{Expr, ExprTrait},
 };
 
 use super::{
@@ -215,6 +215,8 @@ async fn purge_again(app: &App, job: &job::Model) -> Result<(), Error> {
         artifact_purge::Entity::update_many()
             .col_expr(artifact_purge::Column::CompletedAt, Expr::value(None::<DateTimeUtc>))
             .col_expr(artifact_purge::Column::DueAt, Expr::value(now()))
+            // So that a purge which is at it now does not take this one for its own.
+            .col_expr(artifact_purge::Column::Attempts, Expr::col(artifact_purge::Column::Attempts).add(1))
             .filter(artifact_purge::Column::JobId.eq(job.id))
             .exec(&*transaction)
             .await?;

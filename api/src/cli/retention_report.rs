@@ -1,0 +1,124 @@
+//! What a run of `joblink retention` tells: for people and for programs.
+
+use std::collections::BTreeMap;
+
+use entity::stored::RetentionAction;
+use sea_orm::prelude::DateTimeUtc;
+use serde_json::{Value, json};
+
+use super::retention::time;
+use crate::{
+    jobs::status::JobStatus,
+    retention::{due::Item, policy::Policy},
+};
+
+/// What was done, or would be.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// When it began.
+    pub start: DateTimeUtc,
+    /// When it ended.
+    pub end: DateTimeUtc,
+    /// Nothing was done.
+    pub dry_run: bool,
+    /// By which rules.
+    pub policy: Policy,
+    /// Of each job.
+    pub items: Vec<Item>,
+}
+
+impl Report {
+    /// How many jobs could not be dealt with.
+    pub fn failures(&self) -> usize {
+        self.items.iter().filter(|item| item.error.is_some()).count()
+    }
+
+    fn done(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| item.error.is_none())
+    }
+
+    fn sum(&self, of: impl Fn(&Item) -> i64) -> i64 {
+        self.done().map(of).sum()
+    }
+
+    /// How many jobs by status and action.
+    fn counts(&self) -> BTreeMap<(String, &'static str), usize> {
+        self.done().fold(BTreeMap::new(), |mut counts, item| {
+            *counts.entry((item.status.clone(), item.action.as_stored())).or_default() += 1;
+            counts
+        })
+    }
+
+    /// The summary as JSON.
+    pub fn json(&self) -> String {
+        let mut jobs: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        for ((status, action), count) in self.counts() {
+            jobs.entry(status.to_uppercase()).or_default().insert(action.to_uppercase(), count);
+        }
+        let failed =
+            self.items.iter().filter_map(|item| Some(json!({ "id": item.job, "error": item.error.as_ref()? })));
+        let told = json!({
+            "start": time(self.start),
+            "end": time(self.end),
+            "dryRun": self.dry_run,
+            "policy": self.policy,
+            "jobs": jobs,
+            "bytesFreed": self.sum(|item| item.bytes),
+            "artifactsDeleted": self.sum(|item| item.artifacts),
+            "predictionsDeleted": self.sum(|item| item.predictions_deleted),
+            "predictionsPreserved": self.sum(|item| item.predictions_released),
+            "errors": failed.collect::<Vec<Value>>(),
+            "items": self.items.iter().map(of_item).collect::<Vec<Value>>(),
+        });
+        format!("{told:#}\n")
+    }
+
+    /// A table for people. `each`: with a line for each job, else for those that failed.
+    pub fn text(&self, each: bool) -> String {
+        let told = self.items.iter().filter(|item| each || item.error.is_some());
+        let mut lines: Vec<String> = told.map(|item| self.line(item)).collect();
+        lines.push(format!("{:<12}{:<10}{:>8}", "status", "action", "jobs"));
+        lines.extend(self.counts().into_iter().map(|((status, action), count)| {
+            format!("{:<12}{:<10}{count:>8}", status.to_uppercase(), action.to_uppercase())
+        }));
+        let would = if self.dry_run { "would be " } else { "" };
+        let (files, bytes) = (self.sum(|item| item.artifacts), self.sum(|item| item.bytes));
+        lines.push(format!("files {would}removed: {files}, {bytes} bytes"));
+        let (deleted, kept) = (self.sum(|item| item.predictions_deleted), self.sum(|item| item.predictions_released));
+        lines.push(format!("predictions {would}deleted: {deleted}, kept without their job: {kept}"));
+        if self.failures() > 0 {
+            lines.push(format!("failed: {}", self.failures()));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn line(&self, item: &Item) -> String {
+        let rule = || {
+            let status = JobStatus::known(&item.status)?;
+            Some(self.policy.rule(status)?.in_words(status))
+        };
+        let failed = item.error.as_ref().map(|error| format!("failed: {error}"));
+        let why = failed.or_else(rule).unwrap_or_default();
+        let ended = item.finished_at.format("%Y-%m-%dT%H:%M:%SZ");
+        let (action, status) = (item.action.as_stored().to_uppercase(), item.status.to_uppercase());
+        format!("{}  {status:<9}  {ended}  {action:<6}  {:>10} bytes  {why}", item.job, item.bytes)
+    }
+}
+
+fn of_item(item: &Item) -> Value {
+    let deletes = item.action == RetentionAction::Delete && item.error.is_none();
+    json!({
+        "id": item.job,
+        "status": item.status.to_uppercase(),
+        "finishedAt": time(item.finished_at),
+        "action": item.action.as_stored().to_uppercase(),
+        "deleted": {
+            "job": deletes,
+            "artifacts": item.artifacts,
+            "predictions": item.predictions_deleted,
+        },
+        "predictionsPreserved": item.predictions_released,
+        "bytes": item.bytes,
+        "error": item.error,
+    })
+}

@@ -1,0 +1,111 @@
+//! Runs at times that a cron line names, by UTC. Each time has one run, however many servers there are.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use croner::{
+    Cron,
+    parser::{CronParser, Seconds},
+};
+use entity::stored::RetentionTrigger;
+use sea_orm::prelude::{DateTimeUtc, Uuid};
+use tokio_util::sync::CancellationToken;
+
+use super::run::{self, Wanted};
+use crate::{app::App, audit::Actor, database::now, error::Error};
+
+/// How much later than its time a run may begin, so that the servers do not all ask the database at once.
+const JITTER: Duration = Duration::from_mins(1);
+/// How often to look at the clock, which may be set meanwhile.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// When runs begin.
+#[derive(Clone, Debug)]
+pub struct Schedule(Cron);
+
+/// Why a text is no schedule; one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("give a cron line of five fields by UTC, such as \"0 2 * * *\" for 02:00 each day")]
+pub struct NoSchedule;
+
+impl FromStr for Schedule {
+    type Err = NoSchedule;
+
+    fn from_str(text: &str) -> Result<Self, NoSchedule> {
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).build();
+        let schedule = Self(parser.parse(text).map_err(|_| NoSchedule)?);
+        // One that never comes, as 30 February.
+        schedule.after(now()).map(|_| schedule).ok_or(NoSchedule)
+    }
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl Schedule {
+    /// The first time after a moment.
+    pub fn after(&self, moment: DateTimeUtc) -> Option<DateTimeUtc> {
+        self.0.find_next_occurrence(&moment, false).ok()
+    }
+}
+
+/// Begins the runs of a schedule until `stop`; whichever server finds them carries them out.
+pub async fn work(app: App, schedule: Schedule, stop: CancellationToken) {
+    let mut last = now();
+    while let Some(time) = schedule.after(last) {
+        let jitter = JITTER.mul_f64(f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX));
+        if !wait_until(time + jitter, &stop).await {
+            return;
+        }
+        if let Err(error) = begin(&app, time).await {
+            tracing::error!("the retention run of {time} was not begun: {error}");
+        }
+        // Times that were slept through are not made up for.
+        last = time.max(now() - JITTER);
+    }
+}
+
+/// Begins the run for a time of the schedule, unless another process has.
+pub async fn begin(app: &App, time: DateTimeUtc) -> Result<bool, Error> {
+    let wanted = Wanted {
+        trigger: RetentionTrigger::Schedule,
+        by: Actor::default(),
+        scheduled_for: Some(time),
+        policy: app.retention.policy,
+        at: now(),
+        claimed: false,
+    };
+    Ok(run::begin(app, &wanted).await?.is_some())
+}
+
+/// Whether that time has come; else it was told to stop.
+async fn wait_until(time: DateTimeUtc, stop: &CancellationToken) -> bool {
+    loop {
+        let Ok(left) = (time - now()).to_std() else { return true };
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = tokio::time::sleep(left.min(LOOK)) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_names_times_by_utc() {
+        let schedule: Schedule = "0 2 * * *".parse().expect("a schedule");
+        let moment: DateTimeUtc = "2026-03-05T02:00:00Z".parse().expect("a time");
+        assert_eq!(schedule.after(moment).map(|time| time.to_rfc3339()).as_deref(), Some("2026-03-06T02:00:00+00:00"));
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused() {
+        for text in ["", "daily", "0 2 * *", "0 0 2 * * *", "61 2 * * *", "0 0 30 2 *"] {
+            assert!(text.parse::<Schedule>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Runs that meet each other, callers, a store that is down, a failure, or their own end.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use api::{
+    app::Limits,
+    checkpoint::{Checkpoint, Checkpoints},
+    database::now,
+    deletion::purge,
+    error::Error,
+    retention::{
+        policy::Policy,
+        run::{self, Purges},
+        schedule,
+    },
+};
+use entity::{job, retention_run};
+use sea_orm::{EntityTrait, prelude::Uuid};
+use serde_json::json;
+use tests::{Engine, Gate, Setup, World};
+use tokio_util::sync::CancellationToken;
+
+use super::{change, ended, items, run as run_here, wanted, with_files};
+use crate::deletion::delete;
+
+tests::on_both!(
+    a_run_finds_done_what_another_process_did_meanwhile,
+    two_runs_at_once_share_the_jobs,
+    a_job_that_changed_meanwhile_is_left_alone,
+    one_job_that_fails_keeps_no_other,
+    a_run_that_was_killed_is_taken_over,
+    a_store_that_is_down_keeps_no_run,
+    a_time_of_the_schedule_has_one_run,
+);
+
+fn idle() -> Setup {
+    Setup { idle: true, ..Setup::default() }
+}
+
+/// Another process on the same database and store.
+async fn beside(world: &World, setup: Setup) -> World {
+    let (url, artifacts) = (Some(world.url.clone()), Some(world.artifacts.clone()));
+    World::with(world.engine, Setup { url, artifacts, ..setup }).await
+}
+
+async fn failed_jobs(world: &World, count: usize) -> Vec<Uuid> {
+    let mut jobs = Vec::new();
+    for _ in 0..count {
+        let job = ended(world, "failed", 20).await;
+        with_files(world, &job, &["input"]).await;
+        world.linked_predictions(job.id, "manifest", 1).await;
+        jobs.push(job.id);
+    }
+    jobs
+}
+
+async fn a_run_finds_done_what_another_process_did_meanwhile(engine: Engine) {
+    let (mut gate, checkpoints) = Gate::first(Checkpoint::RetentionBatchBegins, 1);
+    let first = World::with(engine, Setup { checkpoints, ..idle() }).await;
+    failed_jobs(&first, 5).await;
+    let second = beside(&first, idle()).await;
+    let (slow, quick) = tokio::join!(run_here(&first, Policy::default(), now()), async {
+        // The first has looked up all five and done nothing to them.
+        gate.wait().await;
+        let quick = run_here(&second, Policy::default(), now()).await;
+        gate.open();
+        quick
+    });
+    assert_eq!((slow.deleted, slow.failed, slow.bytes_freed), (0, 0, 0));
+    assert_eq!((quick.deleted, quick.failed), (5, 0));
+    assert_eq!(items(&first, slow.id).await, []);
+    first.check_invariants().await;
+}
+
+async fn two_runs_at_once_share_the_jobs(engine: Engine) {
+    let mut first = World::with(engine, idle()).await;
+    let jobs = failed_jobs(&first, 30).await;
+    let mut second = beside(&first, idle()).await;
+    (first.app.retention.batch_size, second.app.retention.batch_size) = (7, 4);
+    let at = now();
+    let (one, two) = tokio::join!(run_here(&first, Policy::default(), at), run_here(&second, Policy::default(), at));
+    assert_eq!((one.deleted + two.deleted, one.failed + two.failed), (30, 0));
+    let done = [items(&first, one.id).await, items(&first, two.id).await].concat();
+    assert_eq!(done.len(), 30);
+    let done: HashSet<Uuid> = done.into_iter().map(|item| item.job_id).collect();
+    assert_eq!(done, jobs.into_iter().collect());
+    assert_eq!(first.count("SELECT count(*) FROM deletion_receipts").await, 30);
+    assert_eq!(first.app.store.keys().await.unwrap(), Vec::<String>::new());
+    first.check_invariants().await;
+}
+
+async fn a_job_that_changed_meanwhile_is_left_alone(engine: Engine) {
+    let (mut gate, checkpoints) = Gate::first(Checkpoint::RetentionBatchBegins, 1);
+    let world = World::with(engine, Setup { checkpoints, ..idle() }).await;
+    let jobs = failed_jobs(&world, 5).await;
+    let changed = async |id, change_it: &(dyn Fn(job::Model) -> job::Model + Sync)| {
+        let row = job::Entity::find_by_id(id).one(world.app.db.reader()).await.unwrap().unwrap();
+        change(&world, change_it(row)).await;
+    };
+    let (ran, ()) = tokio::join!(run_here(&world, Policy::default(), now()), async {
+        gate.wait().await;
+        let hold = "mutation($id: ID!) { holdJob(id: $id, reason: \"audit\") { userErrors { code } } }";
+        world.data(hold, json!({ "id": jobs[0] })).await;
+        delete(&world, &jobs[1].to_string(), json!({})).await;
+        changed(jobs[2], &|row| job::Model { status: Some("processing".to_owned()), ..row }).await;
+        changed(jobs[3], &|row| job::Model { completed_at: Some(now().naive_utc()), ..row }).await;
+        gate.open();
+    });
+    assert_eq!((ran.deleted, ran.failed), (1, 0));
+    let done: Vec<Uuid> = items(&world, ran.id).await.into_iter().map(|item| item.job_id).collect();
+    assert_eq!(done, [jobs[4]]);
+    let left = job::Entity::find().all(world.app.db.reader()).await.unwrap();
+    assert_eq!(left.iter().map(|job| job.id).collect::<HashSet<_>>(), HashSet::from([jobs[0], jobs[2], jobs[3]]));
+}
+
+async fn one_job_that_fails_keeps_no_other(engine: Engine) {
+    let times = Arc::new(AtomicUsize::new(0));
+    let passed = times.clone();
+    let checkpoints = Checkpoints::hooked(move |at| {
+        let fails = at == Checkpoint::RetentionJobBeforeCommit && passed.fetch_add(1, Ordering::SeqCst) == 1;
+        Box::pin(async move { if fails { Err(Error::Injected("the second job")) } else { Ok(()) } })
+    });
+    let world = World::with(engine, Setup { checkpoints, ..idle() }).await;
+    let jobs = failed_jobs(&world, 3).await;
+    let ran = run_here(&world, Policy::default(), now()).await;
+    assert_eq!((ran.deleted, ran.failed), (2, 1));
+    let done = items(&world, ran.id).await;
+    assert_eq!(
+        done.iter().map(|item| (item.number, item.error.is_some())).collect::<Vec<_>>(),
+        [(1, false), (2, true), (3, false)]
+    );
+    let said = done[1].error.as_deref().unwrap();
+    assert!(said.starts_with("It failed, and nothing was changed; ") && !said.contains("injected"), "{said}");
+    assert_eq!((done[1].bytes, done[1].predictions_released), (0, 0));
+    let left = job::Entity::find().all(world.app.db.reader()).await.unwrap();
+    assert_eq!(left.iter().map(|job| job.id).collect::<Vec<_>>(), [done[1].job_id]);
+    assert!(jobs.contains(&done[1].job_id));
+    let again = run_here(&world, Policy::default(), now()).await;
+    assert_eq!((again.deleted, again.failed), (1, 0));
+    world.check_invariants().await;
+}
+
+async fn a_run_that_was_killed_is_taken_over(engine: Engine) {
+    let (mut gate, checkpoints) = Gate::at(Checkpoint::RetentionJobBeforeCommit, 3);
+    let limits = Limits { lease: Duration::from_secs(1), ..Limits::default() };
+    let first = World::with(engine, Setup { checkpoints, limits, ..idle() }).await;
+    failed_jobs(&first, 5).await;
+    // Due by now, but not at the moment that the run measures ages at.
+    let young = ended(&first, "failed", 12).await.id;
+    let at = now() - chrono::TimeDelta::hours(1);
+    let begun = run::begin(&first.app, &wanted(Policy::default(), at)).await.unwrap().unwrap();
+    let (id, app) = (begun.id, first.app.clone());
+    let running =
+        tokio::spawn(async move { run::carry_out(&app, begun, &CancellationToken::new(), Purges::Elsewhere).await });
+    gate.wait().await;
+    running.abort();
+    assert!(running.await.unwrap_err().is_cancelled());
+    let second = beside(&first, Setup { limits, ..Setup::default() }).await;
+    let ended = second
+        .until(async || {
+            let found = retention_run::Entity::find_by_id(id).one(second.app.db.reader()).await.unwrap().unwrap();
+            found.finished_at.is_some().then_some(found)
+        })
+        .await;
+    assert_eq!((ended.deleted, ended.failed, ended.lease_token), (5, 0, None));
+    let numbers: Vec<i64> = items(&second, id).await.iter().map(|item| item.number).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    assert_eq!(second.count("SELECT count(*) FROM deletion_receipts").await, 5);
+    let ends = "SELECT count(*) FROM audit_log WHERE action = 'retention_run' AND detail LIKE 'by command: %'";
+    assert_eq!(second.count(ends).await, 1);
+    assert!(job::Entity::find_by_id(young).one(second.app.db.reader()).await.unwrap().is_some());
+    second.purged().await;
+    assert_eq!(second.app.store.keys().await.unwrap(), Vec::<String>::new());
+    second.check_invariants().await;
+}
+
+async fn a_store_that_is_down_keeps_no_run(engine: Engine) {
+    let world = World::with(engine, idle()).await;
+    failed_jobs(&world, 3).await;
+    let (jobs, aside) = (world.artifacts.join("jobs"), world.artifacts.join("aside"));
+    std::fs::rename(&jobs, &aside).unwrap();
+    std::fs::write(&jobs, "in the way of every listing").unwrap();
+    let ran = run_here(&world, Policy::default(), now()).await;
+    assert_eq!((ran.deleted, ran.failed), (3, 0));
+    let left = "SELECT count(*) FROM artifact_purges WHERE completed_at IS NULL";
+    assert_eq!(world.count(left).await, 3);
+    std::fs::remove_file(&jobs).unwrap();
+    std::fs::rename(&aside, &jobs).unwrap();
+    world.run("UPDATE artifact_purges SET due_at = '2000-01-01T00:00:00+00:00'").await;
+    assert!(purge::drain(&world.app).await.unwrap());
+    assert_eq!(world.count(left).await, 0);
+    assert_eq!(world.app.store.keys().await.unwrap(), Vec::<String>::new());
+    world.check_invariants().await;
+}
+
+async fn a_time_of_the_schedule_has_one_run(engine: Engine) {
+    let first = World::with(engine, idle()).await;
+    let second = beside(&first, idle()).await;
+    let time = "2026-01-02T02:00:00Z".parse().unwrap();
+    let next = "2026-01-03T02:00:00Z".parse().unwrap();
+    let (one, two) = tokio::join!(schedule::begin(&first.app, time), schedule::begin(&second.app, time));
+    assert!(one.unwrap() != two.unwrap(), "one of them begins it");
+    assert!(schedule::begin(&second.app, next).await.unwrap());
+    assert_eq!(first.count("SELECT count(*) FROM retention_runs WHERE triggered_by = 'schedule'").await, 2);
+}
