@@ -16,7 +16,7 @@ const config = {
   enumsAsTypes: true,
   immutableTypes: true,
   // How the contract's own scalars travel in JSON. Files are sent ahead of their job, so that none travels in a variable.
-  scalars: { ID: { input: 'string', output: 'string' }, ByteCount: 'number', DateTime: 'string', Decimal: 'string', Upload: 'never' },
+  scalars: { ID: { input: 'string', output: 'string' }, ByteCount: 'number', DateTime: 'string', Decimal: 'string', Duration: 'string', Upload: 'never' },
   strictScalars: true,
   useTypeImports: true,
 };

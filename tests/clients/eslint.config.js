@@ -48,6 +48,7 @@ export default [
             types: [
               'BackfillDecision',
               'Cancellation',
+              'CleanupSummary',
               'DeletionPreview',
               'Hold',
               'JobActions',
@@ -58,6 +59,10 @@ export default [
               'LinkSourceCount',
               'PageInfo',
               'PurgeState',
+              'RetentionItem',
+              'RetentionPolicy',
+              'RetentionPreview',
+              'RetentionRule',
               'RowError',
               'UnresolvedPrediction',
               'UserError',

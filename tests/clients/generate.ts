@@ -12,7 +12,7 @@ const here = import.meta.dirname;
 const sdl = readFileSync(join(here, '../../schema.graphql'), 'utf8');
 const schema = buildSchema(sdl);
 /** How the contract's own scalars travel in JSON; an upload never does. */
-const scalars = { ByteCount: 'number', DateTime: 'string', Decimal: 'string', Upload: 'Blob' };
+const scalars = { ByteCount: 'number', DateTime: 'string', Decimal: 'string', Duration: 'string', Upload: 'Blob' };
 
 function write(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true });

@@ -52,6 +52,7 @@ schemathesis.graphql.scalar("ID", st.one_of(st.sampled_from(real_ids()), strange
 schemathesis.graphql.scalar(
     "DateTime", st.datetimes().map(lambda time: nodes.String(time.isoformat(timespec="milliseconds") + "Z"))
 )
+schemathesis.graphql.scalar("Duration", st.sampled_from(["never", "12h", "7d", "4000d"]).map(nodes.String))
 
 
 @schemathesis.hook

@@ -41,9 +41,13 @@ const SCALARS: Record<string, (value: unknown) => boolean> = {
     typeof value === 'string' && /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(value) && !Number.isNaN(Date.parse(value)),
   Decimal: value => typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value),
   ByteCount: value => Number.isSafeInteger(value) && Number(value) >= 0,
+  Duration: value => value === 'never' || (typeof value === 'string' && /^\d+[smhd]$/.test(value) && positive(value.slice(0, -1))),
   // Judged where it is used: a part of the request may be missing.
   Upload: () => true,
 };
+
+/** What fits 32 bits, and is more than nothing. */
+const positive = (digits: string): boolean => BigInt(digits) > 0n && BigInt(digits) < 2n ** 32n;
 
 /** The schema, with the contract's scalars. */
 export function referenceSchema(sdl: string): GraphQLSchema {

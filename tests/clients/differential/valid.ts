@@ -38,6 +38,9 @@ const DEEPEST = 7;
 /** Fields of a document at most. */
 const MOST_FIELDS = 70;
 
+/** Fields of the root of which something new comes each time, so that asked twice they differ. */
+const NEW_EACH_TIME = ['retentionPreview', 'runRetention'];
+
 const TEXTS = ['', 'a', 'sample', 'ä "quoted" \\ 🙂', 'KILO', '2024', 'Q1', 'two\nlines\tand a tab'];
 const TIMES = ['2026-03-05T09:47:23.806911Z', '2019-01-01T00:00:00+05:30', '2040-12-31T23:59:59Z'];
 
@@ -151,7 +154,8 @@ class Walk {
     if (this.random.happens(0.06) || !('getFields' in type)) return `${this.#alias()}__typename`;
     const introspected = depth === 0 && this.kind === 'query' && this.random.happens(0.05);
     if (introspected) return this.#introspection();
-    const fields = Object.values(type.getFields()) as GraphQLField<unknown, unknown>[];
+    const all = Object.values(type.getFields()) as GraphQLField<unknown, unknown>[];
+    const fields = all.filter(field => depth > 0 || !NEW_EACH_TIME.includes(field.name));
     const leaf = fields.filter(field => !isCompositeType(getNamedType(field.type)));
     const deep = depth >= DEEPEST || (depth > 0 && this.random.happens(0.35));
     const field = this.random.maybe(deep ? leaf : fields);
@@ -276,6 +280,9 @@ class Walk {
       case 'ID':
         if (this.kind === 'mutation') return this.random.one(['nothing', '01a200e9-0000-7000-8000-000000000000', 7]);
         return this.random.happens(0.1) ? this.random.one(['nothing', 7, '01a200e9-0000-7000-8000-000000000000']) : this.random.one(this.pool.ids);
+      case 'Duration':
+        // Longer ago than any job of the server has ended.
+        return this.random.happens(0.1) ? this.random.one(['0d', '7', '7w', 7]) : this.random.one(['never', '7d', '12h', '90000s']);
       case 'DateTime':
         return this.random.one(TIMES);
       default:

@@ -53,22 +53,33 @@ export function moduleText(schema: GraphQLSchema, connection: Connection, way: W
   const { field } = connection;
   const name = moduleOf(connection, way);
   const atRoot = schema.getQueryType()?.name === connection.type;
+  const type = schema.getType(connection.type);
+  const isNode = isObjectType(type) && type.getInterfaces().some(its => its.name === 'Node');
   const required = field.args.filter(isRequiredArgument);
   const variables = [
     `$${way.size}: Int!`,
     `$${way.cursor}: String`,
     ...required.map((argument: GraphQLArgument) => `$${argument.name}: ${argument.type}`),
-    ...(atRoot ? [] : ['$node: ID!']),
+    ...(isNode ? ['$node: ID!'] : []),
   ];
   const given = [way.size, way.cursor, ...required.map(argument => argument.name)];
   const selected =
     `${field.name}(${given.map(argument => `${argument}: $${argument}`).join(', ')})` +
     ` @connection(key: "${name}_${field.name}") { totalCount edges { node { ${leaves(schema, field)} } } }`;
-  const body = atRoot ? selected : `node(id: $node) { ... on ${connection.type} { ${selected} } }`;
+  const inNode = `node(id: $node) { ... on ${connection.type} { ${selected} } }`;
+  const body = atRoot ? selected : isNode ? inNode : `${rootField(schema, connection.type)} { ${selected} }`;
   return (
     `import { graphql } from 'relay-runtime';\n\n` +
     `export const query = graphql\`\n  query ${name}Query(${variables.join(', ')}) { ${body} }\n\`;\n`
   );
+}
+
+/** The field of the root that gives an object of this type, which is no node. */
+function rootField(schema: GraphQLSchema, type: string): string {
+  const fields = Object.values(schema.getQueryType()?.getFields() ?? {});
+  const found = fields.find(field => getNamedType(field.type).name === type && !field.args.some(isRequiredArgument));
+  if (!found) throw new Error(`no field of the root gives a ${type}`);
+  return found.name;
 }
 
 /** The scalars and enums of what a page holds. */
