@@ -4,13 +4,18 @@
 
 use std::{collections::HashMap, future::Future, sync::Arc};
 
-use async_graphql::{Context, ID, InputObject, Object, OneofObject, Result, SimpleObject};
+use async_graphql::{Context, ID, Object, Result};
 use entity::stored::AuditAction;
 use sea_orm::prelude::Uuid;
 use tracing::Instrument;
 
 use super::{
-    model::{DeletionReceipt, Job, JobRefusal, PredictionKind, Refused, RetentionPolicyInput, RetentionRun, UserError},
+    model::{DeletionReceipt, Job, JobRefusal, Refused, RetentionPolicyInput, RetentionRun, UserError},
+    payloads::{
+        CancelJobPayload, CleanJobPayload, CreateJobInput, CreateJobPayload, DeleteJobPayload, DeleteJobsPayload,
+        DeletePredictionsPayload, FileSource, HoldJobPayload, JobExpectation, ReleaseJobHoldPayload, RetryJobPayload,
+        RunRetentionPayload,
+    },
     query::{MOST_IDS, distinct},
     scalars::Upload,
 };
@@ -34,134 +39,6 @@ use crate::{
 /// The files of a request, in the order of its parts.
 #[derive(Clone, Debug, Default)]
 pub struct Files(pub Arc<Vec<ReceivedFile>>);
-
-/// Where a file comes from: exactly one of these.
-#[derive(OneofObject)]
-enum FileSource {
-    /// A part of this multipart request.
-    File(Upload),
-    /// A file that was sent ahead by `POST /uploads`.
-    UploadId(ID),
-}
-
-/// A new job.
-#[derive(InputObject)]
-struct CreateJobInput {
-    /// Which kind of predictions the file is for.
-    kind: PredictionKind,
-    /// The file: CSV or Excel (.xlsx), with a header.
-    source: FileSource,
-    /// A name of your own for this request, like a new UUID. Sent again within 24 hours with the same file, the request is
-    /// answered with the job that the first one made.
-    idempotency_key: Option<String>,
-}
-
-/// What the caller was shown of a job.
-#[derive(InputObject)]
-struct JobExpectation {
-    /// The job.
-    id: ID,
-    /// How many linked predictions, of both kinds together.
-    predictions: i32,
-}
-
-/// The new job, or why there is none.
-#[derive(SimpleObject, Default)]
-struct CreateJobPayload {
-    /// The job, pending.
-    job: Option<Job>,
-    /// Why it was refused; a file that came with the request is not kept then, one that was sent ahead still waits.
-    user_errors: Vec<UserError>,
-}
-
-/// What became of the job.
-#[derive(SimpleObject)]
-struct CancelJobPayload {
-    /// The job as it stands now.
-    job: Option<Job>,
-    /// Why nothing changed.
-    user_errors: Vec<UserError>,
-}
-
-/// The new job, or why there is none.
-#[derive(SimpleObject)]
-struct RetryJobPayload {
-    /// The new job, pending; where it was refused the one that was to be retried.
-    job: Option<Job>,
-    /// Why nothing changed.
-    user_errors: Vec<UserError>,
-}
-
-/// What became of the job.
-#[derive(SimpleObject)]
-struct HoldJobPayload {
-    /// The job as it stands now.
-    job: Option<Job>,
-    /// Why nothing changed.
-    user_errors: Vec<UserError>,
-}
-
-/// What became of the job.
-#[derive(SimpleObject)]
-struct CleanJobPayload {
-    /// The job as it stands now.
-    job: Option<Job>,
-    /// Why nothing changed.
-    user_errors: Vec<UserError>,
-}
-
-/// The run, or why there is none.
-#[derive(SimpleObject)]
-struct RunRetentionPayload {
-    /// The run, which has begun and goes on in the background; ask for it by `node` until its `finishedAt` is there.
-    run: Option<RetentionRun>,
-    /// Why it was refused.
-    user_errors: Vec<UserError>,
-}
-
-/// What became of the job.
-#[derive(SimpleObject)]
-struct ReleaseJobHoldPayload {
-    /// The job as it stands now.
-    job: Option<Job>,
-    /// Why nothing changed.
-    user_errors: Vec<UserError>,
-}
-
-/// What became of the job.
-#[derive(SimpleObject, Default)]
-struct DeleteJobPayload {
-    /// Its id, if this call deleted it.
-    deleted_job_id: Option<ID>,
-    /// The receipt, of this deletion or of an earlier one.
-    receipt: Option<DeletionReceipt>,
-    /// The job as it stands, if it was refused and the viewer may see it.
-    job: Option<Job>,
-    /// Why it was refused.
-    user_errors: Vec<UserError>,
-}
-
-/// What became of the jobs.
-#[derive(SimpleObject, Default)]
-struct DeleteJobsPayload {
-    /// Those that this call deleted.
-    deleted_job_ids: Vec<ID>,
-    /// Their receipts.
-    receipts: Vec<DeletionReceipt>,
-    /// Those that stay, and why.
-    refused: Vec<JobRefusal>,
-    /// Why the call as a whole was refused.
-    user_errors: Vec<UserError>,
-}
-
-/// What became of the predictions.
-#[derive(SimpleObject, Default)]
-struct DeletePredictionsPayload {
-    /// Those that this call deleted.
-    deleted_ids: Vec<ID>,
-    /// Those that stay: `field` is the place in the list, like `["ids", "3"]`.
-    user_errors: Vec<UserError>,
-}
 
 /// The root of what can be changed.
 #[derive(Debug)]

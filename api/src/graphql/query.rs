@@ -1,18 +1,17 @@
 //! What can be read.
 
-use async_graphql::{Context, ID, InputObject, Object, Result};
+use async_graphql::{Context, ID, Object, Result};
 use sea_orm::{DbErr, prelude::Uuid};
 
 use super::{
     connection::Connection,
     failure::{bad_input, coded},
+    filters::{AuditFilter, DeletionReceiptFilter, JobFilter, JobOrder, PredictionFilter},
     model::{
-        AnnualPrediction, AuditAction, AuditEntry, AuditOutcome, BackfillRun, Company, DeletionPreview,
-        DeletionReceipt, DeletionTrigger, Job, JobOrderField, JobOrigin, JobStatus, LinkSource, Node, OrderDirection,
-        PredictionKind, QuarterlyPrediction, RetentionPolicy, RetentionPolicyInput, RetentionPreview, RetentionRun,
-        RiskLevel, Viewer, node,
+        AnnualPrediction, AuditEntry, BackfillRun, Company, DeletionPreview, DeletionReceipt, Job, JobOrderField, Node,
+        OrderDirection, QuarterlyPrediction, RetentionPolicy, RetentionPolicyInput, RetentionPreview, RetentionRun,
+        Viewer, node,
     },
-    scalars::DateTime,
     shown::One,
 };
 use crate::{
@@ -30,156 +29,6 @@ use crate::{
 
 /// The most ids of one call.
 pub const MOST_IDS: usize = 100;
-
-/// Which jobs are wanted; what is not given does not matter.
-#[derive(InputObject, Default)]
-struct JobFilter {
-    /// In one of these states.
-    status: Option<Vec<JobStatus>>,
-    /// Of this kind.
-    kind: Option<PredictionKind>,
-    /// Made by this program.
-    origin: Option<JobOrigin>,
-    /// Created by this user.
-    created_by: Option<ID>,
-    /// Created at this time or later.
-    created_after: Option<DateTime>,
-    /// Created before this time.
-    created_before: Option<DateTime>,
-    /// Ended at this time or later.
-    finished_after: Option<DateTime>,
-    /// Ended before this time.
-    finished_before: Option<DateTime>,
-    /// Part of the file's name, or the beginning of the job's id.
-    search: Option<String>,
-}
-
-/// The order of a list of jobs.
-#[derive(InputObject)]
-struct JobOrder {
-    /// By what.
-    field: JobOrderField,
-    /// In which direction.
-    direction: OrderDirection,
-}
-
-/// Which predictions are wanted; what is not given does not matter.
-#[derive(InputObject, Default)]
-struct PredictionFilter {
-    /// Linked to this job.
-    job_id: Option<ID>,
-    /// `true`: without a job, released ones too; `false`: with one.
-    unlinked: Option<bool>,
-    /// Linked in one of these ways; `RELEASED` = without a job since their job was deleted.
-    link_source: Option<Vec<LinkSource>>,
-    /// Made by this user or by a job of this user.
-    created_by: Option<ID>,
-    /// Of this company.
-    company_id: Option<ID>,
-    /// Four digits.
-    reporting_year: Option<String>,
-    /// `Q1` to `Q4`.
-    reporting_quarter: Option<String>,
-    /// At one of these levels.
-    risk_level: Option<Vec<RiskLevel>>,
-}
-
-/// Which receipts are wanted; what is not given does not matter.
-#[derive(InputObject, Default)]
-struct DeletionReceiptFilter {
-    /// Deleted at this time or later.
-    deleted_after: Option<DateTime>,
-    /// Deleted before this time.
-    deleted_before: Option<DateTime>,
-    /// Deleted by this user.
-    deleted_by: Option<ID>,
-    /// Set off by this.
-    trigger: Option<DeletionTrigger>,
-    /// `true`: the store has not yet confirmed that the files are gone; `false`: nothing is left to purge.
-    purge_pending: Option<bool>,
-    /// Part of the file's name, or the beginning of the job's id.
-    search: Option<String>,
-}
-
-/// Which entries are wanted; what is not given does not matter.
-#[derive(InputObject, Default)]
-struct AuditFilter {
-    /// About this job, prediction or run.
-    target_id: Option<ID>,
-    /// One of these.
-    action: Option<Vec<AuditAction>>,
-    /// By this user.
-    actor_id: Option<ID>,
-    /// That ended like this.
-    outcome: Option<AuditOutcome>,
-    /// Written at this time or later.
-    after: Option<DateTime>,
-    /// Written before this time.
-    before: Option<DateTime>,
-}
-
-/// An id as a UUID; what is no UUID is the id of nothing.
-fn uuid(id: &ID) -> Uuid {
-    Uuid::try_parse(id).unwrap_or(Uuid::nil())
-}
-
-impl From<JobFilter> for jobs::list::Filter {
-    fn from(filter: JobFilter) -> Self {
-        Self {
-            status: filter.status.map(|states| states.into_iter().map(Into::into).collect()),
-            kind: filter.kind.map(Into::into),
-            own: filter.origin.map(|origin| origin == JobOrigin::Joblink),
-            created_by: filter.created_by.as_ref().map(uuid),
-            created_after: filter.created_after.map(|time| time.0),
-            created_before: filter.created_before.map(|time| time.0),
-            finished_after: filter.finished_after.map(|time| time.0),
-            finished_before: filter.finished_before.map(|time| time.0),
-            search: filter.search,
-            ..Self::default()
-        }
-    }
-}
-
-impl From<PredictionFilter> for predictions::list::Filter {
-    fn from(filter: PredictionFilter) -> Self {
-        Self {
-            job_id: filter.job_id.as_ref().map(uuid),
-            unlinked: filter.unlinked,
-            link_source: filter.link_source.map(|sources| sources.into_iter().map(Into::into).collect()),
-            created_by: filter.created_by.as_ref().map(uuid),
-            company_id: filter.company_id.as_ref().map(uuid),
-            reporting_year: filter.reporting_year,
-            reporting_quarter: filter.reporting_quarter,
-            risk_level: filter.risk_level.map(|levels| levels.into_iter().map(Into::into).collect()),
-        }
-    }
-}
-
-impl From<DeletionReceiptFilter> for receipt::Filter {
-    fn from(filter: DeletionReceiptFilter) -> Self {
-        Self {
-            deleted_after: filter.deleted_after.map(|time| time.0),
-            deleted_before: filter.deleted_before.map(|time| time.0),
-            deleted_by: filter.deleted_by.as_ref().map(uuid),
-            trigger: filter.trigger.map(Into::into),
-            purge_pending: filter.purge_pending,
-            search: filter.search,
-        }
-    }
-}
-
-impl From<AuditFilter> for audit::Filter {
-    fn from(filter: AuditFilter) -> Self {
-        Self {
-            target: filter.target_id.as_ref().map(uuid),
-            actions: filter.action.map(|actions| actions.into_iter().map(Into::into).collect()),
-            actor: filter.actor_id.as_ref().map(uuid),
-            outcome: filter.outcome.map(Into::into),
-            after: filter.after.map(|time| time.0),
-            before: filter.before.map(|time| time.0),
-        }
-    }
-}
 
 /// The app and the viewer of a request.
 fn reader(ctx: &Context<'_>) -> Result<(App, auth::Viewer)> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use migration::counted::counted;
+
 /// Units by their sign, in words, and their seconds; the largest first.
 const UNITS: [(char, &str, u64); 4] =
     [('d', "day", 86_400), ('h', "hour", 3_600), ('m', "minute", 60), ('s', "second", 1)];
@@ -27,7 +29,7 @@ pub fn short(age: Duration) -> String {
 /// In words: `7 days`.
 pub fn in_words(age: Duration) -> String {
     let (number, _, name) = parts(age);
-    format!("{number} {name}{}", if number == 1 { "" } else { "s" })
+    counted(number, name)
 }
 
 fn parts(age: Duration) -> (u64, char, &'static str) {

@@ -24,6 +24,7 @@ use crate::{
         status::{self, JobStatus},
     },
 };
+use migration::counted::counted;
 
 /// What went when a job was cleaned, as it is stored with the job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,5 +157,5 @@ pub async fn record(
 
 /// What went, for the audit log.
 pub fn went_in_words(went: Summary) -> String {
-    format!("removed {} files, {} bytes", went.artifacts, went.bytes)
+    format!("removed {}, {}", counted(went.artifacts, "file"), counted(went.bytes, "byte"))
 }

@@ -8,6 +8,7 @@ use entity::{
     stored::{AuditAction, RetentionTrigger},
 };
 use futures_util::FutureExt;
+use migration::counted::counted;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
@@ -299,5 +300,6 @@ async fn finish(app: &App, run: &retention_run::Model) -> Result<Outcome, Error>
 
 fn in_words(run: &retention_run::Model) -> String {
     let retention_run::Model { triggered_by, cleaned, deleted, failed, bytes_freed, .. } = run;
-    format!("by {triggered_by}: cleaned {cleaned} jobs, deleted {deleted}, failed {failed}, {bytes_freed} bytes")
+    let (cleaned, freed) = (counted(cleaned, "job"), counted(bytes_freed, "byte"));
+    format!("by {triggered_by}: cleaned {cleaned}, deleted {deleted}, failed {failed}, {freed}")
 }

@@ -156,7 +156,7 @@ async fn receipts_name_the_rule(engine: Engine) {
     assert_eq!(
         log,
         json!([
-            entry("RETENTION_RUN", ran.id, "by command: cleaned 1 jobs, deleted 1, failed 0, 0 bytes"),
+            entry("RETENTION_RUN", ran.id, "by command: cleaned 1 job, deleted 1, failed 0, 0 bytes"),
             entry("DELETE_JOB", id, "deleted 0 annual predictions and 0 quarterly predictions, released 0"),
             entry(
                 "CLEAN_JOB",
