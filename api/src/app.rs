@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::{
     auth::names::Names, checkpoint::Checkpoints, database::Database, events::Events, metrics::Metrics,
-    origins::Origins, retention::Retention,
+    notifications::Notifications, origins::Origins, retention::Retention,
 };
 
 /// The program's parts. Cheap to clone.
@@ -35,6 +35,8 @@ pub struct App {
     pub metrics: Metrics,
     /// How long jobs are kept, and what is done to them then.
     pub retention: Retention,
+    /// Who is told of deletions and retention runs.
+    pub notifications: Notifications,
     /// Where tests step in.
     pub checkpoints: Checkpoints,
 }
@@ -223,6 +225,7 @@ impl App {
             origins: Origins::default(),
             metrics: Metrics::default(),
             retention: Retention::default(),
+            notifications: Notifications::default(),
             checkpoints,
         }
     }

@@ -49,6 +49,8 @@ pub enum Checkpoint {
     RetentionJobBeforeCommit,
     /// A run of the retention policy has done everything but say so.
     RetentionEnds,
+    /// A notification was delivered, or not, and nobody wrote so.
+    NotificationSent,
     /// A purge is claimed and nothing is removed.
     PurgeClaimed,
     /// A purge has removed everything and not told so.

@@ -9,7 +9,7 @@ use std::{
     fmt,
     future::Future,
     ops::Deref,
-    sync::{Arc, OnceLock},
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -19,7 +19,7 @@ use sea_orm::{
     AccessMode, ColumnTrait, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
     DbErr, EntityTrait, QueryFilter, QuerySelect, RuntimeErr, Select, SqliteTransactionMode, Statement,
     TransactionOptions, TransactionTrait, Value,
-    sea_query::LockType,
+    sea_query::{LockBehavior, LockType},
     sqlx::{self, Connection, PgPool, postgres::PgPoolOptions},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -139,8 +139,7 @@ impl Database {
         let sql = "SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relname IN \
                    ('annual_predictions', 'quarterly_predictions', 'bulk_upload_jobs', 'companies', 'artifacts', \
                    'artifact_purges', 'artifact_store', 'audit_log', 'deletion_receipts', 'idempotency_keys', 'job_events', \
-                   'job_log', 'retention_items', 'retention_runs', 'row_errors', \
-                   'staged_uploads') \
+                   'job_log', 'notifications', 'retention_items', 'retention_runs', 'row_errors', 'staged_uploads') \
                    AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
                    AND (relname = 'audit_log' OR \
                    has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))) ORDER BY relname";
@@ -167,7 +166,7 @@ impl Database {
                 sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             })
             .await?;
-        Ok(WriteTransaction { transaction, turn, after: OnceLock::new() })
+        Ok(WriteTransaction { transaction, turn, after: std::sync::Mutex::default() })
     }
 
     /// How the pool stands.
@@ -254,7 +253,7 @@ async fn check_sqlite(pool: &DatabaseConnection) -> Result<(), DbErr> {
 pub struct WriteTransaction {
     transaction: DatabaseTransaction,
     turn: Option<OwnedMutexGuard<()>>,
-    after: OnceLock<Box<dyn FnOnce() + Send + Sync>>,
+    after: std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>,
 }
 
 impl fmt::Debug for WriteTransaction {
@@ -270,15 +269,15 @@ impl WriteTransaction {
         let outcome = transaction.commit().await;
         drop(turn);
         // Also where the database did not answer: it may be there.
-        if let Some(after) = after.into_inner() {
-            after();
+        for wake in after.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            wake();
         }
         outcome
     }
 
-    /// Calls this when the transaction is committed, to wake whoever waits for what is in it. Of several the first counts.
-    pub fn after_commit(&self, wake: impl FnOnce() + Send + Sync + 'static) {
-        self.after.get_or_init(|| Box::new(wake));
+    /// Calls this when the transaction is committed, to wake whoever waits for what is in it.
+    pub fn after_commit(&self, wake: impl FnOnce() + Send + 'static) {
+        self.after.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(wake));
     }
 
     /// Takes everything in it back, and waits until that is done.
@@ -321,6 +320,11 @@ where
 /// `NO KEY UPDATE` lets others go on referring to the row by foreign keys; `UPDATE` does not.
 pub fn locked<E: EntityTrait>(query: Select<E>, backend: DbBackend, lock: LockType) -> Select<E> {
     if backend == DbBackend::Postgres { query.lock(lock) } else { query }
+}
+
+/// The same, and passes over rows that others have locked.
+pub fn locked_if_free<E: EntityTrait>(query: Select<E>, backend: DbBackend, lock: LockType) -> Select<E> {
+    if backend == DbBackend::Postgres { query.lock_with_behavior(lock, LockBehavior::SkipLocked) } else { query }
 }
 
 /// `column = ANY(values)`: one parameter whatever the number of values on PostgreSQL, so that statements stay prepared.

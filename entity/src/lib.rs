@@ -18,6 +18,7 @@ pub mod idempotency_key;
 pub mod job;
 pub mod job_event;
 pub mod job_log;
+pub mod notification;
 pub mod organization;
 pub mod quarterly_prediction;
 pub mod retention_item;

@@ -211,3 +211,27 @@ stored!(
         Request = "request",
     }
 );
+
+stored!(
+    /// How something is told.
+    Channel {
+        /// A signed HTTP request.
+        Webhook = "webhook",
+        /// A mail.
+        Mail = "mail",
+    }
+);
+
+stored!(
+    /// What is told. Receivers see these names.
+    NotifiedEvent {
+        /// A job was deleted, by whatever.
+        JobDeleted = "job.deleted",
+        /// A run of the retention policy came to its end.
+        RunFinished = "retention_run.finished",
+        /// It came to its end, and some jobs could not be dealt with.
+        RunFailed = "retention_run.failed",
+        /// It was cut off, and goes on later.
+        RunInterrupted = "retention_run.interrupted",
+    }
+);

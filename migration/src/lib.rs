@@ -33,6 +33,7 @@ mod m0020_staged_uploads;
 mod m0021_idempotency_keys;
 mod m0022_audit_log_append_only;
 mod m0023_retention;
+mod m0024_notifications;
 pub mod plan;
 mod run;
 pub mod step;
@@ -97,7 +98,7 @@ impl MigrationTrait for Migration {
 }
 
 /// All migrations, in order.
-const MIGRATIONS: [Migration; 23] = [
+const MIGRATIONS: [Migration; 24] = [
     m0001_adopt_tables::MIGRATION,
     m0002_annual_job_id::MIGRATION,
     m0003_quarterly_job_id::MIGRATION,
@@ -121,6 +122,7 @@ const MIGRATIONS: [Migration; 23] = [
     m0021_idempotency_keys::MIGRATION,
     m0022_audit_log_append_only::MIGRATION,
     m0023_retention::MIGRATION,
+    m0024_notifications::MIGRATION,
 ];
 
 /// They as SeaORM's migrator runs them.

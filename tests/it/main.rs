@@ -21,6 +21,7 @@ mod files;
 mod graphql;
 mod jobs;
 mod migrations;
+mod notifications;
 mod operations;
 mod retention;
 mod sign_in;

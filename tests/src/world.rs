@@ -22,6 +22,7 @@ use api::{
     checkpoint::Checkpoints,
     database::Database,
     files::download,
+    notifications::Notifications,
     server::{Doors, Server, Tls},
 };
 use artifacts::ArtifactStore;
@@ -74,6 +75,8 @@ pub struct Setup {
     pub store: Option<ArtifactStore>,
     /// By which the names of users are remembered.
     pub clock: Clock,
+    /// Who is told of deletions and retention runs.
+    pub notifications: Notifications,
     /// The zone of the adopted database.
     pub adopted_timezone: Option<chrono_tz::Tz>,
 }
@@ -186,6 +189,7 @@ impl World {
         let zone = setup.adopted_timezone.unwrap_or(chrono_tz::UTC);
         let mut app = App::new(db.await.unwrap(), store, setup.limits, zone, setup.checkpoints);
         app.origins = setup.origins.parse().unwrap();
+        app.notifications = setup.notifications;
         app.names = Names::new(setup.clock.clone());
         let mut scheme = "http";
         let server = if setup.asleep {

@@ -7,6 +7,7 @@ mod demo;
 mod jobs;
 mod limits;
 mod logging;
+mod notification_settings;
 mod place;
 mod retention;
 mod retention_report;

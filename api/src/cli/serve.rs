@@ -6,12 +6,16 @@ use clap::Args;
 use migration::counted::counted;
 use tokio::net::TcpListener;
 
-use super::{Exit, demo, limits::GraphqlLimits, place::Place, retention_settings::RetentionSettings, sign_in::SignIn};
+use super::{
+    Exit, demo, limits::GraphqlLimits, notification_settings::NotificationSettings, place::Place,
+    retention_settings::RetentionSettings, sign_in::SignIn,
+};
 use crate::{
     app::{App, ConnectionLimits, Limits},
     audit::append_only,
     auth::Access,
     files::mark,
+    notifications::Notifications,
     origins::Origins,
     retention::schedule::Schedule,
     server::{Doors, Server, Tls, is_loopback_origin},
@@ -91,6 +95,8 @@ pub struct Arguments {
     /// Of several servers on a database one runs it, up to a minute later
     #[arg(long, env = "JOBLINK_RETENTION_SCHEDULE", value_name = "CRON")]
     retention_schedule: Option<Schedule>,
+    #[command(flatten)]
+    notifications: NotificationSettings,
 }
 
 fn zone(text: &str) -> Result<chrono_tz::Tz, String> {
@@ -106,8 +112,9 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
     let access = arguments.sign_in.access(arguments.listen).await?;
     refuse_strangers(&access, &arguments)?;
     let tls = tls(&arguments)?;
+    let notifications = arguments.notifications.notifications()?;
     migrate(&arguments).await?;
-    let app = app(&arguments).await?;
+    let app = app(&arguments, notifications).await?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let metrics = match arguments.metrics_listen {
         Some(address) => Some(bind(address).await?),
@@ -225,7 +232,7 @@ async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
     db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
 }
 
-async fn app(arguments: &Arguments) -> Result<App, Exit> {
+async fn app(arguments: &Arguments, notifications: Notifications) -> Result<App, Exit> {
     let limits = Limits {
         file_bytes: arguments.max_file_bytes,
         file_rows: arguments.max_file_rows,
@@ -243,6 +250,7 @@ async fn app(arguments: &Arguments) -> Result<App, Exit> {
     let limits = arguments.graphql_limits.apply(limits);
     let mut app = arguments.place.open(&limits, arguments.adopted_timezone).await?;
     arguments.retention.apply(&mut app);
+    app.notifications = notifications;
     app.retention.schedule = arguments.retention_schedule.clone();
     app.origins = arguments.cors_origin.clone().unwrap_or_default();
     refuse_reader(&app).await?;

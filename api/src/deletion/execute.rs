@@ -29,6 +29,7 @@ use crate::{
         hold,
         status::{self, JobStatus},
     },
+    notifications::{event::Event, outbox},
     traces::TARGET,
 };
 
@@ -230,6 +231,7 @@ pub async fn remove(
         detail: Some(detail(job, &row)),
     };
     audit::record(db, order.by, entry).await?;
+    outbox::enqueue(app, transaction, &Event::job_deleted(&row)).await?;
     // Its row errors and artifacts go with it, by their foreign keys.
     job::Entity::delete_by_id(job.id).exec(db).await?;
     Ok(Receipt::just_written(row, to_purge))

@@ -3,31 +3,28 @@
 //!
 //! The queue is a table, written in the deletion's own transaction: a purge survives any crash and is taken up again.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashSet, time::Duration};
 
 use entity::{artifact, artifact_purge, job};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-    Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
     prelude::Uuid,
-    sea_query::{Expr, ExprTrait, LockBehavior, LockType, OnConflict},
+    sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
-use tokio::task::{Id, JoinSet};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use crate::{
     app::App,
     checkpoint::Checkpoint,
-    database::{now, retrying},
+    database::{locked_if_free, now, retrying},
     error::Error,
     files::staged,
     jobs::{idempotency, status::JobStatus},
+    queue::{self, Queue},
     traces::TARGET,
 };
 
@@ -35,8 +32,6 @@ use crate::{
 const CLAIM: Duration = Duration::from_mins(1);
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_mins(10);
-/// How often to look for purges that nobody told of.
-const POLL: Duration = Duration::from_secs(5);
 /// How often to look for what waited for too long.
 const LOOK_FOR_STALE: Duration = Duration::from_hours(1);
 
@@ -61,92 +56,46 @@ pub async fn enqueue(app: &App, db: &impl ConnectionTrait, job: &job::Model) -> 
 
 /// Purges what is due, until `stop`; ends after what it is at.
 pub async fn work(app: App, stop: CancellationToken) {
-    tokio::join!(purge(&app, &stop), forget(&app, &stop));
-}
-
-/// Purges of this server that are under way, and their jobs.
-#[derive(Default)]
-struct Running {
-    tasks: JoinSet<bool>,
-    jobs: HashMap<Id, Uuid>,
-}
-
-impl Running {
-    fn begin(&mut self, app: &App, purge: artifact_purge::Model) {
-        let (app, job) = (app.clone(), purge.job_id);
-        let span = tracing::info_span!(target: TARGET, "purge job", joblink.job.id = %job);
-        let purging = async move {
-            purge_job(&app, purge).await.unwrap_or_else(|error| {
-                tracing::error!(job = %job, "a purge failed and is tried again: {error}");
-                false
-            })
-        };
-        let task = self.tasks.spawn(purging.instrument(span));
-        self.jobs.insert(task.id(), job);
-    }
-
-    /// Waits for the end of one, for ever where there is none, and answers whether the store confirmed it.
-    async fn ended(&mut self) -> bool {
-        let (task, confirmed) = match self.tasks.join_next_with_id().await {
-            None => return std::future::pending().await,
-            Some(Ok(ended)) => ended,
-            Some(Err(error)) => {
-                tracing::error!("a purge panicked and is tried again: {error}");
-                (error.id(), false)
-            }
-        };
-        self.jobs.remove(&task);
-        confirmed
-    }
-
-    /// Begins one that is due, and nobody's.
-    async fn begin_next(&mut self, app: &App) -> Result<bool, Error> {
-        let others: Vec<Uuid> = self.jobs.values().copied().collect();
-        let next = next(app, &others).await?;
-        let found = next.is_some();
-        if let Some(purge) = next {
-            self.begin(app, purge);
-        }
-        Ok(found)
-    }
+    let purges = Purges(app.clone());
+    tokio::join!(queue::work(&purges, &stop), forget(&app, &stop));
 }
 
 /// Purges all that is due, without a server, and answers whether the store confirmed it; ends early where it does not.
 pub async fn drain(app: &App) -> Result<bool, Error> {
-    let mut running = Running::default();
-    let mut confirmed = true;
-    loop {
-        let has_place = confirmed && running.tasks.len() < app.limits.purges;
-        if has_place && running.begin_next(app).await? {
-            continue;
-        }
-        if running.tasks.is_empty() {
-            return Ok(confirmed);
-        }
-        confirmed &= running.ended().await;
-    }
+    queue::drain(&Purges(app.clone())).await
 }
 
-async fn purge(app: &App, stop: &CancellationToken) {
-    let mut running = Running::default();
-    while !stop.is_cancelled() {
-        let has_place = running.tasks.len() < app.limits.purges;
-        if has_place {
-            match running.begin_next(app).await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::error!("cannot look for purges: {error}"),
-            }
-        }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            _ = running.ended() => {}
-            () = app.job_deleted.notified(), if has_place => {}
-            () = tokio::time::sleep(POLL), if has_place => {}
-        }
+#[derive(Clone)]
+struct Purges(App);
+
+impl Queue for Purges {
+    type Task = artifact_purge::Model;
+
+    const TASK: &'static str = "purge";
+
+    fn id(purge: &artifact_purge::Model) -> Uuid {
+        purge.job_id
     }
-    while !running.tasks.is_empty() {
-        running.ended().await;
+
+    fn places(&self) -> usize {
+        self.0.limits.purges
+    }
+
+    fn waits(&self) -> &Notify {
+        &self.0.job_deleted
+    }
+
+    async fn claim(&self, others: &[Uuid]) -> Result<Option<artifact_purge::Model>, Error> {
+        let Self(app) = self;
+        if due(others).one(app.db.reader()).await?.is_none() {
+            return Ok(None);
+        }
+        retrying(|| claim(app, others)).await
+    }
+
+    async fn carry_out(&self, purge: artifact_purge::Model) -> Result<bool, Error> {
+        let span = tracing::info_span!(target: TARGET, "purge job", joblink.job.id = %purge.job_id);
+        purge_job(&self.0, purge).instrument(span).await
     }
 }
 
@@ -164,14 +113,6 @@ async fn forget(app: &App, stop: &CancellationToken) {
             () = tokio::time::sleep(LOOK_FOR_STALE) => {}
         }
     }
-}
-
-/// Claims a purge that is due, but those of jobs that this server is at: their claims may run out meanwhile.
-async fn next(app: &App, others: &[Uuid]) -> Result<Option<artifact_purge::Model>, Error> {
-    if due(others).one(app.db.reader()).await?.is_none() {
-        return Ok(None);
-    }
-    retrying(|| claim(app, others)).await
 }
 
 /// Purges one job's files; answers whether the store confirmed it.
@@ -196,7 +137,7 @@ async fn purge_job(app: &App, purge: artifact_purge::Model) -> Result<bool, Erro
             }
         }
         Err(error) => {
-            let pause = (Duration::from_secs(1) * 2_u32.saturating_pow(attempts.unsigned_abs())).min(LONGEST_PAUSE);
+            let pause = queue::pause(attempts, LONGEST_PAUSE);
             tracing::warn!(job = %job, attempts, "purge failed, next attempt in {pause:?}: {error}");
             row.due_at = Set(now() + pause);
             row.last_error = Set(Some("The artifact store did not confirm the removal; it is tried again.".to_owned()));
@@ -259,11 +200,9 @@ fn due(others: &[Uuid]) -> Select<artifact_purge::Entity> {
 /// Takes a purge that is due; others leave it alone for a while.
 async fn claim(app: &App, others: &[Uuid]) -> Result<Option<artifact_purge::Model>, Error> {
     let transaction = app.db.begin().await?;
-    let query = match app.db.backend() {
-        DbBackend::Postgres => due(others).lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
-        _ => due(others),
+    let Some(purge) = locked_if_free(due(others), app.db.backend(), LockType::Update).one(&*transaction).await? else {
+        return Ok(None);
     };
-    let Some(purge) = query.one(&*transaction).await? else { return Ok(None) };
     let mut row = purge.clone().into_active_model();
     row.attempts = Set(purge.attempts + 1);
     row.due_at = Set(now() + CLAIM);

@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use entity::job_event;
-use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
-    sea_query::{LockBehavior, LockType},
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::LockType};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
-    database::{now, retrying},
+    database::{locked_if_free, now, retrying},
     error::Error,
 };
 
@@ -51,16 +48,14 @@ pub async fn trim(app: &App, stop: &CancellationToken) -> Result<u64, Error> {
 }
 
 async fn trim_some(app: &App) -> Result<u64, Error> {
-    let mut oldest = job_event::Entity::find()
+    let oldest = job_event::Entity::find()
         .select_only()
         .column(job_event::Column::Id)
         .filter(job_event::Column::At.lt(now() - KEPT))
         .order_by_asc(job_event::Column::Id)
         .limit(BATCH);
-    if app.db.backend() == DbBackend::Postgres {
-        // Another server may be at the same ones.
-        oldest = oldest.lock_with_behavior(LockType::Update, LockBehavior::SkipLocked);
-    }
+    // Another server may be at the same ones.
+    let oldest = locked_if_free(oldest, app.db.backend(), LockType::Update);
     let transaction = app.db.begin().await?;
     let trimmed = job_event::Entity::delete_many()
         .filter(job_event::Column::Id.in_subquery(oldest.into_query()))

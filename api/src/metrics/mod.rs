@@ -83,6 +83,8 @@ pub struct Parts {
     pub retention_jobs: Family<Labels<1>, Counter>,
     /// Bytes of the files that retention took from jobs.
     pub retention_bytes: Counter,
+    /// Attempts to deliver a notification, by `channel` and `outcome`.
+    pub notifications: Family<Labels<2>, Counter>,
     /// Predictions deleted with a job.
     pub deleted_predictions: Histogram,
     /// Open connections.
@@ -166,6 +168,12 @@ impl Default for Metrics {
                 "retention_freed_bytes",
                 "Bytes of the files that retention took from jobs",
                 Counter::default(),
+            ),
+            notifications: add(
+                r,
+                "notifications",
+                "Attempts to deliver a notification: delivered, or failed and tried again",
+                Family::default(),
             ),
             deleted_predictions: add(r, "deleted_predictions", "Predictions deleted with a job", Histogram::new(SIZES)),
             connections: add(r, "connections", "Open connections", Gauge::default()),

@@ -50,6 +50,8 @@ struct OfDatabase {
     purges: Gauge,
     purge_files: Gauge,
     oldest_purge: Float,
+    notifications: Gauge,
+    oldest_notification: Float,
     cleaned: Gauge,
     cleaned_ratio: Float,
 }
@@ -89,6 +91,18 @@ impl Sampled {
                 r,
                 "oldest_purge_seconds",
                 "How long ago the oldest job was deleted whose files are not purged yet",
+                Float::default(),
+            ),
+            notifications: add(
+                r,
+                "notifications_pending",
+                "Notifications that are not delivered yet",
+                Gauge::default(),
+            ),
+            oldest_notification: add(
+                r,
+                "oldest_notification_seconds",
+                "How long the oldest notification has not been delivered",
                 Float::default(),
             ),
             cleaned: add(r, "cleaned_jobs", "Deleted jobs whose files are purged", Gauge::default()),
@@ -191,6 +205,11 @@ impl OfDatabase {
         };
         let deleted: i64 = row.try_get_by_index(0)?;
 
+        let waiting = "SELECT count(*), min(created_at) FROM notifications WHERE delivered_at IS NULL";
+        let Some(row) = db.query_one_raw(statement(waiting)).await? else { return Ok(()) };
+        let notifications: i64 = row.try_get_by_index(0)?;
+        let oldest_notification: Option<DateTime<Utc>> = row.try_get_by_index(1)?;
+
         for (count, name) in counts.into_iter().zip(NAMES) {
             self.jobs.get_or_create(&[("status", name)]).set(count);
         }
@@ -198,6 +217,8 @@ impl OfDatabase {
         self.purges.set(purges);
         self.purge_files.set(files);
         self.oldest_purge.set(age(oldest_purge));
+        self.notifications.set(notifications);
+        self.oldest_notification.set(age(oldest_notification));
         let cleaned = (deleted - of_deleted).max(0);
         self.cleaned.set(cleaned);
         let ended: i64 =

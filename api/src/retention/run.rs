@@ -12,9 +12,9 @@ use migration::counted::counted;
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, Condition, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
     prelude::{DateTimeUtc, Uuid},
-    sea_query::{LockBehavior, LockType, OnConflict},
+    sea_query::{LockType, OnConflict},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -27,9 +27,10 @@ use crate::{
     app::App,
     audit::{self, Actor},
     checkpoint::Checkpoint,
-    database::{WriteTransaction, locked, now, retrying},
+    database::{WriteTransaction, locked, locked_if_free, now, retrying},
     deletion::purge,
     error::Error,
+    notifications::{event::Event, outbox},
 };
 
 /// How often to look for runs that nobody told of.
@@ -141,11 +142,9 @@ pub async fn claim(app: &App) -> Result<Option<retention_run::Model>, Error> {
     }
     retrying(|| async {
         let transaction = app.db.begin().await?;
-        let query = match app.db.backend() {
-            DbBackend::Postgres => open().lock_with_behavior(LockType::Update, LockBehavior::SkipLocked),
-            _ => open(),
+        let Some(run) = locked_if_free(open(), app.db.backend(), LockType::Update).one(&*transaction).await? else {
+            return Ok(None);
         };
-        let Some(run) = query.one(&*transaction).await? else { return Ok(None) };
         if run.lease_token.is_some() {
             tracing::warn!(run = %run.id, "a retention run whose process fell silent is taken over");
         }
@@ -193,6 +192,28 @@ pub enum Outcome {
 
 /// Carries a claimed run out. What was done before it was taken over is not looked at again.
 pub async fn carry_out(
+    app: &App,
+    run: retention_run::Model,
+    stop: &CancellationToken,
+    purges: Purges,
+) -> Result<Outcome, Error> {
+    let id = run.id;
+    let outcome = walk(app, run, stop, purges).await;
+    if let Err(error) = &outcome
+        && let Err(untold) = tell_interrupted(app, id, error).await
+    {
+        tracing::warn!(run = %id, "that a retention run was cut off is told nobody: {untold}");
+    }
+    outcome
+}
+
+async fn tell_interrupted(app: &App, id: Uuid, error: &Error) -> Result<(), Error> {
+    let Some(run) = retention_run::Entity::find_by_id(id).one(app.db.reader()).await? else { return Ok(()) };
+    let why = if error.is_busy() { "The database did not answer." } else { "Something failed; the log says what." };
+    outbox::enqueue_alone(app, &Event::run_interrupted(&run, why)).await
+}
+
+async fn walk(
     app: &App,
     run: retention_run::Model,
     stop: &CancellationToken,
@@ -286,6 +307,7 @@ async fn finish(app: &App, run: &retention_run::Model) -> Result<Outcome, Error>
         row.lease_expires_at = Set(None);
         let run = row.update(&*transaction).await?;
         record(&transaction, &run, in_words(&run)).await?;
+        outbox::enqueue(app, &transaction, &Event::run_ended(&*transaction, &run).await?).await?;
         app.checkpoints.pass(Checkpoint::RetentionEnds).await?;
         transaction.commit().await.map_err(Error::of_commit)?;
         Ok(Some(run))

@@ -58,6 +58,7 @@ use crate::{
     graphql::Executor,
     jobs::worker,
     metrics,
+    notifications::outbox,
     retention::{run, schedule},
 };
 
@@ -237,6 +238,11 @@ impl Server {
             };
             server.tasks.push(tokio::spawn(kept_alive("schedule of retention", stop, begin)));
         }
+        let tell = {
+            let (app, stop) = (app.clone(), stop.clone());
+            move || outbox::work(app.clone(), stop.clone())
+        };
+        server.tasks.push(tokio::spawn(kept_alive("delivery of notifications", stop.clone(), tell)));
         let trim = {
             let stop = stop.clone();
             move || trim::work(app.clone(), stop.clone())

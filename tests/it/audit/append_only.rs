@@ -42,7 +42,7 @@ async fn postgres_refuses_its_owner_to_change_an_entry() {
     let server = api::database::Database::connect(&url, 1).await.unwrap();
     assert_eq!(server.closed_tables().await.unwrap(), Vec::<String>::new());
     server.close().await.unwrap();
-    migration::down(&db, Some(2), migration::lock::WAIT).await.unwrap();
+    migration::down(&db, Some(3), migration::lock::WAIT).await.unwrap();
     db.execute_unprepared("DELETE FROM audit_log").await.unwrap();
     migration::up(&db, None, migration::lock::WAIT).await.unwrap();
     migration::reset(&db, migration::lock::WAIT).await.unwrap();

@@ -68,7 +68,7 @@ async fn another_schema_than_public_is_migrated_by_its_name() {
     assert_eq!(site.everything().await, public);
     let there = "SELECT count(*) FROM pg_tables WHERE schemaname = 'elsewhere'";
     // Adopted tables, those of Joblink, and what tells of migrations.
-    assert_eq!(site.count(there).await, 27);
+    assert_eq!(site.count(there).await, 28);
     site.migrated(&["reset", "--yes", "--database-schema", "elsewhere"]).await;
     assert_eq!(site.count(there).await, 0);
     assert_eq!(site.columns().await, columns);

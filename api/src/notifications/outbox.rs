@@ -1,0 +1,232 @@
+//! The table of what is to be told: written with the event, delivered afterwards, again and again until the receiver takes it.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use entity::{notification, stored::Channel};
+use futures_util::future::join_all;
+use sea_orm::{
+    ActiveModelTrait,
+    ActiveValue::Set,
+    ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select,
+    prelude::Uuid,
+    sea_query::{LockType, OnConflict},
+};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::event::Event;
+use crate::{
+    app::App,
+    checkpoint::Checkpoint,
+    database::{WriteTransaction, locked_if_free, now, retrying},
+    error::Error,
+    queue::{self, Queue},
+};
+
+/// Deliveries at a time, of each channel.
+const PLACES: usize = 4;
+/// How long a delivery that was begun is left to whoever began it; longer than any delivery takes.
+const CLAIM: Duration = Duration::from_mins(2);
+/// The longest pause between two attempts.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+/// How long what was delivered is kept, for who looks for it.
+const KEPT: TimeDelta = TimeDelta::days(30);
+/// How often to look for what was kept long enough.
+const LOOK_FOR_OLD: Duration = Duration::from_hours(1);
+/// The most rows of one statement that removes them.
+const BATCH: u64 = 1000;
+
+/// Writes an event for everybody who is told of it, in the transaction in which it happens.
+pub async fn enqueue(app: &App, transaction: &WriteTransaction, event: &Event) -> Result<(), Error> {
+    use notification::Column;
+    for channel in app.notifications.channels_for(event.event) {
+        let row = notification::Model {
+            id: Uuid::now_v7(),
+            channel: channel.as_stored().to_owned(),
+            event: event.event.as_stored().to_owned(),
+            target: event.target,
+            body: event.body.to_string(),
+            created_at: now(),
+            due_at: now(),
+            attempts: 0,
+            last_error: None,
+            delivered_at: None,
+        };
+        let told = OnConflict::columns([Column::Channel, Column::Event, Column::Target]).do_nothing().to_owned();
+        let insert = notification::Entity::insert(row.into_active_model().reset_all()).on_conflict(told);
+        insert.exec_without_returning(&**transaction).await?;
+        let notifications = app.notifications.clone();
+        transaction.after_commit(move || notifications.waits(channel).notify_one());
+    }
+    Ok(())
+}
+
+/// Writes an event that no transaction comes with.
+pub async fn enqueue_alone(app: &App, event: &Event) -> Result<(), Error> {
+    if app.notifications.channels_for(event.event).next().is_none() {
+        return Ok(());
+    }
+    retrying(|| async {
+        let transaction = app.db.begin().await?;
+        enqueue(app, &transaction, event).await?;
+        Ok(transaction.commit().await?)
+    })
+    .await
+}
+
+/// Delivers what is due, until `stop`; ends after what it is at.
+pub async fn work(app: App, stop: CancellationToken) {
+    warn_of_orphans(&app).await;
+    let outgoing: Vec<_> = app.notifications.channels().map(|channel| Outgoing { app: app.clone(), channel }).collect();
+    tokio::join!(join_all(outgoing.iter().map(|queue| queue::work(queue, &stop))), forget(&app, &stop));
+}
+
+/// Delivers all that is due, without a server, and answers whether all was taken; ends early where something is not.
+pub async fn drain(app: &App) -> Result<bool, Error> {
+    let mut all_taken = true;
+    for channel in app.notifications.channels() {
+        all_taken &= queue::drain(&Outgoing { app: app.clone(), channel }).await?;
+    }
+    Ok(all_taken)
+}
+
+/// What waits on a channel that is not set any more would wait for ever, unseen.
+async fn warn_of_orphans(app: &App) {
+    let used: Vec<_> = app.notifications.channels().map(Channel::as_stored).collect();
+    let orphans = notification::Entity::find()
+        .filter(notification::Column::DeliveredAt.is_null())
+        .filter(notification::Column::Channel.is_not_in(used));
+    match orphans.count(app.db.reader()).await {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(
+            count,
+            "notifications wait for a webhook or a mail server that is not set; set it, or delete them (DELETE FROM \
+             notifications WHERE delivered_at IS NULL)"
+        ),
+        Err(error) => tracing::warn!("cannot look for notifications: {error}"),
+    }
+}
+
+#[derive(Clone)]
+struct Outgoing {
+    app: App,
+    channel: Channel,
+}
+
+impl Queue for Outgoing {
+    type Task = notification::Model;
+
+    const TASK: &'static str = "notification";
+
+    fn id(notification: &notification::Model) -> Uuid {
+        notification.id
+    }
+
+    fn places(&self) -> usize {
+        PLACES
+    }
+
+    fn waits(&self) -> &Notify {
+        self.app.notifications.waits(self.channel)
+    }
+
+    async fn claim(&self, others: &[Uuid]) -> Result<Option<notification::Model>, Error> {
+        if self.due(others).one(self.app.db.reader()).await?.is_none() {
+            return Ok(None);
+        }
+        retrying(|| async {
+            let transaction = self.app.db.begin().await?;
+            let next = locked_if_free(self.due(others), self.app.db.backend(), LockType::Update);
+            let Some(notification) = next.one(&*transaction).await? else { return Ok(None) };
+            let mut row = notification.clone().into_active_model();
+            row.attempts = Set(notification.attempts.saturating_add(1));
+            row.due_at = Set(now() + CLAIM);
+            let notification = row.update(&*transaction).await?;
+            transaction.commit().await?;
+            Ok(Some(notification))
+        })
+        .await
+    }
+
+    async fn carry_out(&self, notification: notification::Model) -> Result<bool, Error> {
+        let Self { app, channel } = self;
+        let delivered = app.notifications.deliver(&notification, *channel).await;
+        app.checkpoints.pass(Checkpoint::NotificationSent).await?;
+        let outcome = if delivered.is_ok() { "delivered" } else { "failed" };
+        app.metrics.notifications.get_or_create(&[("channel", channel.as_stored()), ("outcome", outcome)]).inc();
+        let (id, event, attempts) = (notification.id, notification.event.clone(), notification.attempts);
+        let mut row = notification.into_active_model();
+        match &delivered {
+            Ok(()) => {
+                tracing::info!(%id, event, attempts, "told by {}", channel.as_stored());
+                row.delivered_at = Set(Some(now()));
+                row.last_error = Set(None);
+            }
+            Err(why) => {
+                let pause = queue::pause(attempts, LONGEST_PAUSE);
+                tracing::warn!(%id, event, attempts, "not told by {}, next attempt in {pause:?}: {why}", channel.as_stored());
+                row.due_at = Set(now() + pause);
+                row.last_error = Set(Some(why.to_string()));
+            }
+        }
+        retrying(|| async {
+            let transaction = app.db.begin().await?;
+            // Nothing, where it was taken over meanwhile.
+            notification::Entity::update_many()
+                .set(row.clone())
+                .filter(notification::Column::Id.eq(id))
+                .filter(notification::Column::Attempts.eq(attempts))
+                .exec(&*transaction)
+                .await?;
+            Ok(transaction.commit().await?)
+        })
+        .await?;
+        Ok(delivered.is_ok())
+    }
+}
+
+impl Outgoing {
+    fn due(&self, others: &[Uuid]) -> Select<notification::Entity> {
+        notification::Entity::find()
+            .filter(notification::Column::Channel.eq(self.channel.as_stored()))
+            .filter(notification::Column::DeliveredAt.is_null())
+            .filter(notification::Column::DueAt.lte(now()))
+            .filter(notification::Column::Id.is_not_in(others.iter().copied()))
+            .order_by_asc(notification::Column::DueAt)
+            .limit(1)
+    }
+}
+
+/// Removes what was delivered long ago, now and then.
+async fn forget(app: &App, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        match retrying(|| drop_some(app)).await {
+            Ok(BATCH) => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!("cannot remove old notifications: {error}"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(LOOK_FOR_OLD) => {}
+        }
+    }
+}
+
+async fn drop_some(app: &App) -> Result<u64, Error> {
+    let old = notification::Entity::find()
+        .select_only()
+        .column(notification::Column::Id)
+        .filter(notification::Column::DeliveredAt.lt(now() - KEPT))
+        .order_by_asc(notification::Column::DeliveredAt)
+        .limit(BATCH);
+    let old = locked_if_free(old, app.db.backend(), LockType::Update);
+    let transaction = app.db.begin().await?;
+    let dropped = notification::Entity::delete_many()
+        .filter(notification::Column::Id.in_subquery(old.into_query()))
+        .exec(&*transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(dropped.rows_affected)
+}

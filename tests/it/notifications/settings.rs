@@ -1,0 +1,31 @@
+//! The settings of notifications, as the program reads them.
+
+use crate::migrations::program::run_with;
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused_before_anything_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}?mode=rwc", folder.path().join("none.db").display());
+    let both =
+        |webhook, secret| [("JOBLINK_RETENTION_WEBHOOK_URL", webhook), ("JOBLINK_RETENTION_WEBHOOK_SECRET", secret)];
+    let mail = |server, from, to| {
+        [("JOBLINK_SMTP_URL", server), ("JOBLINK_MAIL_FROM", from), ("JOBLINK_RETENTION_MAIL_ON_ERROR", to)]
+    };
+    let cases: [(&[(&str, &str)], &str); 6] = [
+        (&both("example.com", SECRET), "http or https URL"),
+        (&both("https://example.com/", "secret"), "openssl rand -base64 32"),
+        (&[("JOBLINK_RETENTION_WEBHOOK_URL", "https://example.com/")], "--retention-webhook-secret"),
+        (&[("JOBLINK_RETENTION_MAIL_ON_ERROR", "a@example.com")], "--smtp-url"),
+        (&mail("mail.example.com", "j@example.com", "a@example.com"), "smtps://USER:PASSWORD@HOST"),
+        (&mail("smtp://127.0.0.1", "j@example.com", "nobody"), "addresses with commas"),
+    ];
+    for (settings, part) in cases {
+        let ended = run_with("joblink", &url, &["serve", "--listen", "127.0.0.1:0"], settings).await;
+        assert_eq!(ended.code, 2, "{ended:?}");
+        assert!(ended.err.contains(part), "{part}: {ended:?}");
+        assert!(!ended.err.contains(SECRET), "{ended:?}");
+    }
+    assert!(!folder.path().join("none.db").exists(), "nothing was begun");
+}
