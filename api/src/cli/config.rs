@@ -49,16 +49,12 @@ fn names(command: &Command) -> Vec<String> {
 
 fn apply(command: Command, settings: &toml::Table) -> Command {
     let subcommands: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
-    let command = command.mut_args(|argument| match argument.get_long().and_then(|name| settings.get(name)) {
-        None => argument,
-        Some(toml::Value::String(text)) => {
-            let text = text.clone();
-            argument.default_value(text)
-        }
-        Some(value) => {
-            let text = value.to_string();
-            argument.default_value(text)
-        }
+    let command = command.mut_args(|argument| {
+        let Some(value) = argument.get_long().and_then(|name| settings.get(name)) else { return argument };
+        let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+        // `--help` tells the defaults, but no secrets.
+        let is_secret = argument.is_hide_env_values_set() || argument.is_hide_default_value_set();
+        argument.default_value(text).hide_default_value(is_secret)
     });
     subcommands.into_iter().fold(command, |command, name| command.mut_subcommand(name, |sub| apply(sub, settings)))
 }

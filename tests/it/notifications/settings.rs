@@ -29,3 +29,18 @@ async fn settings_that_cannot_work_are_refused_before_anything_begins() {
     }
     assert!(!folder.path().join("none.db").exists(), "nothing was begun");
 }
+
+/// Settings of the file stand in `--help` as defaults, but what they keep secret.
+#[tokio::test]
+async fn help_tells_what_the_settings_file_says_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "database-url = \"postgres://joblink:hidden-word@db/joblink\"\njwt-secret = \"hidden-word\"\n\
+                retention-webhook-secret = \"hidden-word\"\nsmtp-url = \"smtps://joblink:hidden-word@mail\"\n\
+                retention-failed-after = \"5h\"\n";
+    std::fs::write(folder.path().join("joblink.toml"), file).unwrap();
+    let program = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("joblink");
+    let output = tokio::process::Command::new(program).args(["serve", "--help"]).current_dir(folder.path()).output();
+    let help = String::from_utf8(output.await.unwrap().stdout).unwrap();
+    assert!(help.contains("[default: 5h]"), "{help}");
+    assert!(!help.contains("hidden-word"), "{help}");
+}

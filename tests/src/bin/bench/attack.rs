@@ -26,7 +26,8 @@ const BOMB_LIMIT: f64 = 10.0;
 const BOMB: &str = "10 fragments x 10 spreads";
 
 /// Measures and prints; `false`: a figure is beyond its limit.
-pub async fn measure(place: &Place) -> Result<bool> {
+pub async fn measure(place: &mut Place) -> Result<bool> {
+    place.settle().await?;
     let mut kept = true;
     let server = place.server()?;
     let ordinary = json!({ "query": "{ jobs(first: 5) { totalCount nodes { id status fileName createdAt

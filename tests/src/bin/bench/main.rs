@@ -1,5 +1,5 @@
 //! Measures deletions, uploads and the backfill beside the same work in bare SQL, on PostgreSQL, queries beside a server that
-//! does the least for them, and how attacks are refused, and prints the tables of BENCHMARKS.md. `tests/bench` builds and runs
+//! does the least for them, how attacks are refused, what a run of retention depends on, and prints the tables of BENCHMARKS.md. `tests/bench` builds and runs
 //! it; it says how.
 
 mod attack;
@@ -11,6 +11,7 @@ mod online;
 mod past;
 mod place;
 mod processes;
+mod retention;
 mod server;
 mod tool;
 mod upload;
@@ -26,7 +27,8 @@ use place::Place;
 const MOST_MEMORY: u64 = 150_000_000;
 
 /// What can be measured, in the order in which it is.
-const MEASUREMENTS: [&str; 8] = ["wire", "delete", "jobs", "upload", "attack", "backfill", "online", "sizes"];
+const MEASUREMENTS: [&str; 9] =
+    ["wire", "delete", "jobs", "upload", "attack", "retention", "backfill", "online", "sizes"];
 
 #[derive(Default)]
 struct Wanted {
@@ -65,8 +67,11 @@ async fn main() -> Result<ExitCode> {
             kept &= upload::measure(&mut place, wanted.pairs).await?;
         }
         if wanted.wants("attack") {
-            kept &= attack::measure(&place).await?;
+            kept &= attack::measure(&mut place).await?;
         }
+    }
+    if wanted.wants("retention") {
+        kept &= retention::measure(&postgres, &program()?, wanted.pairs).await?;
     }
     if wanted.wants("backfill") {
         kept &= backfill::measure(&postgres, wanted.pairs).await?;
