@@ -2,12 +2,13 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use chrono::Datelike;
 use entity::stored::RetentionAction;
 use sea_orm::prelude::DateTimeUtc;
 use serde::{Deserialize, Serialize};
 
 use super::age;
-use crate::jobs::status::JobStatus;
+use crate::{jobs::status::JobStatus, paging::STORABLE_YEARS};
 
 /// When a rule applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +82,11 @@ impl Rule {
     pub fn ended_until(&self, at: DateTimeUtc) -> Option<DateTimeUtc> {
         match (self.action, self.after) {
             (RetentionAction::Keep, _) | (_, After::Never) => None,
-            (_, After::Age(age)) => chrono::TimeDelta::from_std(age).ok().and_then(|age| at.checked_sub_signed(age)),
+            (_, After::Age(age)) => {
+                let until = chrono::TimeDelta::from_std(age).ok().and_then(|age| at.checked_sub_signed(age));
+                // No job ended before the times that a database knows of.
+                until.filter(|until| STORABLE_YEARS.contains(&until.year()))
+            }
         }
     }
 
