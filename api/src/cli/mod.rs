@@ -1,13 +1,17 @@
 //! The command line of `joblink`.
 
 mod artifacts;
+mod asking;
 mod completions;
 mod config;
 mod demo;
 mod jobs;
 mod limits;
 mod logging;
+mod output;
 mod place;
+mod progress;
+mod remote;
 mod retention;
 mod retention_report;
 mod retention_settings;

@@ -176,6 +176,29 @@ pub struct Changes {
     pub include_adopted: Option<bool>,
 }
 
+/// All of a policy, whatever the other one is.
+impl From<Policy> for Changes {
+    fn from(policy: Policy) -> Self {
+        Self {
+            completed: policy.completed.into(),
+            failed: policy.failed.into(),
+            cancelled: policy.cancelled.into(),
+            include_adopted: Some(policy.include_adopted),
+        }
+    }
+}
+
+impl From<Rule> for RuleChanges {
+    fn from(rule: Rule) -> Self {
+        Self {
+            after: Some(rule.after),
+            action: Some(rule.action),
+            delete_predictions: Some(rule.delete_predictions),
+            keep_logs: Some(rule.keep_logs),
+        }
+    }
+}
+
 /// What is to be otherwise in a rule; what is not given stays as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleChanges {

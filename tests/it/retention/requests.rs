@@ -126,11 +126,16 @@ async fn ages_are_measured_at_the_moment_that_is_wanted_but_never_at_one_to_come
     for hours in [20, 13, 11] {
         ended(&world, "failed", hours).await;
     }
-    let preview = "query($at: DateTime) { retentionPreview(at: $at) { at delete items { totalCount nodes { jobId } } } }";
+    let preview =
+        "query($at: DateTime) { retentionPreview(at: $at) { at delete items { totalCount nodes { jobId } } } }";
     let due = async |at: Value| world.data(preview, json!({ "at": at })).await["retentionPreview"].take();
     let before = json!(now() - TimeDelta::hours(2));
     let shown = due(before.clone()).await;
-    assert_eq!((&shown["delete"], &shown["items"]["totalCount"]), (&json!(1), &json!(1)), "13 - 2 hours are not yet 12");
+    assert_eq!(
+        (&shown["delete"], &shown["items"]["totalCount"]),
+        (&json!(1), &json!(1)),
+        "13 - 2 hours are not yet 12"
+    );
     assert_eq!(parsed(&shown["at"]), parsed(&before));
     for to_come in [now() + TimeDelta::days(30), "9999-12-31T23:59:59Z".parse().unwrap()] {
         let shown = due(json!(to_come)).await;
