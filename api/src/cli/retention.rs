@@ -2,6 +2,7 @@
 
 mod direct;
 mod given;
+mod install;
 mod server;
 mod told;
 
@@ -30,6 +31,11 @@ pub enum Command {
     /// for this once by the --retention-… flags of this command line; what variables and joblink.toml say of a policy is not
     /// sent. With --direct it is done here, without a server, and the policy is what flags, variables and joblink.toml say.
     Run(Box<RunOptions>),
+    /// Have cron or systemd run it every night, without a server
+    ///
+    /// Shows each file that it writes and what is left to do. What is there already stays; a file that differs is overwritten
+    /// with --force alone.
+    Install(install::Arguments),
 }
 
 /// What `preview` takes.
@@ -83,6 +89,7 @@ pub async fn execute(command: Command) -> Result<(), Exit> {
         Command::Run(run) if run.dry_run => (run.options, Extent::Show),
         Command::Run(run) if run.yes => (run.options, Extent::Do),
         Command::Run(run) => (run.options, Extent::Ask),
+        Command::Install(arguments) => return install::install(&arguments),
     };
     options.given.check(options.direct)?;
     // There would be nobody to ask when it is known what for.

@@ -3,6 +3,7 @@
 mod by_server;
 mod clean;
 mod command;
+mod install;
 mod races;
 mod requests;
 mod rules;
