@@ -30,8 +30,8 @@ pub struct Arguments {
     /// What is to run it
     #[arg(long, value_name = "METHOD")]
     method: Method,
-    /// When, instead of each night at 2:00, for systemd 2:00 UTC. For cron a line of five fields by the machine's clock, such as '30 3 * * 1-5'; for
-    /// systemd what `OnCalendar=` takes, such as 'Mon..Fri 03:30 UTC'
+    /// When, instead of each night at 2:00, for systemd by UTC. For cron a line of five fields by the machine's clock, such as
+    /// '30 3 * * 1-5'; for systemd what `OnCalendar=` takes, such as 'Mon..Fri 03:30 UTC'
     #[arg(long, value_name = "TIMES")]
     schedule: Option<String>,
     /// The file with the settings, VARIABLE=value on each line: /etc/joblink/joblink.env; with --user joblink/joblink.env in

@@ -129,7 +129,7 @@ async fn run(
     };
     done.await.map_err(|exit| match exit {
         Exit::Failed(text) => {
-            Exit::Failed(format!("{text}; the run {} goes on without this command", output::clean(&id)))
+            Exit::Failed(format!("{text}; the run {} was begun, and a server goes on with it", output::clean(&id)))
         }
         other => other,
     })
