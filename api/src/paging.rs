@@ -22,7 +22,7 @@ pub const DEFAULT_SIZE: u64 = 20;
 pub const LARGEST_SIZE: u64 = 100;
 
 /// The years of times that both databases can compare with.
-const STORABLE_YEARS: std::ops::RangeInclusive<i32> = -4000..=290_000;
+pub const STORABLE_YEARS: std::ops::RangeInclusive<i32> = -4000..=290_000;
 
 /// A bad argument of a list; one sentence that says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

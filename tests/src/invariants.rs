@@ -142,7 +142,8 @@ fn check_results(job: &job::Model, results: &[u8], stored: &HashSet<Uuid>) {
     assert!(stored.is_subset(&named), "a prediction of {} is not in its results", job.id);
 }
 
-fn sha256(bytes: &[u8]) -> String {
+/// As hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

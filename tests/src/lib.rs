@@ -18,6 +18,7 @@ mod world;
 pub use attacks::{Attack, attacks};
 pub use dice::Dice;
 pub use gate::Gate;
+pub use invariants::sha256;
 pub use seed::{People, Person, people};
 pub use world::{Engine, Setup, World, http, multipart, multipart_request, secret, token};
 

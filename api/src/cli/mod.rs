@@ -1,6 +1,7 @@
 //! The command line of `joblink`.
 
 mod artifacts;
+mod asking;
 mod completions;
 mod config;
 mod demo;
@@ -8,7 +9,10 @@ mod jobs;
 mod limits;
 mod logging;
 mod notification_settings;
+mod output;
 mod place;
+mod progress;
+mod remote;
 mod retention;
 mod retention_report;
 mod retention_settings;

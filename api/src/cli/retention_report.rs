@@ -6,7 +6,7 @@ use entity::stored::RetentionAction;
 use sea_orm::prelude::DateTimeUtc;
 use serde_json::{Value, json};
 
-use super::retention::time;
+use super::{output, retention::time};
 use crate::{
     jobs::status::JobStatus,
     retention::{due::Item, policy::Policy},
@@ -97,7 +97,7 @@ impl Report {
             let status = JobStatus::known(&item.status)?;
             Some(self.policy.rule(status)?.in_words(status))
         };
-        let failed = item.error.as_ref().map(|error| format!("failed: {error}"));
+        let failed = item.error.as_ref().map(|error| format!("failed: {}", output::clean(error)));
         let why = failed.or_else(rule).unwrap_or_default();
         let ended = item.finished_at.format("%Y-%m-%dT%H:%M:%SZ");
         let (action, status) = (item.action.as_stored().to_uppercase(), item.status.to_uppercase());

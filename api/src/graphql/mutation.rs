@@ -17,7 +17,7 @@ use super::{
         RunRetentionPayload,
     },
     query::{MOST_IDS, distinct},
-    scalars::Upload,
+    scalars::{DateTime, Upload},
 };
 use crate::{
     app::App,
@@ -283,11 +283,16 @@ impl Mutation {
         #[graphql(desc = "What is to be otherwise than in the server's policy, for this run.")] policy: Option<
             RetentionPolicyInput,
         >,
+        #[graphql(
+            desc = "The moment that ages are measured at, such as that of the preview that was looked at; now by default, and one that is still to come counts as now."
+        )]
+        at: Option<DateTime>,
     ) -> Option<Result<RunRetentionPayload>> {
         let run = async || -> Result<RunRetentionPayload> {
             let (app, caller) = acting(ctx)?;
             let policy = app.retention.policy.with(&policy.unwrap_or_default().into());
-            Ok(match detached(async move { request::run_retention(&app, &caller, policy).await }).await? {
+            let at = request::moment(at.map(|at| at.0));
+            Ok(match detached(async move { request::run_retention(&app, &caller, policy, at).await }).await? {
                 Ok(run) => RunRetentionPayload { run: Some(RetentionRun(run)), user_errors: Vec::new() },
                 Err(refusal) => RunRetentionPayload { run: None, user_errors: vec![refusal.into()] },
             })

@@ -12,6 +12,7 @@ use super::{
         OrderDirection, QuarterlyPrediction, RetentionPolicy, RetentionPolicyInput, RetentionPreview, RetentionRun,
         Viewer, node,
     },
+    scalars::DateTime,
     shown::One,
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
     jobs,
     paging::{BadPage, Page, Slice},
     predictions,
-    retention::runs,
+    retention::{request, runs},
 };
 
 /// The most ids of one call.
@@ -261,11 +262,15 @@ impl Query {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "What is to be otherwise than in the server's policy.")] policy: Option<RetentionPolicyInput>,
+        #[graphql(
+            desc = "The moment that ages are measured at, such as that of the first page; now by default, and one that is still to come counts as now."
+        )]
+        at: Option<DateTime>,
     ) -> Option<Result<RetentionPreview>> {
         let look = async || -> Result<RetentionPreview> {
             let (app, _) = retaining(ctx)?;
             let policy = app.retention.policy.with(&policy.unwrap_or_default().into());
-            RetentionPreview::look(&app, policy).await
+            Ok(RetentionPreview::new(policy, request::moment(at.map(|at| at.0))))
         };
         Some(look().await)
     }

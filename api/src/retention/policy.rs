@@ -2,12 +2,13 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use chrono::Datelike;
 use entity::stored::RetentionAction;
 use sea_orm::prelude::DateTimeUtc;
 use serde::{Deserialize, Serialize};
 
 use super::age;
-use crate::jobs::status::JobStatus;
+use crate::{jobs::status::JobStatus, paging::STORABLE_YEARS};
 
 /// When a rule applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +82,11 @@ impl Rule {
     pub fn ended_until(&self, at: DateTimeUtc) -> Option<DateTimeUtc> {
         match (self.action, self.after) {
             (RetentionAction::Keep, _) | (_, After::Never) => None,
-            (_, After::Age(age)) => chrono::TimeDelta::from_std(age).ok().and_then(|age| at.checked_sub_signed(age)),
+            (_, After::Age(age)) => {
+                let until = chrono::TimeDelta::from_std(age).ok().and_then(|age| at.checked_sub_signed(age));
+                // No job ended before the times that a database knows of.
+                until.filter(|until| STORABLE_YEARS.contains(&until.year()))
+            }
         }
     }
 
@@ -169,6 +174,29 @@ pub struct Changes {
     pub cancelled: RuleChanges,
     /// Whether the rules are about jobs of an existing installation too.
     pub include_adopted: Option<bool>,
+}
+
+/// All of a policy, whatever the other one is.
+impl From<Policy> for Changes {
+    fn from(policy: Policy) -> Self {
+        Self {
+            completed: policy.completed.into(),
+            failed: policy.failed.into(),
+            cancelled: policy.cancelled.into(),
+            include_adopted: Some(policy.include_adopted),
+        }
+    }
+}
+
+impl From<Rule> for RuleChanges {
+    fn from(rule: Rule) -> Self {
+        Self {
+            after: Some(rule.after),
+            action: Some(rule.action),
+            delete_predictions: Some(rule.delete_predictions),
+            keep_logs: Some(rule.keep_logs),
+        }
+    }
 }
 
 /// What is to be otherwise in a rule; what is not given stays as it is.

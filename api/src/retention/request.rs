@@ -4,6 +4,7 @@ use entity::{
     retention_run,
     stored::{AuditAction, RetentionTrigger},
 };
+use sea_orm::prelude::DateTimeUtc;
 
 use super::{
     policy::Policy,
@@ -17,11 +18,19 @@ use crate::{
     error::{Error, ErrorCode, Refusal},
 };
 
+/// The moment that ages are measured at where a caller wants this one; one that is still to come counts as now, as nothing goes
+/// before its time.
+pub fn moment(wanted: Option<DateTimeUtc>) -> DateTimeUtc {
+    let now = now();
+    wanted.map_or(now, |wanted| wanted.min(now))
+}
+
 /// Begins a run by these rules, or refuses it. Whichever server finds it carries it out.
 pub async fn run_retention(
     app: &App,
     caller: &Caller,
     policy: Policy,
+    at: DateTimeUtc,
 ) -> Result<Result<retention_run::Model, Refusal>, Error> {
     if !caller.viewer.may_at_all(Action::Retention) {
         let refusal = Refusal::new(ErrorCode::Forbidden, "Only operators run the retention policy.");
@@ -34,7 +43,7 @@ pub async fn run_retention(
         by: caller.into(),
         scheduled_for: None,
         policy,
-        at: now(),
+        at,
         claimed: false,
     };
     let beginning = run::begin(app, &wanted);

@@ -122,6 +122,11 @@ impl Error {
         }
     }
 
+    /// Whether a server that was there may come back.
+    pub fn may_be_away(&self) -> bool {
+        self.may_pass() || matches!(self, Self::Unreachable { .. } | Self::TooMany { .. })
+    }
+
     /// What went wrong on the way.
     pub(crate) fn on_the_way(server: &str, error: &reqwest::Error) -> Self {
         let (server, why) = (server.to_owned(), deepest(error));

@@ -10,10 +10,13 @@ pub type DateTime = String;
 pub type Decimal = String;
 /// Bytes.
 pub type ByteCount = u64;
+/// A number and its unit, or `never`.
+pub type Duration = String;
 
 // Each module has its own types; these enums are in several of them.
 pub use delete_jobs::{DeletionTrigger, ErrorCode};
 pub use list_jobs::{JobOrigin, JobStatus, PredictionKind};
+pub use preview_retention::RetentionAction;
 pub use show_job::ArtifactKind;
 
 /// Who asks.
@@ -164,3 +167,57 @@ pub struct ArchiveQuarterly;
     response_derives = "Debug, Clone, PartialEq, Eq, Serialize"
 )]
 pub struct ArchiveRowErrors;
+
+/// A page of what a run of the retention policy would do.
+#[derive(Debug, Clone, Copy, GraphQLQuery)]
+#[graphql(
+    schema_path = "../../schema.graphql",
+    query_path = "src/operations/preview_retention.graphql",
+    variables_derives = "Debug, Clone",
+    response_derives = "Debug, Clone, PartialEq, Eq, Serialize",
+    extern_enums("JobStatus")
+)]
+pub struct PreviewRetention;
+
+/// How much a run of the retention policy would do.
+#[derive(Debug, Clone, Copy, GraphQLQuery)]
+#[graphql(
+    schema_path = "../../schema.graphql",
+    query_path = "src/operations/count_retention.graphql",
+    variables_derives = "Debug, Clone",
+    response_derives = "Debug, Clone, PartialEq, Eq, Serialize",
+    extern_enums("RetentionAction")
+)]
+pub struct CountRetention;
+
+/// Begins a run of the retention policy.
+#[derive(Debug, Clone, Copy, GraphQLQuery)]
+#[graphql(
+    schema_path = "../../schema.graphql",
+    query_path = "src/operations/run_retention.graphql",
+    variables_derives = "Debug, Clone",
+    response_derives = "Debug, Clone, PartialEq, Eq, Serialize",
+    extern_enums("ErrorCode", "RetentionAction")
+)]
+pub struct RunRetention;
+
+/// How far a run of the retention policy is.
+#[derive(Debug, Clone, Copy, GraphQLQuery)]
+#[graphql(
+    schema_path = "../../schema.graphql",
+    query_path = "src/operations/follow_retention.graphql",
+    variables_derives = "Debug, Clone",
+    response_derives = "Debug, Clone, PartialEq, Eq, Serialize"
+)]
+pub struct FollowRetention;
+
+/// A page of what a run of the retention policy did.
+#[derive(Debug, Clone, Copy, GraphQLQuery)]
+#[graphql(
+    schema_path = "../../schema.graphql",
+    query_path = "src/operations/read_retention.graphql",
+    variables_derives = "Debug, Clone",
+    response_derives = "Debug, Clone, PartialEq, Eq, Serialize",
+    extern_enums("JobStatus", "RetentionAction")
+)]
+pub struct ReadRetention;

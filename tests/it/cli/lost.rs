@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use api::checkpoint::Checkpoint;
@@ -17,21 +17,29 @@ use crate::deletion::file;
 
 tests::on_both!(a_lost_answer_to_an_upload_makes_no_second_job, a_lost_answer_to_a_deletion_is_asked_for_again,);
 
-/// A way to the server on which all connections break when they are told to.
-struct Way {
-    base: String,
+/// A way to the server on which all connections break when they are told to, and which can be closed.
+pub struct Way {
+    pub base: String,
     cut: watch::Sender<usize>,
     was_cut: Arc<AtomicBool>,
+    is_closed: Arc<AtomicBool>,
+    turned_away: Arc<AtomicUsize>,
 }
 
 impl Way {
-    async fn to(world: &World) -> Self {
+    pub async fn to(world: &World) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = world.server().address;
         let (cut, cuts) = watch::channel(0);
+        let (is_closed, turned_away) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (closed, turned) = (is_closed.clone(), turned_away.clone());
         tokio::spawn(async move {
             while let Ok((mut near, _)) = listener.accept().await {
+                if closed.load(Ordering::SeqCst) {
+                    turned.fetch_add(1, Ordering::SeqCst);
+                    continue;
+                }
                 let mut cuts = cuts.clone();
                 cuts.mark_unchanged();
                 tokio::spawn(async move {
@@ -43,10 +51,19 @@ impl Way {
                 });
             }
         });
-        Self { base, cut, was_cut: Arc::default() }
+        Self { base, cut, was_cut: Arc::default(), is_closed, turned_away }
     }
 
-    fn cut(&self) {
+    /// Lets nobody through until it has turned away so many connections.
+    pub async fn turn_away(&self, world: &World, connections: usize) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.cut();
+        let wanted = self.turned_away.load(Ordering::SeqCst) + connections;
+        world.until(async || (self.turned_away.load(Ordering::SeqCst) >= wanted).then_some(())).await;
+        self.is_closed.store(false, Ordering::SeqCst);
+    }
+
+    pub fn cut(&self) {
         self.was_cut.store(true, Ordering::SeqCst);
         self.cut.send_modify(|times| *times += 1);
     }

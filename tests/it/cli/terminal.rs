@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    process::Child,
+    process::{Child, Command},
     sync::{Arc, Mutex},
 };
 
@@ -21,21 +21,24 @@ use crate::deletion::file;
 tests::on_both!(a_person_is_asked, a_person_can_leave, a_person_is_asked_again_where_it_changed);
 
 /// A terminal with a program on it.
-struct Terminal {
+pub struct Terminal {
     keys: File,
-    seen: Arc<Mutex<String>>,
+    pub seen: Arc<Mutex<String>>,
     child: Child,
 }
 
 impl Terminal {
     fn with(world: &World, arguments: &[&str]) -> Self {
+        Self::of(of(world, arguments))
+    }
+
+    pub fn of(mut command: Command) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
         let name = ptsname(&master, Vec::new()).unwrap();
         let slave = File::from(rustix::fs::open(&name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap());
         let same = || slave.try_clone().unwrap();
-        let mut command = of(world, arguments);
         command.env("NO_COLOR", "1").stdin(same()).stdout(same()).stderr(same());
         let child = command.spawn().unwrap();
         let keys = File::from(master);
@@ -51,16 +54,21 @@ impl Terminal {
         Self { keys, seen, child }
     }
 
+    /// Ctrl-C.
+    pub fn interrupts(&self) {
+        rustix::process::kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
     /// Waits until this is to be seen for so many times.
-    async fn shows(&self, world: &World, text: &str, times: usize) {
+    pub async fn shows(&self, world: &World, text: &str, times: usize) {
         world.until(async || (self.seen.lock().unwrap().matches(text).count() >= times).then_some(())).await;
     }
 
-    fn types(&mut self, text: &str) {
+    pub fn types(&mut self, text: &str) {
         self.keys.write_all(text.as_bytes()).unwrap();
     }
 
-    async fn ended(&mut self, world: &World) -> i32 {
+    pub async fn ended(&mut self, world: &World) -> i32 {
         let child = Mutex::new(&mut self.child);
         world.until(async || child.lock().unwrap().try_wait().unwrap()).await.code().unwrap()
     }
@@ -85,8 +93,7 @@ async fn a_person_can_leave(engine: Engine) {
     let id = world.upload("ANNUAL", "a.csv", file(3)).await;
     let mut terminal = Terminal::with(&world, &["delete", &id]);
     terminal.shows(&world, "Delete 1 job? [y/N]", 1).await;
-    let program = Pid::from_child(&terminal.child);
-    rustix::process::kill_process(program, Signal::INT).unwrap();
+    terminal.interrupts();
     assert_eq!(terminal.ended(&world).await, 1);
     terminal.shows(&world, "interrupted", 1).await;
     assert_eq!(left(&world).await, 1);

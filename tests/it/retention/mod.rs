@@ -1,7 +1,9 @@
 //! Retention: what goes when, by which rule, once, and nothing else.
 
+mod by_server;
 mod clean;
 mod command;
+mod install;
 mod races;
 mod requests;
 mod rules;
@@ -53,7 +55,7 @@ pub async fn with_files(world: &World, job: &job::Model, kinds: &[&str]) {
             kind: (*kind).to_owned(),
             name: format!("{kind}.txt"),
             size: i64::try_from(text.len()).unwrap(),
-            sha256: None,
+            sha256: Some(tests::sha256(text.as_bytes())),
             created_at: now(),
         };
         row.into_active_model().reset_all().insert(world.app.db.reader()).await.unwrap();

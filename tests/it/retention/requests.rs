@@ -1,7 +1,8 @@
 //! Retention by the API: operators see the policy, what it would do, run it, and read what it did.
 
 use api::{database::now, retention::due, retention::policy::Policy};
-use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
+use chrono::TimeDelta;
+use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement, prelude::DateTimeUtc};
 use serde_json::{Value, json};
 use tests::{Engine, Setup, World};
 
@@ -11,6 +12,8 @@ tests::on_both!(
     a_run_is_previewed_asked_for_and_read,
     a_policy_is_changed_for_one_run,
     a_preview_is_read_in_pages,
+    ages_are_measured_at_the_moment_that_is_wanted_but_never_at_one_to_come,
+    an_age_may_be_older_than_what_a_database_knows_of,
     a_duration_that_is_none_is_refused,
 );
 
@@ -116,6 +119,55 @@ async fn a_preview_is_read_in_pages(engine: Engine) {
         after = page["pageInfo"]["endCursor"].clone();
     }
     assert_eq!(seen, wanted, "those that ended first first");
+}
+
+async fn ages_are_measured_at_the_moment_that_is_wanted_but_never_at_one_to_come(engine: Engine) {
+    let world = World::new(engine).await;
+    for hours in [20, 13, 11] {
+        ended(&world, "failed", hours).await;
+    }
+    let preview =
+        "query($at: DateTime) { retentionPreview(at: $at) { at delete items { totalCount nodes { jobId } } } }";
+    let due = async |at: Value| world.data(preview, json!({ "at": at })).await["retentionPreview"].take();
+    let before = json!(now() - TimeDelta::hours(2));
+    let shown = due(before.clone()).await;
+    assert_eq!(
+        (&shown["delete"], &shown["items"]["totalCount"]),
+        (&json!(1), &json!(1)),
+        "13 - 2 hours are not yet 12"
+    );
+    assert_eq!(parsed(&shown["at"]), parsed(&before));
+    for to_come in [now() + TimeDelta::days(30), "9999-12-31T23:59:59Z".parse().unwrap()] {
+        let shown = due(json!(to_come)).await;
+        assert_eq!((&shown["delete"], parsed(&shown["at"]) <= now()), (&json!(2), true), "{shown}");
+    }
+    assert_eq!(due(json!("0000-01-01T00:00:00Z")).await["delete"], 0);
+
+    let run = "mutation($at: DateTime) { runRetention(at: $at) { run { id } userErrors { code } } }";
+    for (at, left) in [(before, 2), (json!(now() + TimeDelta::days(30)), 1)] {
+        let id = world.data(run, json!({ "at": at })).await["runRetention"]["run"]["id"].take();
+        let query = "query($id: ID!) { node(id: $id) { ... on RetentionRun { finishedAt } } }";
+        world
+            .until(async || {
+                world.data(query, json!({ "id": id })).await["node"]["finishedAt"].is_string().then_some(())
+            })
+            .await;
+        assert_eq!(world.count("SELECT count(*) FROM bulk_upload_jobs").await, left);
+    }
+    world.check_invariants().await;
+}
+
+fn parsed(time: &Value) -> DateTimeUtc {
+    time.as_str().unwrap().parse().unwrap()
+}
+
+async fn an_age_may_be_older_than_what_a_database_knows_of(engine: Engine) {
+    let world = World::with(engine, Setup { idle: true, ..Setup::default() }).await;
+    ended(&world, "failed", 20).await;
+    for age in ["2000000d", "2600000d", "90000000d", "4294967295d"] {
+        let policy = json!({ "policy": { "failed": { "after": age } } });
+        assert_eq!(world.data(PREVIEW, policy).await["retentionPreview"]["delete"], 0, "{age}");
+    }
 }
 
 async fn a_duration_that_is_none_is_refused(engine: Engine) {

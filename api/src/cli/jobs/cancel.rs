@@ -6,8 +6,8 @@ use client::{
     operations::{CancelJob, cancel_job},
 };
 
-use super::{list::word, output, remote::Remote};
-use crate::cli::Exit;
+use super::list::word;
+use crate::cli::{Exit, output, remote::Remote};
 
 /// What `cancel` takes.
 #[derive(Debug, Args)]

@@ -101,7 +101,7 @@ pub async fn follow(server: &Server, id: &str, mut tell: impl FnMut(&Standing)) 
                 }
             }
             Ok(None) => return Err(show::missing(id)),
-            Err(error) if !is_away(&error) || heard.elapsed() > PATIENCE => return Err(error.into()),
+            Err(error) if !error.may_be_away() || heard.elapsed() > PATIENCE => return Err(error.into()),
             Err(_) => {}
         }
         if let Ok(events) = server.subscribe::<JobEvents>(job_events::Variables { id: Some(id.to_owned()) }).await
@@ -147,9 +147,4 @@ async fn look(server: &Server, id: &str) -> Result<Option<Standing>, Error> {
         progress: Some(Progress { total, processed, succeeded, failed }),
         error_message: job.error_message,
     }))
-}
-
-/// Whether a server that was there may come back.
-pub fn is_away(error: &Error) -> bool {
-    error.may_pass() || matches!(error, Error::Unreachable { .. } | Error::TooMany { .. })
 }

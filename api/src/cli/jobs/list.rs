@@ -2,12 +2,8 @@
 
 use clap::Args;
 
-use super::{
-    filter::{Filter, Listed, Order},
-    output,
-    remote::Remote,
-};
-use crate::cli::Exit;
+use super::filter::{Filter, Listed, Order};
+use crate::cli::{Exit, output, remote::Remote};
 
 /// What `list` takes.
 #[derive(Debug, Args)]

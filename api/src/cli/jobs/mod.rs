@@ -6,10 +6,7 @@ mod delete;
 mod filter;
 mod follow;
 mod list;
-mod output;
-mod progress;
 mod receipt;
-mod remote;
 mod retry;
 mod show;
 mod upload;
@@ -17,7 +14,8 @@ mod watch;
 
 use clap::Subcommand;
 
-use super::Exit;
+pub use self::list::word;
+use super::{Exit, output};
 
 /// What can be done with the jobs of a server.
 #[derive(Debug, Subcommand)]

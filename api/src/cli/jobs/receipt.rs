@@ -6,12 +6,12 @@ use client::{
     operations::{FindReceipt, find_receipt},
 };
 
-use super::{
-    list::word,
+use super::list::word;
+use crate::cli::{
+    Exit,
     output::{self, bytes, clean, or_dash, time},
     remote::Remote,
 };
-use crate::cli::Exit;
 
 /// What `receipt` takes.
 #[derive(Debug, Args)]

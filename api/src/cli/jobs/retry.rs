@@ -6,8 +6,8 @@ use client::{
     operations::{RetryJob, retry_job},
 };
 
-use super::{output, remote::Remote, show::missing};
-use crate::cli::Exit;
+use super::show::missing;
+use crate::cli::{Exit, output, remote::Remote};
 
 /// What `retry` takes.
 #[derive(Debug, Args)]

@@ -6,12 +6,12 @@ use client::{
     operations::{ShowJob, show_job},
 };
 
-use super::{
-    list::word,
+use super::list::word;
+use crate::cli::{
+    Exit,
     output::{self, bytes, clean, count, or_dash, time},
     remote::Remote,
 };
-use crate::cli::Exit;
 
 /// Row errors that are shown; all of them are in the job's results.
 const ROW_ERRORS: i64 = 10;

@@ -13,11 +13,13 @@ use super::{
     filter,
     follow::{self, Standing},
     list::word,
+};
+use crate::cli::{
+    Exit,
     output::{self, clean},
     progress::Progress,
     remote::Remote,
 };
-use crate::cli::Exit;
 
 /// What `upload` takes.
 #[derive(Debug, Args)]

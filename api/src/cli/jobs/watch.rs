@@ -14,10 +14,12 @@ use tokio::time::{Instant, sleep};
 use super::{
     follow::{self, Standing},
     list::word,
+};
+use crate::cli::{
+    Exit,
     output::{self, clean, or_dash},
     remote::Remote,
 };
-use crate::cli::Exit;
 
 /// Jobs that are watched at a time, each by a stream of its own; servers let one user have some more.
 const MOST: usize = 50;
@@ -102,7 +104,7 @@ async fn all(server: &Server, json: bool) -> Result<(), Exit> {
                 }
             }
         };
-        if is_first || !follow::is_away(&lost) || heard.elapsed() > PATIENCE {
+        if is_first || !lost.may_be_away() || heard.elapsed() > PATIENCE {
             return Err(lost.into());
         }
         sleep(PAUSE).await;

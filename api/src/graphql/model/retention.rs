@@ -1,7 +1,11 @@
 //! Retention: the policy, what it would do, and its runs.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use entity::{retention_item, retention_run, stored};
+use sea_orm::{DbErr, prelude::DateTimeUtc};
+use tokio::sync::OnceCell;
 
 use super::{
     enums::{JobStatus, RetentionAction, RetentionTrigger},
@@ -123,17 +127,27 @@ impl From<RetentionRuleInput> for policy::RuleChanges {
 
 /// Exactly what a run at this moment would do.
 pub struct RetentionPreview {
-    at: chrono::DateTime<chrono::Utc>,
+    at: DateTimeUtc,
     policy: policy::Policy,
-    totals: Totals,
+    /// Counted where they are asked for: the pages of a long list do without.
+    totals: Arc<OnceCell<Totals>>,
 }
 
 impl RetentionPreview {
-    /// By these rules, now.
-    pub async fn look(app: &App, policy: policy::Policy) -> Result<Self> {
-        let at = crate::database::now();
-        let totals = due::totals(app.db.reader(), &policy, at).await?;
-        Ok(Self { at, policy, totals })
+    /// By these rules, at this moment.
+    pub fn new(policy: policy::Policy, at: DateTimeUtc) -> Self {
+        Self { at, policy, totals: Arc::default() }
+    }
+
+    /// Of all its pages.
+    fn totals(&self, app: &App) -> impl Future<Output = Result<Totals, DbErr>> + use<> {
+        let (totals, app, policy, at) = (self.totals.clone(), app.clone(), self.policy, self.at);
+        async move { totals.get_or_try_init(|| due::totals(app.db.reader(), &policy, at)).await.copied() }
+    }
+
+    async fn total(&self, ctx: &Context<'_>) -> Result<Totals> {
+        let count = async || -> Result<Totals> { Ok(self.totals(ctx.data::<App>()?).await?) };
+        count().await.map_err(placed(ctx))
     }
 }
 
@@ -151,18 +165,18 @@ impl RetentionPreview {
     }
 
     /// How many jobs would be cleaned.
-    async fn clean(&self) -> i32 {
-        int(self.totals.clean)
+    async fn clean(&self, ctx: &Context<'_>) -> Result<i32> {
+        Ok(int(self.total(ctx).await?.clean))
     }
 
     /// How many jobs would be deleted.
-    async fn delete(&self) -> i32 {
-        int(self.totals.delete)
+    async fn delete(&self, ctx: &Context<'_>) -> Result<i32> {
+        Ok(int(self.total(ctx).await?.delete))
     }
 
     /// Bytes of the files that would go.
-    async fn bytes(&self) -> ByteCount {
-        ByteCount(self.totals.bytes)
+    async fn bytes(&self, ctx: &Context<'_>) -> Result<ByteCount> {
+        Ok(ByteCount(self.total(ctx).await?.bytes))
     }
 
     /// The jobs, those that ended first first.
@@ -177,9 +191,14 @@ impl RetentionPreview {
         let look = async || -> Result<Connection<RetentionItem>> {
             let order = due::oldest_first().name;
             let page = Page::new(first, after.as_deref(), last, before.as_deref(), &order)?;
-            let slice = due::page(ctx.data::<App>()?.db.reader(), &self.policy, self.at, &page).await??;
-            let total = self.totals.clean + self.totals.delete;
-            Ok(Connection::new(slice, RetentionItem, move || Box::pin(async move { Ok(total) })))
+            let app = ctx.data::<App>()?;
+            let slice = due::page(app.db.reader(), &self.policy, self.at, &page).await??;
+            let preview = Self { totals: self.totals.clone(), ..*self };
+            let app = app.clone();
+            Ok(Connection::new(slice, RetentionItem, move || {
+                let totals = preview.totals(&app);
+                Box::pin(async move { totals.await.map(|totals| totals.clean + totals.delete).map_err(Into::into) })
+            }))
         };
         look().await.map_err(placed(ctx))
     }

@@ -12,8 +12,8 @@ use client::Server;
 use futures_util::{StreamExt, stream};
 
 use self::{job::Job, tape::Tape};
-use super::{delete::Deletable, output, progress::Progress};
-use crate::cli::Exit;
+use super::delete::Deletable;
+use crate::cli::{Exit, output, progress::Progress};
 
 /// Jobs that are fetched at a time.
 const AT_A_TIME: usize = 4;

@@ -10,7 +10,7 @@ use super::{
     outcome::{Deleted, Outcome, Report},
     preview::{Deletable, predictions},
 };
-use crate::cli::{Exit, jobs::progress::Progress};
+use crate::cli::{Exit, progress::Progress};
 
 /// Jobs of one request; the server takes up to 100. Fewer show sooner how far it is, and cost next to nothing.
 const PAGE: usize = 25;

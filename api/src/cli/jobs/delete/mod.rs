@@ -5,23 +5,21 @@ mod outcome;
 mod preview;
 mod select;
 
-use std::{
-    collections::HashSet,
-    io::{IsTerminal, stdin},
-    path::PathBuf,
-};
+use std::{collections::HashSet, path::PathBuf};
 
 use clap::Args;
 use client::Server;
-use tokio::sync::oneshot;
 
 pub use self::preview::{Deletable, predictions};
 use self::{
     outcome::{Outcome, Report},
     preview::Preview,
 };
-use super::{archive, filter::Filter, output, remote::Remote};
-use crate::{cli::Exit, deletion::execute::LONGEST_REASON};
+use super::{archive, filter::Filter};
+use crate::{
+    cli::{Exit, asking, output, remote::Remote},
+    deletion::execute::LONGEST_REASON,
+};
 
 /// What `delete` takes.
 #[derive(Debug, Args)]
@@ -132,7 +130,7 @@ async fn run(server: &Server, arguments: &Arguments, ids: Vec<String>, report: &
         ));
         preview = Preview::fetch(server, &ids, arguments.force).await?;
         // What is in the archive is what was; and nobody is there who could be asked.
-        if arguments.yes || arguments.archive.is_some() || !may_ask() {
+        if arguments.yes || arguments.archive.is_some() || !asking::may_ask() {
             preview.show(arguments)?;
             for (id, message) in stale {
                 report.add(&id, Outcome::Stale { message })?;
@@ -176,10 +174,6 @@ async fn act(
     Ok(stale)
 }
 
-fn may_ask() -> bool {
-    stdin().is_terminal() && std::io::stderr().is_terminal()
-}
-
 /// Asks whether exactly what was shown is to go.
 async fn confirm(arguments: &Arguments, preview: &Preview) -> Result<(), Exit> {
     if arguments.yes {
@@ -187,16 +181,6 @@ async fn confirm(arguments: &Arguments, preview: &Preview) -> Result<(), Exit> {
     }
     preview.say_lines(arguments)?;
     let refused = || Exit::Refused("nothing was deleted; do it with --yes".to_owned());
-    if !may_ask() {
-        return Err(refused());
-    }
-    eprint!("Delete {}? [y/N] ", output::count(preview.deletable.len(), "job"));
-    // A thread of its own, which Ctrl-C does not wait for.
-    let (say, said) = oneshot::channel();
-    std::thread::spawn(move || {
-        let mut answer = String::new();
-        _ = say.send(stdin().read_line(&mut answer).map(|_| answer));
-    });
-    let answer = said.await.ok().and_then(Result::ok).ok_or_else(refused)?;
-    if answer.trim().eq_ignore_ascii_case("y") { Ok(()) } else { Err(refused()) }
+    let question = format!("Delete {}?", output::count(preview.deletable.len(), "job"));
+    if asking::may_ask() && asking::ask(&question).await { Ok(()) } else { Err(refused()) }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{
     Exit,
-    jobs::output::{self, bytes, clean, count},
+    output::{self, bytes, clean, count},
 };
 
 /// The jobs that a person is shown one by one; of more there are sums.

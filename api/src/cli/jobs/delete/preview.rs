@@ -13,11 +13,9 @@ use super::{
 };
 use crate::cli::{
     Exit,
-    jobs::{
-        list::word,
-        output::{self, bytes, count},
-        progress::Progress,
-    },
+    jobs::list::word,
+    output::{self, bytes, count},
+    progress::Progress,
 };
 
 /// The most that one preview takes (`deletionPreview` in the schema).

@@ -2,10 +2,13 @@
 
 use std::{fmt, path::PathBuf};
 
-use clap::{Args, builder::ArgPredicate};
+use clap::{
+    Args,
+    builder::{ArgPredicate, Resettable, Str},
+};
 use client::{Error, Server};
 
-use crate::cli::Exit;
+use super::{Exit, output};
 
 /// The largest file of a token, in bytes.
 const LONGEST: usize = 64 * 1024;
@@ -25,7 +28,7 @@ pub struct Remote {
     #[arg(long, value_name = "FILE", default_value_if("token", ArgPredicate::IsPresent, None))]
     token_file: Option<PathBuf>,
     /// Print JSON: a document, or a line for each item of a list
-    #[arg(long)]
+    #[arg(long, help_heading = Resettable::<Str>::Reset)]
     pub json: bool,
 }
 
@@ -71,7 +74,7 @@ fn read(path: &PathBuf) -> Result<String, Exit> {
 
 impl From<Error> for Exit {
     fn from(error: Error) -> Self {
-        let text = super::output::clean(&error.to_string());
+        let text = output::clean(&error.to_string());
         match error {
             Error::Address(_) => Self::Usage(text),
             _ => Self::Failed(text),

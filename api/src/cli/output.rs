@@ -6,7 +6,7 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use crate::cli::Exit;
+use super::Exit;
 
 /// The widest that a table is where nobody says how wide the terminal is.
 const USUAL_WIDTH: u16 = 160;

@@ -1,0 +1,93 @@
+//! Retention without a server: on the database and the artifact store themselves.
+
+use entity::{retention_item, retention_run, stored::RetentionTrigger};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, prelude::DateTimeUtc};
+use tokio_util::sync::CancellationToken;
+
+use super::{Extent, Options, confirm};
+use crate::{
+    app::{App, Limits},
+    audit::Actor,
+    cli::{Exit, retention_report::Report},
+    database::now,
+    retention::{
+        due::{self, Item, Walk},
+        run::{self, Outcome, Purges, Wanted},
+    },
+};
+
+/// Shows it or does it.
+pub async fn execute(options: &Options, extent: Extent) -> Result<Report, Exit> {
+    let mut app = options.place.open(&Limits::default(), chrono_tz::UTC).await?;
+    options.settings.apply(&mut app);
+    options.place.check_store(&app, false).await?;
+    // What is confirmed is what is done: ages are measured at one moment.
+    let at = now();
+    let report = if extent == Extent::Show {
+        foresee(&app, at).await?
+    } else {
+        if extent == Extent::Ask {
+            confirm(&foresee(&app, at).await?, options.verbose).await?;
+        }
+        carry_out(&app, at).await?
+    };
+    // What was done is done, and is told.
+    if let Err(error) = app.db.close().await {
+        tracing::warn!("cannot close the database: {error}");
+    }
+    Ok(report)
+}
+
+fn failed(error: impl std::fmt::Display) -> Exit {
+    Exit::failed("cannot run the retention policy", error)
+}
+
+/// What a run at this moment would do.
+async fn foresee(app: &App, at: DateTimeUtc) -> Result<Report, Exit> {
+    let (policy, start) = (app.retention.policy, now());
+    let (mut walk, mut items) = (Walk::new(policy, at), Vec::new());
+    while let Some((_, jobs)) = walk.next(app.db.reader(), app.retention.batch_size).await.map_err(failed)? {
+        items.extend(due::foresee(app.db.reader(), &policy, jobs).await.map_err(failed)?);
+    }
+    Ok(Report { start, end: now(), dry_run: true, policy, items })
+}
+
+async fn carry_out(app: &App, at: DateTimeUtc) -> Result<Report, Exit> {
+    let policy = app.retention.policy;
+    let wanted = Wanted {
+        trigger: RetentionTrigger::Command,
+        by: Actor::default(),
+        scheduled_for: None,
+        policy,
+        at,
+        claimed: true,
+    };
+    let begun = run::begin(app, &wanted).await.map_err(failed)?;
+    let run = begun.ok_or_else(|| failed("the run was not begun"))?;
+    let id = run.id;
+    let cut_off = |why: &str| {
+        Exit::Failed(format!("the run {id} was cut off: {why}; what it had done is done, run it again for the rest"))
+    };
+    match run::carry_out(app, run, &CancellationToken::new(), Purges::Here).await {
+        Ok(Outcome::Finished(run)) => report(app, *run).await,
+        Ok(Outcome::Lost) => Err(cut_off("a server goes on with it")),
+        Ok(Outcome::Stopped) => Err(cut_off("it was told to stop")),
+        Err(error) => Err(cut_off(error.to_string().lines().next().unwrap_or_default())),
+    }
+}
+
+async fn report(app: &App, run: retention_run::Model) -> Result<Report, Exit> {
+    let items = retention_item::Entity::find()
+        .filter(retention_item::Column::RunId.eq(run.id))
+        .order_by_asc(retention_item::Column::Number)
+        .all(app.db.reader())
+        .await
+        .map_err(failed)?;
+    Ok(Report {
+        start: run.started_at,
+        end: run.finished_at.unwrap_or_else(now),
+        dry_run: false,
+        policy: app.retention.policy,
+        items: items.into_iter().map(Item::from).collect(),
+    })
+}
