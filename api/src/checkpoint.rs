@@ -49,6 +49,8 @@ pub enum Checkpoint {
     RetentionJobBeforeCommit,
     /// A run of the retention policy has done everything but say so.
     RetentionEnds,
+    /// A server has looked at the clock, and waits for the next time of its schedule of retention.
+    ScheduleWaits,
     /// A purge is claimed and nothing is removed.
     PurgeClaimed,
     /// A purge has removed everything and not told so.

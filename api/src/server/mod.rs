@@ -58,7 +58,10 @@ use crate::{
     graphql::Executor,
     jobs::worker,
     metrics,
-    retention::{run, schedule},
+    retention::{
+        run,
+        schedule::{self, Clock},
+    },
 };
 
 /// Connections at a time to the metrics.
@@ -233,7 +236,7 @@ impl Server {
             let (app, stop) = (app.clone(), stop.clone());
             let begin = {
                 let stop = stop.clone();
-                move || schedule::work(app.clone(), schedule.clone(), stop.clone())
+                move || schedule::work(app.clone(), schedule.clone(), Clock::Machine, stop.clone())
             };
             server.tasks.push(tokio::spawn(kept_alive("schedule of retention", stop, begin)));
         }

@@ -5,6 +5,7 @@ mod command;
 mod races;
 mod requests;
 mod rules;
+mod schedule;
 
 use api::{
     audit::Actor,

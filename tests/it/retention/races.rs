@@ -40,12 +40,12 @@ tests::on_both!(
     a_time_of_the_schedule_has_one_run,
 );
 
-fn idle() -> Setup {
+pub fn idle() -> Setup {
     Setup { idle: true, ..Setup::default() }
 }
 
 /// Another process on the same database and store.
-async fn beside(world: &World, setup: Setup) -> World {
+pub async fn beside(world: &World, setup: Setup) -> World {
     let (url, artifacts) = (Some(world.url.clone()), Some(world.artifacts.clone()));
     World::with(world.engine, Setup { url, artifacts, ..setup }).await
 }
