@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use chrono::SecondsFormat;
 use clap::{Args, Subcommand};
 use entity::{retention_item, retention_run, stored::RetentionTrigger};
+use migration::counted::counted;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, prelude::DateTimeUtc};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +14,7 @@ use crate::{
     app::{App, Limits},
     audit::Actor,
     database::now,
+    deletion::purge::{self, Waiting},
     retention::{
         due::{self, Item, Walk},
         run::{self, Outcome, Purges, Wanted},
@@ -84,10 +86,16 @@ pub async fn execute(command: Command) -> Result<(), Exit> {
         carry_out(&app, at).await?
     };
     print!("{}", if options.json { report.json() } else { report.text(options.verbose) });
-    let failures = report.failures();
+    let (failures, waiting) = (report.failures(), report.waiting);
     app.db.close().await.map_err(|error| Exit::failed("cannot close the database", error))?;
     if failures > 0 {
         return Err(Exit::Failed(format!("{failures} jobs could not be dealt with; run it again for them")));
+    }
+    if waiting.refused > 0 {
+        let files = counted(waiting.jobs, "job");
+        return Err(Exit::Failed(format!(
+            "the files of {files} wait for the artifact store, which did not answer as it should; a server or the next run removes them"
+        )));
     }
     Ok(())
 }
@@ -103,7 +111,7 @@ async fn foresee(app: &App, at: DateTimeUtc) -> Result<Report, Exit> {
     while let Some((_, jobs)) = walk.next(app.db.reader(), app.retention.batch_size).await.map_err(failed)? {
         items.extend(due::foresee(app.db.reader(), &policy, jobs).await.map_err(failed)?);
     }
-    Ok(Report { start, end: now(), dry_run: true, policy, items })
+    Ok(Report { start, end: now(), dry_run: true, policy, items, waiting: Waiting::default() })
 }
 
 async fn confirm(app: &App, options: &Options, at: DateTimeUtc) -> Result<(), Exit> {
@@ -136,7 +144,7 @@ async fn carry_out(app: &App, at: DateTimeUtc) -> Result<Report, Exit> {
     };
     match run::carry_out(app, run, &CancellationToken::new(), Purges::Here).await {
         Ok(Outcome::Finished(run)) => report(app, *run).await,
-        Ok(Outcome::Lost) => Err(cut_off("a server goes on with it")),
+        Ok(Outcome::Lost) => Err(cut_off("another process took it over")),
         Ok(Outcome::Stopped) => Err(cut_off("it was told to stop")),
         Err(error) => Err(cut_off(error.to_string().lines().next().unwrap_or_default())),
     }
@@ -155,6 +163,7 @@ async fn report(app: &App, run: retention_run::Model) -> Result<Report, Exit> {
         dry_run: false,
         policy: app.retention.policy,
         items: items.into_iter().map(Item::from).collect(),
+        waiting: purge::waiting(app.db.reader()).await.map_err(failed)?,
     })
 }
 

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use entity::stored::RetentionAction;
+use migration::counted::counted;
 use sea_orm::prelude::DateTimeUtc;
 use serde_json::{Value, json};
 
 use super::retention::time;
 use crate::{
+    deletion::purge::Waiting,
     jobs::status::JobStatus,
     retention::{due::Item, policy::Policy},
 };
@@ -25,6 +27,8 @@ pub struct Report {
     pub policy: Policy,
     /// Of each job.
     pub items: Vec<Item>,
+    /// Whose files are still to be removed.
+    pub waiting: Waiting,
 }
 
 impl Report {
@@ -67,6 +71,7 @@ impl Report {
             "artifactsDeleted": self.sum(|item| item.artifacts),
             "predictionsDeleted": self.sum(|item| item.predictions_deleted),
             "predictionsPreserved": self.sum(|item| item.predictions_released),
+            "purgesPending": self.waiting.jobs,
             "errors": failed.collect::<Vec<Value>>(),
             "items": self.items.iter().map(of_item).collect::<Vec<Value>>(),
         });
@@ -88,6 +93,10 @@ impl Report {
         lines.push(format!("predictions {would}deleted: {deleted}, kept without their job: {kept}"));
         if self.failures() > 0 {
             lines.push(format!("failed: {}", self.failures()));
+        }
+        if self.waiting.jobs > 0 {
+            let jobs = counted(self.waiting.jobs, "job");
+            lines.push(format!("not removed yet: the files of {jobs}; a server or the next run removes them"));
         }
         lines.join("\n") + "\n"
     }
