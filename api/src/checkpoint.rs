@@ -51,6 +51,8 @@ pub enum Checkpoint {
     RetentionEnds,
     /// A notification was delivered, or not, and nobody wrote so.
     NotificationSent,
+    /// A server has looked at the clock, and waits for the next time of its schedule of retention.
+    ScheduleWaits,
     /// A purge is claimed and nothing is removed.
     PurgeClaimed,
     /// A purge has removed everything and not told so.

@@ -13,7 +13,8 @@ use sea_orm::prelude::DateTimeUtc;
 
 use self::given::Given;
 use super::{
-    Exit, asking, output, place::Place, remote::Remote, retention_report::Report, retention_settings::RetentionSettings,
+    Exit, asking, notification_settings::NotificationSettings, output, place::Place, remote::Remote,
+    retention_report::Report, retention_settings::RetentionSettings,
 };
 
 /// What can be done with the retention policy.
@@ -56,6 +57,8 @@ pub struct Options {
     place: Place,
     #[command(flatten, next_help_heading = "Policy")]
     settings: RetentionSettings,
+    #[command(flatten, next_help_heading = "Notifications, with --direct")]
+    notifications: NotificationSettings,
 }
 
 /// What `run` takes.
@@ -103,13 +106,18 @@ pub async fn execute(command: Command) -> Result<(), Exit> {
     };
     let told = if options.remote.json { report.json() } else { report.text(options.verbose) };
     output::say(told.trim_end_matches('\n'))?;
-    match report.failures() {
-        0 => Ok(()),
-        failures => Err(Exit::Failed(format!(
-            "{} could not be dealt with; run it again for what is left",
-            counted(failures, "job")
-        ))),
+    if report.failures() > 0 {
+        let failures = counted(report.failures(), "job");
+        return Err(Exit::Failed(format!("{failures} could not be dealt with; run it again for what is left")));
     }
+    if let Some(waiting) = report.waiting.filter(|waiting| waiting.refused > 0) {
+        let jobs = counted(waiting.jobs, "job");
+        return Err(Exit::Failed(format!(
+            "the files of {jobs} wait for the artifact store, which did not answer as it should; a server or the next run \
+             removes them"
+        )));
+    }
+    Ok(())
 }
 
 fn not_wanted() -> Exit {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use entity::stored::RetentionAction;
+use migration::counted::counted;
 use sea_orm::prelude::DateTimeUtc;
 use serde_json::{Value, json};
 
 use super::{output, retention::time};
 use crate::{
+    deletion::purge::Waiting,
     jobs::status::JobStatus,
     retention::{due::Item, policy::Policy},
 };
@@ -25,6 +27,8 @@ pub struct Report {
     pub policy: Policy,
     /// Of each job.
     pub items: Vec<Item>,
+    /// Whose files are still to be removed, where that is known.
+    pub waiting: Option<Waiting>,
 }
 
 impl Report {
@@ -35,6 +39,10 @@ impl Report {
 
     fn done(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| item.error.is_none())
+    }
+
+    fn count_of(&self, action: RetentionAction) -> usize {
+        self.done().filter(|item| item.action == action).count()
     }
 
     fn sum(&self, of: impl Fn(&Item) -> i64) -> i64 {
@@ -63,10 +71,13 @@ impl Report {
             "dryRun": self.dry_run,
             "policy": self.policy,
             "jobs": jobs,
+            "recordsDeleted": self.count_of(RetentionAction::Delete),
+            "recordsPreserved": self.count_of(RetentionAction::Clean),
             "bytesFreed": self.sum(|item| item.bytes),
             "artifactsDeleted": self.sum(|item| item.artifacts),
             "predictionsDeleted": self.sum(|item| item.predictions_deleted),
             "predictionsPreserved": self.sum(|item| item.predictions_released),
+            "purgesPending": self.waiting.map(|waiting| waiting.jobs),
             "errors": failed.collect::<Vec<Value>>(),
             "items": self.items.iter().map(of_item).collect::<Vec<Value>>(),
         });
@@ -88,6 +99,10 @@ impl Report {
         lines.push(format!("predictions {would}deleted: {deleted}, kept without their job: {kept}"));
         if self.failures() > 0 {
             lines.push(format!("failed: {}", self.failures()));
+        }
+        if let Some(waiting) = self.waiting.filter(|waiting| waiting.jobs > 0) {
+            let jobs = counted(waiting.jobs, "job");
+            lines.push(format!("not removed yet: the files of {jobs}; a server or the next run removes them"));
         }
         lines.join("\n") + "\n"
     }

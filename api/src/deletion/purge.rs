@@ -9,7 +9,8 @@ use entity::{artifact, artifact_purge, job};
 use sea_orm::{
     ActiveModelTrait,
     ActiveValue::Set,
-    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, Select,
     prelude::Uuid,
     sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
@@ -63,6 +64,23 @@ pub async fn work(app: App, stop: CancellationToken) {
 /// Purges all that is due, without a server, and answers whether the store confirmed it; ends early where it does not.
 pub async fn drain(app: &App) -> Result<bool, Error> {
     queue::drain(&Purges(app.clone())).await
+}
+
+/// Purges that are not at their end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Jobs whose files are still to be removed.
+    pub jobs: u64,
+    /// Of these the ones whose files the store did not remove when it was asked.
+    pub refused: u64,
+}
+
+/// Counts the purges that are not at their end.
+pub async fn waiting(db: &impl ConnectionTrait) -> Result<Waiting, DbErr> {
+    use artifact_purge::Column;
+    let waiting = artifact_purge::Entity::find().filter(Column::CompletedAt.is_null());
+    let refused = waiting.clone().filter(Column::LastError.is_not_null());
+    Ok(Waiting { jobs: waiting.count(db).await?, refused: refused.count(db).await? })
 }
 
 #[derive(Clone)]

@@ -53,8 +53,12 @@ pub struct Wanted {
     pub claimed: bool,
 }
 
-/// Begins a run; `None` where another process has begun the one for this time of the schedule.
+/// Begins a run; `None` where another process has begun the one for this time of the schedule. Whoever carries its run out itself
+/// ends first what such a process left open.
 pub async fn begin(app: &App, wanted: &Wanted) -> Result<Option<retention_run::Model>, Error> {
+    if wanted.claimed {
+        end_abandoned(app).await?;
+    }
     let policy = serde_json::to_string(&wanted.policy).map_err(|error| Error::Format(error.to_string()))?;
     let claim = wanted.claimed.then(|| (Uuid::new_v4(), now() + app.limits.lease));
     let row = retention_run::Model {
@@ -81,8 +85,10 @@ pub async fn begin(app: &App, wanted: &Wanted) -> Result<Option<retention_run::M
         if insert.exec_without_returning(&*transaction).await? == 0 {
             return Ok(false);
         }
-        let detail = format!("began by {}", wanted.trigger.as_stored());
-        record(&transaction, &row, detail).await?;
+        // The mutation's entry; the run has its own at its end.
+        if wanted.trigger == RetentionTrigger::Request {
+            record(&transaction, &row, "began by request".to_owned()).await?;
+        }
         transaction.commit().await.map_err(Error::of_commit)?;
         Ok(true)
     })
@@ -135,25 +141,49 @@ fn open() -> Select<retention_run::Entity> {
     open.order_by_asc(Column::Id).limit(1)
 }
 
+/// Of these the ones of commands, which no other command goes on with.
+fn abandoned() -> Select<retention_run::Entity> {
+    open().filter(retention_run::Column::TriggeredBy.eq(RetentionTrigger::Command.as_stored()))
+}
+
 /// Takes a run that waits, or whose process fell silent.
 pub async fn claim(app: &App) -> Result<Option<retention_run::Model>, Error> {
-    if open().one(app.db.reader()).await?.is_none() {
+    let Some((run, silent)) = take(app, open).await? else { return Ok(None) };
+    if silent {
+        tracing::warn!(run = %run.id, "a retention run whose process fell silent is taken over");
+    }
+    Ok(Some(run))
+}
+
+/// Ends the runs that killed commands left open, with what they had done: their rules were for then, and the command that is
+/// given again goes by its own. The lease tells that nobody is at them.
+async fn end_abandoned(app: &App) -> Result<(), Error> {
+    while let Some((run, _)) = take(app, abandoned).await? {
+        finish(app, &run, "; its process was gone").await?;
+    }
+    Ok(())
+}
+
+/// Claims the first of these runs, and answers with it whether somebody had claimed it before.
+async fn take(
+    app: &App,
+    which: impl Fn() -> Select<retention_run::Entity>,
+) -> Result<Option<(retention_run::Model, bool)>, Error> {
+    if which().one(app.db.reader()).await?.is_none() {
         return Ok(None);
     }
     retrying(|| async {
         let transaction = app.db.begin().await?;
-        let Some(run) = locked_if_free(open(), app.db.backend(), LockType::Update).one(&*transaction).await? else {
+        let Some(run) = locked_if_free(which(), app.db.backend(), LockType::Update).one(&*transaction).await? else {
             return Ok(None);
         };
-        if run.lease_token.is_some() {
-            tracing::warn!(run = %run.id, "a retention run whose process fell silent is taken over");
-        }
+        let silent = run.lease_token.is_some();
         let mut row = run.into_active_model();
         row.lease_token = Set(Some(Uuid::new_v4()));
         row.lease_expires_at = Set(Some(now() + app.limits.lease));
         let run = row.update(&*transaction).await?;
         transaction.commit().await?;
-        Ok(Some(run))
+        Ok(Some((run, silent)))
     })
     .await
 }
@@ -230,7 +260,7 @@ async fn walk(
                 return Ok(Outcome::Stopped);
             }
             if try_job(app, &run, &policy, &job).await? == Acted::Lost {
-                tracing::warn!(run = %run.id, "another process goes on with this retention run");
+                tracing::warn!(run = %run.id, "another process took this retention run over");
                 return Ok(Outcome::Lost);
             }
         }
@@ -242,7 +272,11 @@ async fn walk(
             Purges::Here => {}
         }
     }
-    finish(app, &run).await
+    // With nothing due too: files may be left of runs before.
+    if purges == Purges::Here && store_answers {
+        purge_here(app, &run).await?;
+    }
+    finish(app, &run, "").await
 }
 
 /// Does what is due to one job. What fails of it alone is written down, and the run goes on.
@@ -296,8 +330,8 @@ async fn renew(app: &App, run: &retention_run::Model, lease: Duration) -> Result
     .await
 }
 
-/// Ends a run, with its audit entry.
-async fn finish(app: &App, run: &retention_run::Model) -> Result<Outcome, Error> {
+/// Ends a run, with its audit entry, which `note` is added to.
+async fn finish(app: &App, run: &retention_run::Model, note: &str) -> Result<Outcome, Error> {
     let finished = retrying(|| async {
         let transaction = app.db.begin().await?;
         let Some(run) = held(app, &transaction, run).await? else { return Ok(None) };
@@ -306,7 +340,7 @@ async fn finish(app: &App, run: &retention_run::Model) -> Result<Outcome, Error>
         row.lease_token = Set(None);
         row.lease_expires_at = Set(None);
         let run = row.update(&*transaction).await?;
-        record(&transaction, &run, in_words(&run)).await?;
+        record(&transaction, &run, in_words(&run) + note).await?;
         outbox::enqueue(app, &transaction, &Event::run_ended(&*transaction, &run).await?).await?;
         app.checkpoints.pass(Checkpoint::RetentionEnds).await?;
         transaction.commit().await.map_err(Error::of_commit)?;
@@ -314,7 +348,7 @@ async fn finish(app: &App, run: &retention_run::Model) -> Result<Outcome, Error>
     })
     .await?;
     let Some(run) = finished else { return Ok(Outcome::Lost) };
-    tracing::info!(run = %run.id, "retention run ended: {}", in_words(&run));
+    tracing::info!(run = %run.id, "retention run ended: {}{note}", in_words(&run));
     let outcome = if run.failed > 0 { "failed" } else { "done" };
     app.metrics.retention_runs.get_or_create(&[("outcome", outcome)]).inc();
     Ok(Outcome::Finished(run.into()))

@@ -8,10 +8,11 @@ use croner::{
 };
 use entity::stored::RetentionTrigger;
 use sea_orm::prelude::{DateTimeUtc, Uuid};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::run::{self, Wanted};
-use crate::{app::App, audit::Actor, database::now, error::Error};
+use crate::{app::App, audit::Actor, checkpoint::Checkpoint, database::now, error::Error};
 
 /// How much later than its time a run may begin, so that the servers do not all ask the database at once.
 const JITTER: Duration = Duration::from_mins(1);
@@ -51,19 +52,51 @@ impl Schedule {
     }
 }
 
+/// The time of day, by which runs begin.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The machine's.
+    Machine,
+    /// One that stands still until a test moves it.
+    Held(watch::Receiver<DateTimeUtc>),
+}
+
+impl Clock {
+    /// What it shows.
+    fn now(&mut self) -> DateTimeUtc {
+        match self {
+            Self::Machine => now(),
+            Self::Held(time) => *time.borrow_and_update(),
+        }
+    }
+
+    /// Waits until it may show something else; the machine's for so long at most.
+    async fn moves(&mut self, most: Duration) {
+        match self {
+            Self::Machine => tokio::time::sleep(most.min(LOOK)).await,
+            Self::Held(time) => {
+                if time.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        }
+    }
+}
+
 /// Begins the runs of a schedule until `stop`; whichever server finds them carries them out.
-pub async fn work(app: App, schedule: Schedule, stop: CancellationToken) {
-    let mut last = now();
+pub async fn work(app: App, schedule: Schedule, mut clock: Clock, stop: CancellationToken) {
+    // Another server, or this one before it was started again, may have been about to begin one.
+    let mut last = clock.now() - JITTER;
     while let Some(time) = schedule.after(last) {
         let jitter = JITTER.mul_f64(f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX));
-        if !wait_until(time + jitter, &stop).await {
+        if !wait_until(&app, &mut clock, time + jitter, &stop).await {
             return;
         }
         if let Err(error) = begin(&app, time).await {
             tracing::error!("the retention run of {time} was not begun: {error}");
         }
-        // Times that were slept through are not made up for.
-        last = time.max(now() - JITTER);
+        // Of times that were slept through the first has its run now; the others are not made up for.
+        last = time.max(clock.now() - JITTER);
     }
 }
 
@@ -81,12 +114,18 @@ pub async fn begin(app: &App, time: DateTimeUtc) -> Result<bool, Error> {
 }
 
 /// Whether that time has come; else it was told to stop.
-async fn wait_until(time: DateTimeUtc, stop: &CancellationToken) -> bool {
+async fn wait_until(app: &App, clock: &mut Clock, time: DateTimeUtc, stop: &CancellationToken) -> bool {
     loop {
-        let Ok(left) = (time - now()).to_std() else { return true };
+        let left = (time - clock.now()).to_std().unwrap_or_default();
+        if left.is_zero() {
+            return true;
+        }
+        if let Err(error) = app.checkpoints.pass(Checkpoint::ScheduleWaits).await {
+            tracing::error!("the schedule of retention looks at the clock again: {error}");
+        }
         tokio::select! {
             () = stop.cancelled() => return false,
-            () = tokio::time::sleep(left.min(LOOK)) => {}
+            () = clock.moves(left) => {}
         }
     }
 }

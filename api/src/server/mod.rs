@@ -59,7 +59,10 @@ use crate::{
     jobs::worker,
     metrics,
     notifications::outbox,
-    retention::{run, schedule},
+    retention::{
+        run,
+        schedule::{self, Clock},
+    },
 };
 
 /// Connections at a time to the metrics.
@@ -234,7 +237,7 @@ impl Server {
             let (app, stop) = (app.clone(), stop.clone());
             let begin = {
                 let stop = stop.clone();
-                move || schedule::work(app.clone(), schedule.clone(), stop.clone())
+                move || schedule::work(app.clone(), schedule.clone(), Clock::Machine, stop.clone())
             };
             server.tasks.push(tokio::spawn(kept_alive("schedule of retention", stop, begin)));
         }

@@ -14,6 +14,10 @@ pub enum Before {
     Ended,
     /// The same, deleted; its files are not purged yet.
     Deleted,
+    /// A job that ran to its end, and a run of the retention policy that is to clean it, and that nobody has taken.
+    ToClean,
+    /// The same, that is to delete it with its predictions.
+    ToDelete,
     /// Files that belong to nobody, of two jobs that do not exist, an ended job and an upload.
     Strays,
 }
@@ -112,4 +116,18 @@ pub const DELETE: &[Case] = &[
     case(Before::Strays, Act::Wait, &["sweep", "kill=SweepRemoved:1"], DONE),
     case(Before::Strays, Act::Wait, &["sweep", "kill=SweepRemoved:2"], DONE),
     case(Before::Strays, Act::Wait, &["sweep", "kill=SweepRemoved:3"], DONE),
+];
+
+/// Carrying out a run of the retention policy.
+pub const RETAIN: &[Case] = &[
+    case(Before::ToClean, Act::Wait, &["serve", "kill=RetentionBatchBegins"], DONE),
+    case(Before::ToClean, Act::Wait, &["serve", "kill=RetentionJobBegins"], DONE),
+    case(Before::ToClean, Act::Wait, &["serve", "kill=RetentionJobBeforeCommit"], DONE),
+    case(Before::ToClean, Act::Wait, &["serve", "kill=RetentionEnds"], DONE),
+    case(Before::ToClean, Act::Wait, &["serve", "kill=PurgeRemoved"], DONE),
+    case(Before::ToDelete, Act::Wait, &["serve", "kill=RetentionBatchBegins"], NONE),
+    case(Before::ToDelete, Act::Wait, &["serve", "kill=RetentionJobBegins"], NONE),
+    case(Before::ToDelete, Act::Wait, &["serve", "kill=RetentionJobBeforeCommit"], NONE),
+    case(Before::ToDelete, Act::Wait, &["serve", "kill=RetentionEnds"], NONE),
+    case(Before::ToDelete, Act::Wait, &["serve", "kill=PurgeRemoved"], NONE),
 ];

@@ -6,11 +6,19 @@ use api::{
     app::Limits,
     audit::Caller,
     auth::Viewer,
+    database::now,
     deletion::execute::{DeleteJob, Outcome, delete_job},
     files::sweep::sweep,
+    retention::{
+        policy::{Policy, Rule},
+        run::{self, Wanted},
+    },
 };
 use artifacts::{ArtifactStore, Key};
-use entity::{artifact, job};
+use entity::{
+    artifact, job, retention_run,
+    stored::{RetentionAction, RetentionTrigger},
+};
 use futures_util::{StreamExt, stream};
 use reqwest::{Body, RequestBuilder};
 use sea_orm::{EntityTrait, QueryOrder, prelude::Uuid};
@@ -18,13 +26,14 @@ use serde_json::json;
 use tests::{Engine, Setup, World, multipart_request};
 
 use super::{
-    cases::{Act, Before, CREATE, Case, DELETE, RUN},
+    cases::{Act, Before, CREATE, Case, DELETE, RETAIN, RUN},
     program::Program,
 };
 use crate::{
     deletion::{DELETE as DELETE_JOB, variables},
     files::s3,
     jobs::{CANCEL, RETRY},
+    retention::wanted,
     upload::{files_on_disk, good_row, lines},
 };
 
@@ -35,6 +44,8 @@ tests::on_both!(
     a_job_that_runs_ends_with_exact_numbers_and_its_files_in_a_bucket,
     a_job_that_is_deleted_is_whole_or_gone_with_its_files_in_a_directory,
     a_job_that_is_deleted_is_whole_or_gone_with_its_files_in_a_bucket,
+    what_a_run_of_retention_does_is_done_once_in_a_directory,
+    what_a_run_of_retention_does_is_done_once_in_a_bucket,
 );
 
 /// How many cases of a test run at a time: each waits for programs and databases more than it works.
@@ -44,7 +55,8 @@ const ROWS: [i32; 3] = [60, 50, 10];
 const CREATE_STAGED: &str = "mutation($id: ID!) {
     createJob(input: {kind: ANNUAL, source: {uploadId: $id}}) { job { id } userErrors { code } } }";
 /// All that was claimed is given up, as after a long while.
-const LATER: [&str; 2] = [
+const LATER: [&str; 3] = [
+    "UPDATE retention_runs SET lease_expires_at = '2000-01-01T00:00:00+00:00' WHERE lease_token IS NOT NULL",
     "UPDATE bulk_upload_jobs SET lease_expires_at = '2000-01-01T00:00:00+00:00' WHERE lease_token IS NOT NULL",
     "UPDATE artifact_purges SET due_at = '2000-01-01T00:00:00+00:00', settles_at = NULL WHERE completed_at IS NULL",
 ];
@@ -71,6 +83,14 @@ async fn a_job_that_is_deleted_is_whole_or_gone_with_its_files_in_a_directory(en
 
 async fn a_job_that_is_deleted_is_whole_or_gone_with_its_files_in_a_bucket(engine: Engine) {
     all(engine, true, DELETE).await;
+}
+
+async fn what_a_run_of_retention_does_is_done_once_in_a_directory(engine: Engine) {
+    all(engine, false, RETAIN).await;
+}
+
+async fn what_a_run_of_retention_does_is_done_once_in_a_bucket(engine: Engine) {
+    all(engine, true, RETAIN).await;
 }
 
 /// With `JOBLINK_TEST_LONG` twenty times.
@@ -172,6 +192,8 @@ impl Crash {
                 assert!(matches!(deleted, Outcome::Deleted(_)));
                 job
             }
+            Before::ToClean => self.due_for(RetentionAction::Clean).await,
+            Before::ToDelete => self.due_for(RetentionAction::Delete).await,
             Before::Strays => {
                 let job = self.ended().await.parse().unwrap();
                 for key in [
@@ -198,6 +220,18 @@ impl Crash {
         let mut server = self.another().await;
         assert_eq!(server.ended(&job).await, "completed");
         server.stop().await;
+        job
+    }
+
+    /// A job that ran to its end, and a run that does this to it at once.
+    async fn due_for(&mut self, action: RetentionAction) -> Subject {
+        let job = self.ended().await;
+        let completed = Rule { action, after: "1s".parse().unwrap(), delete_predictions: true, keep_logs: false };
+        let policy = Policy { completed, ..Policy::default() };
+        // A moment at which it is due for sure.
+        let at = now() + chrono::TimeDelta::seconds(1);
+        let run = Wanted { claimed: false, trigger: RetentionTrigger::Schedule, ..wanted(policy, at) };
+        run::begin(&self.world.app, &run).await.unwrap();
         job
     }
 
@@ -238,8 +272,11 @@ impl Crash {
         }
         let open = "SELECT count(*) FROM bulk_upload_jobs WHERE status NOT IN ('completed', 'failed', 'cancelled')";
         self.world.until(async || (self.world.count(open).await == 0).then_some(())).await;
+        let open = "SELECT count(*) FROM retention_runs WHERE finished_at IS NULL";
+        self.world.until(async || (self.world.count(open).await == 0).then_some(())).await;
         server.purged().await;
         server.stop().await;
+        self.check_run(case, name).await;
         sweep(&self.world.app, Duration::ZERO, false).await.unwrap();
         self.check_jobs(case, name).await;
         self.check_files(name).await;
@@ -266,13 +303,34 @@ impl Crash {
             let mut kinds: Vec<_> =
                 files.iter().filter(|file| file.job_id == job.id).map(|file| file.kind.as_str()).collect();
             kinds.sort_unstable();
-            assert_eq!(kinds, if ran { vec!["input", "log", "results"] } else { vec!["input"] }, "{name}");
+            let wanted = match (ran, job.data_cleaned_at) {
+                (_, Some(_)) => vec![],
+                (true, None) => vec!["input", "log", "results"],
+                (false, None) => vec!["input"],
+            };
+            assert_eq!(job.data_cleaned_at.is_some(), case.before == Before::ToClean, "{name}");
+            assert_eq!(kinds, wanted, "{name}");
         }
         if case.left.is_empty() {
             for table in ["annual_predictions", "row_errors", "job_log", "artifacts"] {
                 assert_eq!(self.world.count(&format!("SELECT count(*) FROM {table}")).await, 0, "{name}: {table}");
             }
         }
+    }
+
+    /// A run did its one job once, and said so once.
+    async fn check_run(&self, case: &Case, name: &str) {
+        let runs = retention_run::Entity::find().all(self.world.app.db.reader()).await.unwrap();
+        let did: Vec<_> = runs.iter().map(|run| (run.cleaned, run.deleted, run.failed)).collect();
+        let (wanted, ends) = match case.before {
+            Before::ToClean => (vec![(1, 0, 0)], 1),
+            Before::ToDelete => (vec![(0, 1, 0)], 1),
+            _ => (Vec::new(), 0),
+        };
+        assert_eq!(did, wanted, "{name}");
+        assert_eq!(self.world.count("SELECT count(*) FROM retention_items").await, ends, "{name}");
+        let entries = "SELECT count(*) FROM audit_log WHERE action = 'retention_run'";
+        assert_eq!(self.world.count(entries).await, ends, "{name}");
     }
 
     /// The store holds the files of jobs and no other, no staging file, no folder of a job that is not there.
@@ -290,7 +348,9 @@ impl Crash {
                 .flatten()
                 .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
                 .collect();
-            assert_eq!(folders, files.iter().map(|file| file.job_id.to_string()).collect(), "{name}");
+            // A job that was cleaned keeps its folder.
+            let jobs = job::Entity::find().all(self.world.app.db.reader()).await.unwrap();
+            assert_eq!(folders, jobs.iter().map(|job| job.id.to_string()).collect(), "{name}");
         }
     }
 }

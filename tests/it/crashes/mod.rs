@@ -3,4 +3,4 @@
 
 mod cases;
 mod matrix;
-mod program;
+pub mod program;

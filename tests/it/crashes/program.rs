@@ -1,4 +1,4 @@
-//! A server or a sweep that kills itself at a checkpoint (`tests/src/bin/crash.rs`).
+//! A server, a sweep or a run of the retention policy that kills itself at a checkpoint (`tests/src/bin/crash.rs`).
 
 use std::{
     io::{BufRead, BufReader},
@@ -20,7 +20,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it, and waits until it serves unless it sweeps.
+    /// Starts it, and waits until it serves, if it does.
     pub async fn start(url: &str, store: &str, arguments: &'static [&'static str]) -> Self {
         let own = std::env::current_exe().unwrap();
         let program = own.parent().unwrap().parent().unwrap().join("crash");
@@ -30,7 +30,7 @@ impl Program {
         tokio::task::spawn_blocking(move || {
             let mut child = command.spawn().unwrap();
             let mut base = String::new();
-            // A sweep says nothing and dies.
+            // A sweep or a run says nothing and dies.
             BufReader::new(child.stdout.take().unwrap()).read_line(&mut base).unwrap();
             Self { child, base: base.trim().to_owned() }
         })

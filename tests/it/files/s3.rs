@@ -1,16 +1,16 @@
 //! The same with an S3 server, also while that is away.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use artifacts::ArtifactStore;
 use futures_util::StreamExt;
 use sea_orm::prelude::Uuid;
 use serde_json::json;
 use tests::{Engine, Setup, World};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 
 use crate::{
     deletion::{delete, file},
@@ -35,33 +35,31 @@ pub fn place() -> String {
 }
 
 /// What stands between the program and the S3 server.
-struct Network {
-    address: String,
-    broken: Arc<AtomicBool>,
+pub struct Network {
+    /// Where the program finds the server.
+    pub address: String,
+    /// Listened to by each connection.
+    broken: Arc<watch::Sender<bool>>,
 }
 
 impl Network {
-    async fn new() -> Self {
+    /// One that works.
+    pub async fn new() -> Self {
         let server = std::env::var("AWS_ENDPOINT").unwrap().replace("http://", "");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
-        let broken = Arc::new(AtomicBool::new(false));
-        let is_broken = broken.clone();
+        let broken = Arc::new(watch::Sender::new(false));
+        let breaks = broken.clone();
         tokio::spawn(async move {
             while let Ok((mut client, _)) = listener.accept().await {
-                let (server, is_broken) = (server.clone(), is_broken.clone());
+                let (server, mut broken) = (server.clone(), breaks.subscribe());
                 tokio::spawn(async move {
                     let mut upstream = TcpStream::connect(server).await.unwrap();
-                    let copying = tokio::io::copy_bidirectional(&mut client, &mut upstream);
-                    // Connections that were kept break too.
-                    let breaking = async {
-                        while !is_broken.load(Ordering::SeqCst) {
-                            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-                        }
-                    };
                     tokio::select! {
-                        _ = copying => {}
-                        () = breaking => {}
+                        biased;
+                        // Connections that were kept break too.
+                        _ = broken.wait_for(|broken| *broken) => {}
+                        _ = tokio::io::copy_bidirectional(&mut client, &mut upstream) => {}
                     }
                 });
             }
@@ -73,8 +71,15 @@ impl Network {
         ArtifactStore::open_with(place, &[("aws_endpoint", &self.address)]).unwrap()
     }
 
-    fn set_broken(&self, broken: bool) {
-        self.broken.store(broken, Ordering::SeqCst);
+    /// Cuts all connections and lets none through any more.
+    pub async fn fail(&self) {
+        self.broken.send_replace(true);
+        self.broken.closed().await;
+    }
+
+    /// Lets connections through again.
+    pub fn mend(&self) {
+        self.broken.send_replace(false);
     }
 }
 
@@ -119,14 +124,14 @@ async fn a_deletion_does_not_wait_for_a_store_that_is_away(engine: Engine) {
     let place = place();
     let world = World::with(engine, Setup { store: Some(network.store(&place)), ..Setup::default() }).await;
     let id = world.upload("ANNUAL", "a.csv", file(20)).await;
-    network.set_broken(true);
+    network.fail().await;
     let payload = delete(&world, &id, json!({ "cascade": true })).await;
     assert_eq!(payload["receipt"]["deletedAnnualPredictions"], 20);
     let query = "query($id: ID!) { deletionReceipt(jobId: $id) { artifacts { total pending lastError completedAt } } }";
     let purge = async || world.data(query, json!({ "id": id })).await["deletionReceipt"]["artifacts"].take();
     let failed = world.until(async || Some(purge().await).filter(|purge| !purge["lastError"].is_null())).await;
     assert_eq!((&failed["pending"], &failed["completedAt"]), (&json!(3), &json!(null)));
-    network.set_broken(false);
+    network.mend();
     world.run("UPDATE artifact_purges SET due_at = '2000-01-01T00:00:00+00:00'").await;
     world.purged().await;
     let done = purge().await;
@@ -138,12 +143,12 @@ async fn a_store_that_is_away_refuses_an_upload_and_leaves_nothing(engine: Engin
     let network = Network::new().await;
     let place = place();
     let world = World::with(engine, Setup { store: Some(network.store(&place)), ..Setup::default() }).await;
-    network.set_broken(true);
+    network.fail().await;
     let answer = tests::multipart(world.post(), "ANNUAL", "a.csv", file(20).into()).await;
     let text = answer.text().await.unwrap();
     assert!(!text.contains("127.0.0.1") && !text.contains("s3://") && !text.contains(&place), "internals in {text}");
     assert_eq!(world.count("SELECT count(*) FROM bulk_upload_jobs").await, 0, "{text}");
-    network.set_broken(false);
+    network.mend();
     assert_eq!(world.app.store.keys().await.unwrap(), Vec::<String>::new());
     let id = world.upload("ANNUAL", "a.csv", file(20)).await;
     assert_eq!(world.ended(&id).await, "completed");

@@ -1,7 +1,7 @@
 //! The real programs, as an operator runs them.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, PipeReader, Read, Write},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
@@ -75,7 +75,35 @@ pub async fn run_with(name: &str, url: &str, arguments: &[&str], settings: &[(&s
     ended
 }
 
-fn collect(from: impl std::io::Read + Send + 'static, into: Arc<Mutex<String>>) {
+/// How much a pipe takes that nobody reads, and how much of that a choked program has.
+const PIPE: usize = 64 * 1024;
+const ROOM: usize = 4 * 1024;
+
+/// What holds a program that has said more than it has room for.
+pub struct Choke {
+    pipe: PipeReader,
+    err: Arc<Mutex<String>>,
+}
+
+/// Starts a program that stops where it says something on stderr and some 4 kB are said already, until it is let go on.
+pub fn start_choked(name: &str, url: &str, arguments: &[&str], settings: &[(&str, &str)]) -> (Running, Choke) {
+    let (pipe, mut writer) = std::io::pipe().unwrap();
+    writer.write_all(&vec![b'.'; PIPE - ROOM]).unwrap();
+    let mut child = command(name, url, arguments).envs(settings.iter().copied()).stderr(writer).spawn().unwrap();
+    let (err, out) = (Arc::<Mutex<String>>::default(), Arc::<Mutex<String>>::default());
+    collect(child.stdout.take().unwrap(), out.clone());
+    (Running { child, err: err.clone(), out }, Choke { pipe, err })
+}
+
+impl Choke {
+    /// Lets the program go on.
+    pub fn open(mut self) {
+        self.pipe.read_exact(&mut vec![0; PIPE - ROOM]).unwrap();
+        collect(self.pipe, self.err);
+    }
+}
+
+fn collect(from: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
             let mut text = into.lock().unwrap();

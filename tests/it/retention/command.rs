@@ -29,14 +29,16 @@ pub async fn fill(world: &World) {
     }
 }
 
-async fn joblink(world: &World, arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
+/// Runs `joblink retention` to its end.
+pub async fn joblink(world: &World, arguments: &[&str], settings: &[(&str, &str)]) -> Ended {
     let artifacts = world.artifacts.to_str().unwrap();
     let all = [&["retention"], arguments].concat();
     let place = [("JOBLINK_ARTIFACTS", artifacts), ("JOBLINK_LOG", "warn")];
     run_with("joblink", &world.url, &all, &[&place, settings].concat()).await
 }
 
-fn summary(ended: &Ended) -> Value {
+/// What it did, as JSON.
+pub fn summary(ended: &Ended) -> Value {
     assert_eq!(ended.code, 0, "{ended:?}");
     serde_json::from_str(&ended.out).unwrap()
 }

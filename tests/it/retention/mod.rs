@@ -1,12 +1,15 @@
 //! Retention: what goes when, by which rule, once, and nothing else.
 
+mod away;
 mod by_server;
 mod clean;
 mod command;
 mod install;
+mod killed;
 mod races;
 mod requests;
 mod rules;
+mod schedule;
 
 use api::{
     audit::Actor,
@@ -16,8 +19,10 @@ use api::{
         run::{self, Outcome, Purges, Wanted},
     },
 };
+use artifacts::Key;
 use chrono::TimeDelta;
 use entity::{artifact, job, retention_item, retention_run, stored::RetentionTrigger};
+use futures_util::stream;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
     prelude::{DateTimeUtc, Uuid},
@@ -44,22 +49,44 @@ pub async fn change(world: &World, row: job::Model) -> job::Model {
 pub async fn with_files(world: &World, job: &job::Model, kinds: &[&str]) {
     for kind in kinds {
         let id = Uuid::now_v7();
-        let folder = if *kind == "input" { "input" } else { "output" };
-        let place = world.artifacts.join("jobs").join(job.id.to_string()).join(folder);
-        std::fs::create_dir_all(&place).unwrap();
+        let key = match *kind {
+            "input" => Key::Input { job: job.id, artifact: id },
+            _ => Key::Output { job: job.id, artifact: id },
+        };
         let text = format!("{kind} of {}\n", job.id);
-        std::fs::write(place.join(id.to_string()), &text).unwrap();
+        let chunks = stream::iter([Ok::<_, std::io::Error>(bytes::Bytes::from(text))]);
+        let stored = world.app.store.put(key, chunks, u64::MAX).await.unwrap();
         let row = artifact::Model {
             id,
             job_id: job.id,
             kind: (*kind).to_owned(),
             name: format!("{kind}.txt"),
-            size: i64::try_from(text.len()).unwrap(),
-            sha256: Some(tests::sha256(text.as_bytes())),
+            size: i64::try_from(stored.size).unwrap(),
+            sha256: Some(stored.sha256),
             created_at: now(),
         };
         row.into_active_model().reset_all().insert(world.app.db.reader()).await.unwrap();
     }
+}
+
+/// So many failed jobs that are due, in the order in which a run takes them, each with a file and a prediction.
+pub async fn due_jobs(world: &World, count: i64) -> Vec<Uuid> {
+    let mut jobs = Vec::new();
+    for number in 0..count {
+        let job = ended(world, "failed", 20 + count - number).await;
+        with_files(world, &job, &["input"]).await;
+        world.linked_predictions(job.id, "manifest", 1).await;
+        jobs.push(job.id);
+    }
+    jobs
+}
+
+/// Nobody is at any run, and no purge is claimed any more, as after a long while.
+pub async fn later(world: &World) {
+    world
+        .run("UPDATE retention_runs SET lease_expires_at = '2000-01-01T00:00:00+00:00' WHERE lease_token IS NOT NULL")
+        .await;
+    world.run("UPDATE artifact_purges SET due_at = '2000-01-01T00:00:00+00:00' WHERE completed_at IS NULL").await;
 }
 
 /// A run by these rules at this moment, claimed by nobody.

@@ -163,7 +163,6 @@ async fn receipts_name_the_rule(engine: Engine) {
                 cleaned,
                 "removed 0 files, 0 bytes; retention: COMPLETED jobs are cleaned 7 days after their end"
             ),
-            entry("RETENTION_RUN", ran.id, "began by command"),
         ])
     );
 }

@@ -1,6 +1,7 @@
-//! The server, or a sweep, that dies at a checkpoint as `kill -9` ends a program: for the tests of what a crash leaves.
+//! The server, a sweep, or a run of the retention policy that dies at a checkpoint as `kill -9` ends a program: for the tests of
+//! what a crash leaves.
 //!
-//! `crash URL STORE serve|idle|sweep [kill=CHECKPOINT:N] [hold=CHECKPOINT:N] [until=CHECKPOINT]`: it is killed when somebody
+//! `crash URL STORE serve|idle|sweep|retain [kill=CHECKPOINT:N] [hold=CHECKPOINT:N] [until=CHECKPOINT]`: it is killed when somebody
 //! passes a checkpoint for the Nth time; whoever passes that of `hold` from the Nth time on waits, until somebody passes the
 //! one of `until`.
 
@@ -14,14 +15,18 @@ use std::{
 use anyhow::{Context, Result, bail};
 use api::{
     app::{App, Limits},
+    audit::Actor,
     auth::Access,
     checkpoint::{Checkpoint, Checkpoints},
-    database::Database,
+    database::{Database, now},
     files::sweep,
+    retention::run::{self, Purges, Wanted},
     server::Server,
 };
 use artifacts::ArtifactStore;
+use entity::stored::RetentionTrigger;
 use tokio::{net::TcpListener, sync::Semaphore};
+use tokio_util::sync::CancellationToken;
 
 /// A checkpoint's name, and how often it is passed until something happens.
 type At = (String, usize);
@@ -36,12 +41,13 @@ struct Plan {
 #[tokio::main]
 async fn main() -> Result<()> {
     let mut arguments = env::args().skip(1);
-    let mut next = || arguments.next().context("usage: crash URL STORE serve|idle|sweep [kill=…] [hold=…] [until=…]");
+    let mut next =
+        || arguments.next().context("usage: crash URL STORE serve|idle|sweep|retain [kill=…] [hold=…] [until=…]");
     let (url, store, what) = (next()?, next()?, next()?);
     let plan = plan(arguments)?;
     let limits = Limits { batch_rows: 20, ..Limits::default() };
     let store = ArtifactStore::open(&store)?;
-    let app = App::new(Database::connect(&url, 8).await?, store, limits, chrono_tz::UTC, checkpoints(plan));
+    let mut app = App::new(Database::connect(&url, 8).await?, store, limits, chrono_tz::UTC, checkpoints(plan));
     let start = match what.as_str() {
         "serve" => Server::start,
         "idle" => Server::start_idle,
@@ -49,7 +55,17 @@ async fn main() -> Result<()> {
             sweep::sweep(&app, Duration::ZERO, false).await?;
             bail!("the sweep came to its end");
         }
-        what => bail!("{what} is none of serve, idle and sweep"),
+        "retain" => {
+            // As `joblink retention run --direct`.
+            app.retention.batch_size = 2;
+            let (trigger, policy) = (RetentionTrigger::Command, app.retention.policy);
+            let wanted =
+                Wanted { trigger, by: Actor::default(), scheduled_for: None, policy, at: now(), claimed: true };
+            let run = run::begin(&app, &wanted).await?.context("the run was not begun")?;
+            run::carry_out(&app, run, &CancellationToken::new(), Purges::Here).await?;
+            bail!("the run came to its end");
+        }
+        what => bail!("{what} is none of serve, idle, sweep and retain"),
     };
     let server = start(app, Access::Local, TcpListener::bind("127.0.0.1:0").await?)?;
     println!("http://{}", server.address);

@@ -10,6 +10,8 @@ use crate::{
     audit::Actor,
     cli::{Exit, retention_report::Report},
     database::now,
+    deletion::purge,
+    notifications::outbox,
     retention::{
         due::{self, Item, Walk},
         run::{self, Outcome, Purges, Wanted},
@@ -18,8 +20,10 @@ use crate::{
 
 /// Shows it or does it.
 pub async fn execute(options: &Options, extent: Extent) -> Result<Report, Exit> {
+    let notifications = options.notifications.notifications()?;
     let mut app = options.place.open(&Limits::default(), chrono_tz::UTC).await?;
     options.settings.apply(&mut app);
+    app.notifications = notifications;
     options.place.check_store(&app, false).await?;
     // What is confirmed is what is done: ages are measured at one moment.
     let at = now();
@@ -31,11 +35,23 @@ pub async fn execute(options: &Options, extent: Extent) -> Result<Report, Exit> 
         }
         carry_out(&app, at).await?
     };
+    if extent != Extent::Show {
+        tell(&app).await;
+    }
     // What was done is done, and is told.
     if let Err(error) = app.db.close().await {
         tracing::warn!("cannot close the database: {error}");
     }
     Ok(report)
+}
+
+/// Delivers what is to be told; what is not taken waits for a server, or for the next run.
+async fn tell(app: &App) {
+    match outbox::drain(app).await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!("notifications wait to be delivered by a server or the next run"),
+        Err(error) => tracing::warn!("notifications wait to be delivered by a server or the next run: {error}"),
+    }
 }
 
 fn failed(error: impl std::fmt::Display) -> Exit {
@@ -49,7 +65,7 @@ async fn foresee(app: &App, at: DateTimeUtc) -> Result<Report, Exit> {
     while let Some((_, jobs)) = walk.next(app.db.reader(), app.retention.batch_size).await.map_err(failed)? {
         items.extend(due::foresee(app.db.reader(), &policy, jobs).await.map_err(failed)?);
     }
-    Ok(Report { start, end: now(), dry_run: true, policy, items })
+    Ok(Report { start, end: now(), dry_run: true, policy, items, waiting: None })
 }
 
 async fn carry_out(app: &App, at: DateTimeUtc) -> Result<Report, Exit> {
@@ -70,7 +86,7 @@ async fn carry_out(app: &App, at: DateTimeUtc) -> Result<Report, Exit> {
     };
     match run::carry_out(app, run, &CancellationToken::new(), Purges::Here).await {
         Ok(Outcome::Finished(run)) => report(app, *run).await,
-        Ok(Outcome::Lost) => Err(cut_off("a server goes on with it")),
+        Ok(Outcome::Lost) => Err(cut_off("another process took it over")),
         Ok(Outcome::Stopped) => Err(cut_off("it was told to stop")),
         Err(error) => Err(cut_off(error.to_string().lines().next().unwrap_or_default())),
     }
@@ -89,5 +105,6 @@ async fn report(app: &App, run: retention_run::Model) -> Result<Report, Exit> {
         dry_run: false,
         policy: app.retention.policy,
         items: items.into_iter().map(Item::from).collect(),
+        waiting: Some(purge::waiting(app.db.reader()).await.map_err(failed)?),
     })
 }

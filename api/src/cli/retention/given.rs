@@ -10,7 +10,7 @@ use crate::{
 /// What only a server is asked with.
 const SERVER: [&str; 3] = ["server", "token", "token_file"];
 /// What only a database without a server needs.
-const PLACE: [&str; 2] = ["database_url", "artifacts"];
+const DIRECT: [&str; 4] = ["database_url", "artifacts", "smtp_url", "mail_from"];
 /// What rules of a policy have, each.
 const RULE: [&str; 4] = ["after", "action", "delete_predictions", "keep_logs"];
 /// The states that have a rule.
@@ -86,5 +86,5 @@ fn is_for_direct(id: &str) -> bool {
         let rule = what.split_once('_');
         what == "include_adopted" || rule.is_some_and(|(state, of)| STATES.contains(&state) && RULE.contains(&of))
     };
-    PLACE.contains(&id) || id.strip_prefix("retention_").is_some_and(|what| !is_policy(what))
+    DIRECT.contains(&id) || id.strip_prefix("retention_").is_some_and(|what| !is_policy(what))
 }

@@ -100,7 +100,7 @@ async fn preview(server: &Server, changes: &Changes) -> Result<(Report, DateTime
         // In the order in which a run goes about it.
         items.sort_by_key(|item: &Item| STATES.iter().position(|state| state.as_stored() == item.status));
         let policy = page.policy.try_into().map_err(strange(server))?;
-        let report = Report { start, end: now(), dry_run: true, policy, items };
+        let report = Report { start, end: now(), dry_run: true, policy, items, waiting: None };
         return Ok((report, told::time(&page.at).map_err(strange(server))?));
     }
 }
@@ -210,7 +210,7 @@ async fn read(server: &Server, id: &str) -> Result<Report, Exit> {
         let policy = run.policy.try_into().map_err(strange(server))?;
         let time = |text: &str| told::time(text).map_err(strange(server));
         let end = run.finished_at.map_or_else(|| Ok(now()), |end| time(&end))?;
-        return Ok(Report { start: time(&run.started_at)?, end, dry_run: false, policy, items });
+        return Ok(Report { start: time(&run.started_at)?, end, dry_run: false, policy, items, waiting: None });
     }
 }
 
