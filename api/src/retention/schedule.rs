@@ -92,8 +92,12 @@ pub async fn work(app: App, schedule: Schedule, mut clock: Clock, stop: Cancella
         if !wait_until(&app, &mut clock, time + jitter, &stop).await {
             return;
         }
-        if let Err(error) = begin(&app, time).await {
-            tracing::error!("the retention run of {time} was not begun: {error}");
+        while let Err(error) = begin(&app, time).await {
+            tracing::error!("the retention run of {time} was not begun, and is tried again in {LOOK:?}: {error}");
+            let again = clock.now() + LOOK;
+            if !wait_until(&app, &mut clock, again, &stop).await {
+                return;
+            }
         }
         // Of times that were slept through the first has its run now; the others are not made up for.
         last = time.max(clock.now() - JITTER);

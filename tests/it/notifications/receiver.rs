@@ -18,7 +18,7 @@ use axum::{
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Semaphore};
 
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// What came with a request.
 #[derive(Clone, Debug)]

@@ -1,8 +1,7 @@
 //! The settings of notifications, as the program reads them.
 
+use super::receiver::SECRET;
 use crate::migrations::program::run_with;
-
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 #[tokio::test]
 async fn settings_that_cannot_work_are_refused_before_anything_begins() {

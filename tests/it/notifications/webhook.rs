@@ -1,9 +1,12 @@
 //! The webhook: each deletion and each run once, signed, from the database.
 
+use std::collections::BTreeSet;
+
 use api::{
     checkpoint::{Checkpoint, Checkpoints},
     database::now,
     error::Error,
+    files::mark,
     notifications::{Notifications, webhook::Webhook},
     retention::policy::Policy,
 };
@@ -13,11 +16,12 @@ use tests::{Engine, Setup, World};
 
 use super::{
     all_is_due, deliver,
-    receiver::{Answer, Receiver},
+    receiver::{Answer, Receiver, SECRET},
     undelivered,
 };
 use crate::{
     deletion::{DELETE, delete, variables},
+    migrations::program::run_with,
     retention::{ended, run, with_files},
 };
 
@@ -31,6 +35,7 @@ tests::on_both!(
     a_run_that_fails_for_a_job_tells_which,
     a_run_that_is_cut_off_tells_so_once,
     many_at_once_are_each_told_once,
+    a_run_without_a_server_tells_too,
 );
 
 /// A world that tells a receiver, by its own hand or the test's.
@@ -216,12 +221,29 @@ async fn many_at_once_are_each_told_once(engine: Engine) {
     assert_eq!(told, jobs);
 }
 
+async fn a_run_without_a_server_tells_too(engine: Engine) {
+    let receiver = Receiver::new(&[]).await;
+    let world = World::with(engine, idle()).await;
+    mark::check(&world.app).await.unwrap();
+    ended(&world, "failed", 20).await;
+    let settings = [
+        ("JOBLINK_ARTIFACTS", world.artifacts.to_str().unwrap()),
+        ("JOBLINK_RETENTION_WEBHOOK_URL", &receiver.url()),
+        ("JOBLINK_RETENTION_WEBHOOK_SECRET", SECRET),
+    ];
+    let done = run_with("joblink", &world.url, &["retention", "run", "--direct", "--yes"], &settings).await;
+    assert_eq!(done.code, 0, "{done:?}");
+    let told: BTreeSet<_> = receiver.received().iter().map(|each| each.body["type"].to_string()).collect();
+    assert_eq!(told, BTreeSet::from(["\"job.deleted\"".to_owned(), "\"retention_run.finished\"".to_owned()]));
+    assert!(!format!("{done:?}").contains(SECRET), "{done:?}");
+}
+
 /// While secrets are changed, old and new ones sign.
 #[tokio::test]
 async fn a_receiver_with_the_old_secret_takes_it_while_both_sign() {
     let receiver = Receiver::new(&[]).await;
     let newer = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
-    let both = format!("{newer} whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    let both = format!("{newer} {SECRET}");
     let notifications = Notifications::new(Some(Webhook::new(&receiver.url(), &both).unwrap()), None);
     let world = World::with(Engine::Sqlite, Setup { notifications, ..idle() }).await;
     let job = ended(&world, "failed", 1).await;

@@ -57,7 +57,9 @@ async fn a_command_shows_does_and_has_nothing_left_to_do(engine: Engine) {
             assert_ne!(summary[key].take(), Value::Null, "{key}");
         }
     }
+    assert_eq!((shown["purgesPending"].take(), done["purgesPending"].take()), (Value::Null, json!(0)));
     assert_eq!(done, shown);
+    assert_eq!((&done["recordsDeleted"], &done["recordsPreserved"]), (&json!(1), &json!(1)));
     assert_eq!(done["jobs"], json!({ "COMPLETED": { "CLEAN": 1 }, "FAILED": { "DELETE": 1 } }));
     assert_eq!((&done["predictionsDeleted"], &done["predictionsPreserved"]), (&json!(0), &json!(2)));
     assert_eq!(done["errors"], json!([]));

@@ -15,6 +15,7 @@ use super::races::{beside, idle};
 tests::on_both!(
     servers_begin_one_run_for_each_time,
     a_server_that_begins_a_moment_late_misses_no_time,
+    a_time_at_which_the_database_fails_has_its_run_later,
     a_server_with_a_schedule_goes_by_it,
 );
 
@@ -100,6 +101,23 @@ async fn a_server_that_begins_a_moment_late_misses_no_time(engine: Engine) {
         stop.cancel();
         running.await.unwrap();
     }
+}
+
+async fn a_time_at_which_the_database_fails_has_its_run_later(engine: Engine) {
+    let (world, mut gate) = server(engine, None).await;
+    let (hand, clock) = watch::channel(moment("2026-01-02T01:59:00Z"));
+    let stop = CancellationToken::new();
+    let running = begin(&world, &clock, &stop);
+    gate.wait().await;
+    world.run("ALTER TABLE retention_runs RENAME TO away").await;
+    hand.send(moment("2026-01-02T02:01:00Z")).unwrap();
+    gate.wait().await;
+    world.run("ALTER TABLE away RENAME TO retention_runs").await;
+    hand.send(moment("2026-01-02T02:01:30Z")).unwrap();
+    gate.wait().await;
+    assert_eq!(begun(&world).await, [moment("2026-01-02T02:00:00Z")]);
+    stop.cancel();
+    running.await.unwrap();
 }
 
 async fn a_server_with_a_schedule_goes_by_it(engine: Engine) {
