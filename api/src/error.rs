@@ -17,6 +17,9 @@ pub enum Error {
     /// The artifact store answered with an error or not at all.
     #[error(transparent)]
     Store(#[from] artifacts::StoreError),
+    /// The artifact store is another one than before: nothing that it answers is about this database's files.
+    #[error("the artifact store is not the one that this database uses; it is empty or not mounted")]
+    StoreReplaced,
     /// A test asked for a failure at this checkpoint.
     #[error("failure injected at {0}")]
     Injected(&'static str),
@@ -79,7 +82,7 @@ impl Error {
 
     /// Whether it is about files, and not about what the database holds.
     pub const fn is_of_files(&self) -> bool {
-        matches!(self, Self::Store(_) | Self::Disk(_) | Self::Format(_) | Self::Unreadable(_))
+        matches!(self, Self::Store(_) | Self::StoreReplaced | Self::Disk(_) | Self::Format(_) | Self::Unreadable(_))
     }
 
     /// Whether the database cannot be reached or has no connection to spare.

@@ -1,7 +1,10 @@
 //! Queues that are tables: what waits there survives any crash, is claimed by one process at a time, done a few at a time, and
 //! tried again with growing pauses where it fails.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use sea_orm::prelude::Uuid;
 use tokio::{
@@ -63,23 +66,41 @@ pub async fn work(queue: &impl Queue, stop: &CancellationToken) {
     }
 }
 
-/// Does all that is due, without a server, and answers whether it succeeded; ends early where something fails.
-pub async fn drain(queue: &impl Queue) -> Result<bool, Error> {
-    let mut running = Running::of(queue);
-    let mut all_done = true;
+/// When a drain ends although more is due.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// After so many failures in a row.
+    pub failures: usize,
+    /// After so long.
+    pub within: Duration,
+}
+
+/// Does all that is due, without a server, and answers whether all succeeded. What it is at is always ended.
+pub async fn drain(queue: &impl Queue, patience: Patience) -> Result<bool, Error> {
+    let (began, mut running) = (Instant::now(), Running::of(queue));
+    let (mut failures, mut all_done, mut looked) = (0, true, Ok(()));
     loop {
-        let has_place = all_done && running.tasks.len() < queue.places();
-        if has_place && running.begin_next(queue).await? {
-            continue;
+        let goes_on = looked.is_ok() && failures < patience.failures && began.elapsed() < patience.within;
+        if goes_on && running.tasks.len() < queue.places() {
+            match running.begin_next(queue).await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => looked = Err(error),
+            }
         }
         if running.tasks.is_empty() {
-            return Ok(all_done);
+            return looked.map(|()| all_done && began.elapsed() < patience.within);
         }
-        all_done &= running.ended().await;
+        if running.ended().await {
+            failures = 0;
+        } else {
+            failures += 1;
+            all_done = false;
+        }
     }
 }
 
-/// How long to wait after so many attempts: a second, then twice as long each time, up to `longest`.
+/// How long to wait after so many attempts: two seconds after the first, then twice as long each time, up to `longest`.
 pub fn pause(attempts: i32, longest: Duration) -> Duration {
     (Duration::from_secs(1) * 2_u32.saturating_pow(attempts.unsigned_abs())).min(longest)
 }

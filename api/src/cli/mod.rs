@@ -18,6 +18,7 @@ mod retention_report;
 mod retention_settings;
 mod serve;
 mod sign_in;
+mod signals;
 mod token;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -9,22 +9,17 @@ use crate::notifications::{Notifications, mail::Mail, webhook::Webhook};
 #[derive(Clone, Args)]
 pub struct NotificationSettings {
     /// Tell this URL of each deleted job and of each retention run's end, by a signed request (Standard Webhooks)
-    #[arg(
-        long,
-        env = "JOBLINK_RETENTION_WEBHOOK_URL",
-        hide_env_values = true,
-        value_name = "URL",
-        requires = "retention_webhook_secret"
-    )]
+    #[arg(long, env = "JOBLINK_RETENTION_WEBHOOK_URL", hide_env_values = true, value_name = "URL")]
     retention_webhook_url: Option<String>,
-    /// What signs these requests: `whsec_` and 24 to 64 bytes in base64; several with spaces between them all sign
+    /// What signs these requests: `whsec_` and 24 to 64 bytes in base64; several with spaces between them all sign. Other users
+    /// of this machine may see flags in the list of processes: the variable is better
     #[arg(long, env = "JOBLINK_RETENTION_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET")]
     retention_webhook_secret: Option<String>,
     /// Send a mail to these addresses, with commas between them, when a retention run fails for a job or is cut off
-    #[arg(long, env = "JOBLINK_RETENTION_MAIL_ON_ERROR", value_name = "ADDRESSES",
-        requires_all = ["smtp_url", "mail_from"])]
+    #[arg(long, env = "JOBLINK_RETENTION_MAIL_ON_ERROR", value_name = "ADDRESSES")]
     retention_mail_on_error: Option<String>,
-    /// The mail server: `smtps://USER:PASSWORD@HOST`, or `smtp://HOST:587?tls=required` for STARTTLS
+    /// The mail server: `smtps://USER:PASSWORD@HOST`, or `smtp://HOST:587?tls=required` for STARTTLS. With a password the variable
+    /// is better than the flag
     #[arg(long, env = "JOBLINK_SMTP_URL", hide_env_values = true, value_name = "URL")]
     smtp_url: Option<String>,
     /// The sender of mails
@@ -44,11 +39,15 @@ impl NotificationSettings {
     pub fn notifications(&self) -> Result<Notifications, Exit> {
         let webhook = match (&self.retention_webhook_url, &self.retention_webhook_secret) {
             (Some(url), Some(secrets)) => Some(Webhook::new(url, secrets).map_err(refused)?),
-            _ => None,
+            (Some(_), None) => return Err(refused("--retention-webhook-url wants --retention-webhook-secret as well")),
+            (None, _) => None,
         };
         let mail = match (&self.retention_mail_on_error, &self.smtp_url, &self.mail_from) {
             (Some(to), Some(server), Some(from)) => Some(Mail::new(server, from, to).map_err(refused)?),
-            _ => None,
+            (Some(_), ..) => {
+                return Err(refused("--retention-mail-on-error wants --smtp-url and --mail-from as well"));
+            }
+            (None, ..) => None,
         };
         Ok(Notifications::new(webhook, mail))
     }

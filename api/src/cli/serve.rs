@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use super::{
     Exit, demo, limits::GraphqlLimits, notification_settings::NotificationSettings, place::Place,
-    retention_settings::RetentionSettings, sign_in::SignIn,
+    retention_settings::RetentionSettings, sign_in::SignIn, signals::until_told,
 };
 use crate::{
     app::{App, ConnectionLimits, Limits},
@@ -36,10 +36,10 @@ pub struct Arguments {
     sign_in: SignIn,
     /// Serve by TLS, with the certificate in this PEM file, and those after it that lead to its root; needs --tls-key.
     /// A changed file is taken within ten seconds
-    #[arg(long, env = "JOBLINK_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    #[arg(long, env = "JOBLINK_TLS_CERT", value_name = "FILE")]
     tls_cert: Option<PathBuf>,
     /// The key of the certificate, a PEM file
-    #[arg(long, env = "JOBLINK_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    #[arg(long, env = "JOBLINK_TLS_KEY", value_name = "FILE")]
     tls_key: Option<PathBuf>,
     /// Connections at a time; more wait
     #[arg(long, env = "JOBLINK_MAX_CONNECTIONS", default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
@@ -170,9 +170,13 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Exit> {
 }
 
 fn tls(arguments: &Arguments) -> Result<Option<Tls>, Exit> {
-    let files = arguments.tls_cert.as_ref().zip(arguments.tls_key.as_ref());
-    let read = files.map(|(certificate, key)| Tls::read(certificate, key)).transpose();
-    read.map_err(|error| Exit::failed("cannot serve by TLS", error))
+    match (&arguments.tls_cert, &arguments.tls_key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => {
+            Tls::read(certificate, key).map(Some).map_err(|error| Exit::failed("cannot serve by TLS", error))
+        }
+        _ => Err(Exit::Usage("TLS wants both --tls-cert and --tls-key".to_owned())),
+    }
 }
 
 /// Refuses sites that could not ask anyway: without login the server answers to this machine alone.
@@ -264,30 +268,4 @@ async fn app(arguments: &Arguments, notifications: Notifications) -> Result<App,
 
 fn count(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-async fn until_told() {
-    let interrupted = async {
-        if let Err(error) = tokio::signal::ctrl_c().await {
-            tracing::error!("cannot wait for Ctrl-C: {error}");
-            std::future::pending::<()>().await;
-        }
-    };
-    #[cfg(unix)]
-    let terminated = async {
-        use tokio::signal::unix::{SignalKind, signal};
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => _ = signal.recv().await,
-            Err(error) => {
-                tracing::error!("cannot wait for SIGTERM: {error}");
-                std::future::pending::<()>().await;
-            }
-        }
-    };
-    #[cfg(not(unix))]
-    let terminated = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupted => {}
-        () = terminated => {}
-    }
 }

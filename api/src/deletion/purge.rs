@@ -23,9 +23,9 @@ use crate::{
     checkpoint::Checkpoint,
     database::{locked_if_free, now, retrying},
     error::Error,
-    files::staged,
+    files::{mark, staged},
     jobs::{idempotency, status::JobStatus},
-    queue::{self, Queue},
+    queue::{self, Patience, Queue},
     traces::TARGET,
 };
 
@@ -63,7 +63,8 @@ pub async fn work(app: App, stop: CancellationToken) {
 
 /// Purges all that is due, without a server, and answers whether the store confirmed it; ends early where it does not.
 pub async fn drain(app: &App) -> Result<bool, Error> {
-    queue::drain(&Purges(app.clone())).await
+    let patience = Patience { failures: 1, within: Duration::MAX };
+    queue::drain(&Purges(app.clone()), patience).await
 }
 
 /// Purges that are not at their end.
@@ -137,7 +138,7 @@ async fn forget(app: &App, stop: &CancellationToken) {
 async fn purge_job(app: &App, purge: artifact_purge::Model) -> Result<bool, Error> {
     let job = purge.job_id;
     app.checkpoints.pass(Checkpoint::PurgeClaimed).await?;
-    let outcome = remove_files(app, job).await;
+    let outcome = purge_files(app, job).await;
     let (attempts, settles_at) = (purge.attempts, purge.settles_at);
     let own_claim = artifact_purge::Column::Attempts.eq(attempts);
     let mut row = purge.into_active_model();
@@ -175,6 +176,13 @@ async fn purge_job(app: &App, purge: artifact_purge::Model) -> Result<bool, Erro
         Ok(confirmed)
     })
     .await
+}
+
+/// Removes them, and makes sure that it was in the right store: in another one nothing is found, and that is no confirmation.
+async fn purge_files(app: &App, id: Uuid) -> Result<Vec<String>, Error> {
+    let removed = remove_files(app, id).await?;
+    mark::still_right(app).await?;
+    Ok(removed)
 }
 
 /// Removes all files of a job that does not exist, and of one that was cleaned those that it no longer knows.

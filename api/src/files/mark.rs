@@ -63,6 +63,12 @@ pub async fn check(app: &App) -> Result<Found, Error> {
     }
 }
 
+/// Fails where the store has been replaced since it was marked, as where a folder is not mounted any more.
+pub async fn still_right(app: &App) -> Result<(), Error> {
+    let Some(known) = known(app).await? else { return Ok(()) };
+    if app.store.mark().await? == Some(known) { Ok(()) } else { Err(Error::StoreReplaced) }
+}
+
 /// Of a store and a database that have no mark: whether one knows the files of the other.
 async fn by_content(app: &App) -> Result<Found, Error> {
     if holds_files_of_jobs(app).await? {

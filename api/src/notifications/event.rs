@@ -39,9 +39,6 @@ pub struct RunData {
     /// What failed, the first of them.
     #[serde(default)]
     pub errors: Vec<JobError>,
-    /// Why it was cut off.
-    #[serde(default)]
-    pub error: Option<String>,
 }
 
 /// That a run failed for a job.
@@ -100,11 +97,9 @@ impl Event {
         Ok(Self::new(NotifiedEvent::RunFailed, run.id, &data))
     }
 
-    /// A run was cut off.
-    pub fn run_interrupted(run: &retention_run::Model, why: &str) -> Self {
-        let mut data = of_run(run);
-        data["error"] = json!(why);
-        Self::new(NotifiedEvent::RunInterrupted, run.id, &data)
+    /// A run was cut off: its process was gone.
+    pub fn run_interrupted(run: &retention_run::Model) -> Self {
+        Self::new(NotifiedEvent::RunInterrupted, run.id, &of_run(run))
     }
 }
 

@@ -16,19 +16,21 @@ use sea_orm::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::event::Event;
+use super::{Undelivered, event::Event};
 use crate::{
     app::App,
     checkpoint::Checkpoint,
     database::{WriteTransaction, locked_if_free, now, retrying},
     error::Error,
-    queue::{self, Queue},
+    queue::{self, Patience, Queue},
 };
 
 /// Deliveries at a time, of each channel.
 const PLACES: usize = 4;
 /// How long a delivery that was begun is left to whoever began it; longer than any delivery takes.
-const CLAIM: Duration = Duration::from_mins(2);
+const CLAIM: Duration = Duration::from_mins(12);
+/// What a command takes upon itself: it passes over what is refused, but not for ever.
+const PATIENCE: Patience = Patience { failures: PLACES, within: Duration::from_mins(1) };
 /// The longest pause between two attempts.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 /// How long what was delivered is kept, for who looks for it.
@@ -63,49 +65,43 @@ pub async fn enqueue(app: &App, transaction: &WriteTransaction, event: &Event) -
     Ok(())
 }
 
-/// Writes an event that no transaction comes with.
-pub async fn enqueue_alone(app: &App, event: &Event) -> Result<(), Error> {
-    if app.notifications.channels_for(event.event).next().is_none() {
-        return Ok(());
-    }
-    retrying(|| async {
-        let transaction = app.db.begin().await?;
-        enqueue(app, &transaction, event).await?;
-        Ok(transaction.commit().await?)
-    })
-    .await
-}
-
-/// Delivers what is due, until `stop`; ends after what it is at.
+/// Delivers what is due, until `stop`.
 pub async fn work(app: App, stop: CancellationToken) {
     warn_of_orphans(&app).await;
-    let outgoing: Vec<_> = app.notifications.channels().map(|channel| Outgoing { app: app.clone(), channel }).collect();
+    let outgoing: Vec<_> = app
+        .notifications
+        .channels()
+        .map(|channel| Outgoing { app: app.clone(), channel, stop: stop.clone() })
+        .collect();
     tokio::join!(join_all(outgoing.iter().map(|queue| queue::work(queue, &stop))), forget(&app, &stop));
 }
 
-/// Delivers all that is due, without a server, and answers whether all was taken; ends early where something is not.
+/// Delivers what is due, without a server, and answers whether all was taken; takes a minute at most for each channel.
 pub async fn drain(app: &App) -> Result<bool, Error> {
-    let mut all_taken = true;
-    for channel in app.notifications.channels() {
-        all_taken &= queue::drain(&Outgoing { app: app.clone(), channel }).await?;
-    }
-    Ok(all_taken)
+    let each = app.notifications.channels().map(async |channel| {
+        let outgoing = Outgoing { app: app.clone(), channel, stop: CancellationToken::new() };
+        queue::drain(&outgoing, PATIENCE).await
+    });
+    let drained = join_all(each).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    Ok(drained.into_iter().all(|taken| taken))
 }
 
 /// What waits on a channel that is not set any more would wait for ever, unseen.
 async fn warn_of_orphans(app: &App) {
-    let used: Vec<_> = app.notifications.channels().map(Channel::as_stored).collect();
-    let orphans = notification::Entity::find()
-        .filter(notification::Column::DeliveredAt.is_null())
-        .filter(notification::Column::Channel.is_not_in(used));
-    match orphans.count(app.db.reader()).await {
-        Ok(0) => {}
-        Ok(count) => tracing::warn!(
-            count,
-            "notifications wait for a webhook or a mail server that is not set; set it, or delete them (DELETE FROM \
-             notifications WHERE delivered_at IS NULL)"
-        ),
-        Err(error) => tracing::warn!("cannot look for notifications: {error}"),
+    let used: Vec<_> = app.notifications.channels().collect();
+    for channel in Channel::ALL.iter().filter(|channel| !used.contains(channel)).map(|channel| channel.as_stored()) {
+        let orphans = notification::Entity::find()
+            .filter(notification::Column::DeliveredAt.is_null())
+            .filter(notification::Column::Channel.eq(channel));
+        match orphans.count(app.db.reader()).await {
+            Ok(0) => {}
+            Ok(count) => tracing::warn!(
+                count,
+                "notifications wait for a {channel} that is not set; set it, or delete them (DELETE FROM notifications \
+                 WHERE delivered_at IS NULL AND channel = '{channel}')"
+            ),
+            Err(error) => tracing::warn!("cannot look for notifications: {error}"),
+        }
     }
 }
 
@@ -113,6 +109,7 @@ async fn warn_of_orphans(app: &App) {
 struct Outgoing {
     app: App,
     channel: Channel,
+    stop: CancellationToken,
 }
 
 impl Queue for Outgoing {
@@ -151,8 +148,12 @@ impl Queue for Outgoing {
     }
 
     async fn carry_out(&self, notification: notification::Model) -> Result<bool, Error> {
-        let Self { app, channel } = self;
-        let delivered = app.notifications.deliver(&notification, *channel).await;
+        let Self { app, channel, stop } = self;
+        let delivered = tokio::select! {
+            delivered = app.notifications.deliver(&notification, *channel) => delivered,
+            // Nobody waits for a receiver; whether it has taken this one is not known, and it may see it twice.
+            () = stop.cancelled() => Err(Undelivered("the server stopped meanwhile".to_owned())),
+        };
         app.checkpoints.pass(Checkpoint::NotificationSent).await?;
         let outcome = if delivered.is_ok() { "delivered" } else { "failed" };
         app.metrics.notifications.get_or_create(&[("channel", channel.as_stored()), ("outcome", outcome)]).inc();

@@ -4,6 +4,7 @@
 use std::{fmt, time::Duration};
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use client::{deepest, is_tls};
 use entity::notification;
 use reqwest::{Client, Url, header, redirect::Policy};
 use standardwebhooks::{HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook as Signer};
@@ -88,8 +89,13 @@ impl Webhook {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(Undelivered(format!("the receiver answered {}", answer.status()))),
             Err(error) if error.is_timeout() => Err(Undelivered(format!("the receiver did not answer in {WITHIN:?}"))),
-            Err(error) if error.is_connect() => Err(Undelivered("the receiver cannot be reached".to_owned())),
-            Err(_) => Err(Undelivered("the receiver gave no answer".to_owned())),
+            Err(error) if is_tls(&error) => {
+                Err(Undelivered(format!("the receiver cannot be trusted: {}", deepest(&error))))
+            }
+            Err(error) if error.is_connect() => {
+                Err(Undelivered(format!("the receiver cannot be reached: {}", deepest(&error))))
+            }
+            Err(error) => Err(Undelivered(format!("the receiver gave no answer: {}", deepest(&error)))),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Runs of the retention policy: a row that says what is wanted, a claim under which one process carries it out, and each job in
 //! a transaction of its own, with the item that says what was done.
 
-use std::{panic::AssertUnwindSafe, pin::pin, time::Duration};
+use std::{panic::AssertUnwindSafe, time::Duration};
 
 use entity::{
     job, retention_run,
@@ -178,6 +178,9 @@ async fn take(
             return Ok(None);
         };
         let silent = run.lease_token.is_some();
+        if silent {
+            outbox::enqueue(app, &transaction, &Event::run_interrupted(&run)).await?;
+        }
         let mut row = run.into_active_model();
         row.lease_token = Set(Some(Uuid::new_v4()));
         row.lease_expires_at = Set(Some(now() + app.limits.lease));
@@ -227,28 +230,6 @@ pub async fn carry_out(
     stop: &CancellationToken,
     purges: Purges,
 ) -> Result<Outcome, Error> {
-    let id = run.id;
-    let outcome = walk(app, run, stop, purges).await;
-    if let Err(error) = &outcome
-        && let Err(untold) = tell_interrupted(app, id, error).await
-    {
-        tracing::warn!(run = %id, "that a retention run was cut off is told nobody: {untold}");
-    }
-    outcome
-}
-
-async fn tell_interrupted(app: &App, id: Uuid, error: &Error) -> Result<(), Error> {
-    let Some(run) = retention_run::Entity::find_by_id(id).one(app.db.reader()).await? else { return Ok(()) };
-    let why = if error.is_busy() { "The database did not answer." } else { "Something failed; the log says what." };
-    outbox::enqueue_alone(app, &Event::run_interrupted(&run, why)).await
-}
-
-async fn walk(
-    app: &App,
-    run: retention_run::Model,
-    stop: &CancellationToken,
-    purges: Purges,
-) -> Result<Outcome, Error> {
     let policy: Policy = serde_json::from_str(&run.policy).map_err(|error| Error::Format(error.to_string()))?;
     let mut walk = Walk::new(policy, run.at);
     let mut store_answers = true;
@@ -256,7 +237,7 @@ async fn walk(
         app.checkpoints.pass(Checkpoint::RetentionBatchBegins).await?;
         for job in jobs {
             if stop.is_cancelled() {
-                renew(app, &run, Duration::ZERO).await?;
+                claim_until(app, &run, None).await?;
                 return Ok(Outcome::Stopped);
             }
             if try_job(app, &run, &policy, &job).await? == Acted::Lost {
@@ -268,13 +249,13 @@ async fn walk(
         match purges {
             Purges::Elsewhere => app.job_deleted.notify_one(),
             // What the store refuses stays on the queue.
-            Purges::Here if store_answers => store_answers = purge_here(app, &run).await?,
+            Purges::Here if store_answers => store_answers = purge_here(app, &run, stop).await?,
             Purges::Here => {}
         }
     }
     // With nothing due too: files may be left of runs before.
     if purges == Purges::Here && store_answers {
-        purge_here(app, &run).await?;
+        purge_here(app, &run, stop).await?;
     }
     finish(app, &run, "").await
 }
@@ -305,24 +286,37 @@ async fn try_job(app: &App, run: &retention_run::Model, policy: &Policy, job: &j
     }
 }
 
-/// Purges what is due, and keeps the claim meanwhile; answers whether the store took it all.
-async fn purge_here(app: &App, run: &retention_run::Model) -> Result<bool, Error> {
-    let mut purging = pin!(purge::drain(app));
+/// Purges what is due, and keeps the claim meanwhile; answers whether the store took it all. It ends early on `stop`.
+async fn purge_here(app: &App, run: &retention_run::Model, stop: &CancellationToken) -> Result<bool, Error> {
+    // A task of its own: it goes on while the claim is renewed, for which both may wait for their turn at the database.
+    let all = app.clone();
+    let mut purging = tokio::spawn(async move { purge::drain(&all).await });
     loop {
         tokio::select! {
-            purged = &mut purging => return purged,
-            () = tokio::time::sleep(app.limits.lease / 3) => renew(app, run, app.limits.lease).await?,
+            purged = &mut purging => return purged?,
+            () = tokio::time::sleep(app.limits.lease / 3) => renew(app, run).await,
+            () = stop.cancelled() => return Ok(false),
         }
     }
 }
 
-/// Holds the claim for so long from now on.
-async fn renew(app: &App, run: &retention_run::Model, lease: Duration) -> Result<(), Error> {
+/// Holds the claim for as long again, where the database takes that; the one before may last meanwhile.
+async fn renew(app: &App, run: &retention_run::Model) {
+    if let Err(error) = claim_until(app, run, Some(now() + app.limits.lease)).await {
+        tracing::warn!(run = %run.id, "the claim of a retention run was not renewed: {error}");
+    }
+}
+
+/// Holds the claim until then, or gives it back.
+async fn claim_until(app: &App, run: &retention_run::Model, until: Option<DateTimeUtc>) -> Result<(), Error> {
     retrying(|| async {
         let transaction = app.db.begin().await?;
         let Some(run) = held(app, &transaction, run).await? else { return Ok(()) };
         let mut row = run.into_active_model();
-        row.lease_expires_at = Set(Some(now() + lease));
+        row.lease_expires_at = Set(until);
+        if until.is_none() {
+            row.lease_token = Set(None);
+        }
         row.update(&*transaction).await?;
         transaction.commit().await?;
         Ok(())

@@ -157,8 +157,8 @@ fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn std::error::Error
     std::iter::successors(error.source(), |error: &&'_ (dyn std::error::Error + 'static)| (*error).source())
 }
 
-/// What is behind an error: the ones before it name the whole URL.
-fn deepest(error: &reqwest::Error) -> String {
+/// What is behind an error, without the URL, which the errors before it name whole.
+pub fn deepest(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it took too long".to_owned();
     }
@@ -166,7 +166,7 @@ fn deepest(error: &reqwest::Error) -> String {
 }
 
 /// Whether it is about who answers, at any depth: an I/O error does not name the error that it was made of as its source.
-fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+pub fn is_tls(error: &(dyn std::error::Error + 'static)) -> bool {
     let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     error.is::<rustls::Error>() || inner.is_some_and(|inner| is_tls(inner)) || error.source().is_some_and(is_tls)
 }

@@ -9,7 +9,7 @@ mod server;
 mod upload;
 
 pub use download::Download;
-pub use error::Error;
+pub use error::{Error, deepest, is_tls};
 pub use events::Events;
 pub use server::{Again, Answer, Server};
 pub use upload::Upload;

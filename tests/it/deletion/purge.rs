@@ -5,6 +5,7 @@ use api::{
     auth::Viewer,
     checkpoint::Checkpoint,
     deletion::execute::{DeleteJob, Outcome, delete_job},
+    files::mark,
 };
 use serde_json::{Value, json};
 use tests::{Engine, Gate, Setup, World};
@@ -13,6 +14,7 @@ use super::{delete, file};
 
 tests::on_both!(
     a_store_that_is_down_neither_undoes_a_deletion_nor_loses_the_purge,
+    a_folder_that_is_not_mounted_any_more_confirms_no_purge,
     a_purge_that_a_stopped_server_left_is_done_by_the_next,
     files_that_were_never_registered_go_too,
     a_purge_that_hangs_holds_up_no_other,
@@ -45,6 +47,24 @@ async fn a_store_that_is_down_neither_undoes_a_deletion_nor_loses_the_purge(engi
     let done = state().await;
     assert_eq!((&done["pending"], &done["lastError"]), (&json!(0), &Value::Null));
     assert!(done["completedAt"].is_string());
+    world.check_invariants().await;
+}
+
+async fn a_folder_that_is_not_mounted_any_more_confirms_no_purge(engine: Engine) {
+    let world = World::new(engine).await;
+    mark::check(&world.app).await.unwrap();
+    let id = world.upload("ANNUAL", "a.csv", file(5)).await;
+    let away = world.artifacts.with_file_name("away");
+    std::fs::rename(&world.artifacts, &away).unwrap();
+    std::fs::create_dir(&world.artifacts).unwrap();
+    delete(&world, &id, json!({ "cascade": true })).await;
+    let why = "SELECT last_error FROM artifact_purges WHERE completed_at IS NULL";
+    world.until(async || world.one::<Option<String>>(why, []).await).await;
+
+    std::fs::remove_dir_all(&world.artifacts).unwrap();
+    std::fs::rename(&away, &world.artifacts).unwrap();
+    world.purged().await;
+    assert_eq!(world.app.store.keys().await.unwrap(), Vec::<String>::new());
     world.check_invariants().await;
 }
 

@@ -18,7 +18,7 @@ async fn settings_that_cannot_work_are_refused_before_anything_begins() {
         (&[("JOBLINK_RETENTION_WEBHOOK_URL", "https://example.com/")], "--retention-webhook-secret"),
         (&[("JOBLINK_RETENTION_MAIL_ON_ERROR", "a@example.com")], "--smtp-url"),
         (&mail("mail.example.com", "j@example.com", "a@example.com"), "smtps://USER:PASSWORD@HOST"),
-        (&mail("smtp://127.0.0.1", "j@example.com", "nobody"), "addresses with commas"),
+        (&mail("smtp://127.0.0.1", "j@example.com", "nobody"), "\"nobody\" is no address"),
     ];
     for (settings, part) in cases {
         let ended = run_with("joblink", &url, &["serve", "--listen", "127.0.0.1:0"], settings).await;
@@ -27,6 +27,26 @@ async fn settings_that_cannot_work_are_refused_before_anything_begins() {
         assert!(!ended.err.contains(SECRET), "{ended:?}");
     }
     assert!(!folder.path().join("none.db").exists(), "nothing was begun");
+}
+
+/// What the file says is seen where one setting wants another.
+#[tokio::test]
+async fn half_of_a_pair_in_the_settings_file_is_refused() {
+    for (file, part) in [
+        ("retention-webhook-url = \"https://example.com/\"", "--retention-webhook-secret"),
+        ("retention-mail-on-error = \"a@example.com\"\nsmtp-url = \"smtp://127.0.0.1\"", "--mail-from"),
+        ("tls-cert = \"cert.pem\"", "--tls-key"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("joblink.toml"), file).unwrap();
+        let program = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("joblink");
+        let mut command = tokio::process::Command::new(program);
+        let output = command.args(["serve", "--listen", "127.0.0.1:0"]).current_dir(folder.path()).output();
+        let output = output.await.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(part), "{said}");
+    }
 }
 
 /// Settings of the file stand in `--help` as defaults, but what they keep secret.

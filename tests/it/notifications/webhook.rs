@@ -1,6 +1,6 @@
 //! The webhook: each deletion and each run once, signed, from the database.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use api::{
     checkpoint::{Checkpoint, Checkpoints},
@@ -8,11 +8,16 @@ use api::{
     error::Error,
     files::mark,
     notifications::{Notifications, webhook::Webhook},
-    retention::policy::Policy,
+    retention::{
+        policy::Policy,
+        run::{self, Outcome, Purges},
+    },
 };
-use sea_orm::prelude::Uuid;
+use chrono::TimeDelta;
+use sea_orm::prelude::{DateTimeUtc, Uuid};
 use serde_json::json;
 use tests::{Engine, Setup, World};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     all_is_due, deliver,
@@ -22,7 +27,7 @@ use super::{
 use crate::{
     deletion::{DELETE, delete, variables},
     migrations::program::run_with,
-    retention::{ended, run, with_files},
+    retention::{ended, run as run_here, wanted, with_files},
 };
 
 tests::on_both!(
@@ -34,6 +39,9 @@ tests::on_both!(
     a_run_is_told_at_its_end,
     a_run_that_fails_for_a_job_tells_which,
     a_run_that_is_cut_off_tells_so_once,
+    a_run_that_was_told_to_stop_was_not_cut_off,
+    what_is_refused_keeps_no_other,
+    a_server_that_stops_waits_for_no_receiver,
     many_at_once_are_each_told_once,
     a_run_without_a_server_tells_too,
 );
@@ -116,9 +124,11 @@ async fn what_was_refused_is_told_again_and_is_the_same(engine: Engine) {
     let why = "SELECT last_error FROM notifications";
     for refusal in ["500 Internal Server Error", "307 Temporary Redirect"] {
         all_is_due(&world).await;
+        let before = now();
         assert!(!deliver(&world.app).await);
         assert_eq!(world.one::<String>(why, []).await, format!("the receiver answered {refusal}"));
-        assert!(deliver(&world.app).await, "it is not due again yet");
+        let due: DateTimeUtc = world.one("SELECT due_at FROM notifications", []).await;
+        assert!(due >= before + TimeDelta::seconds(2), "it is due again after a pause: {due}, {before}");
     }
     // Another process, after a while, with the same settings.
     let (url, artifacts) = (Some(world.url.clone()), Some(world.artifacts.clone()));
@@ -153,7 +163,7 @@ async fn a_run_is_told_at_its_end(engine: Engine) {
     let receiver = Receiver::new(&[]).await;
     let world = telling(engine, &receiver, idle()).await;
     let job = ended(&world, "failed", 20).await;
-    let done = run(&world, Policy::default(), now()).await;
+    let done = run_here(&world, Policy::default(), now()).await;
     deliver(&world.app).await;
     let told: Vec<_> = receiver.received().into_iter().map(|each| each.body).collect();
     let of = |what: &str| told.iter().find(|body| body["type"] == what).unwrap_or_else(|| panic!("{what}: {told:?}"));
@@ -171,7 +181,7 @@ async fn a_run_that_fails_for_a_job_tells_which(engine: Engine) {
     let checkpoints = failing_at(Checkpoint::RetentionJobBeforeCommit);
     let world = telling(engine, &receiver, Setup { checkpoints, ..idle() }).await;
     let job = ended(&world, "failed", 20).await;
-    run(&world, Policy::default(), now()).await;
+    run_here(&world, Policy::default(), now()).await;
     deliver(&world.app).await;
     let told = receiver.received();
     assert_eq!(told.len(), 1, "{told:?}");
@@ -183,22 +193,59 @@ async fn a_run_that_fails_for_a_job_tells_which(engine: Engine) {
 }
 
 async fn a_run_that_is_cut_off_tells_so_once(engine: Engine) {
-    use api::retention::run::{self, Purges};
-    use tokio_util::sync::CancellationToken;
     let receiver = Receiver::new(&[]).await;
-    let checkpoints = failing_at(Checkpoint::RetentionBatchBegins);
-    let world = telling(engine, &receiver, Setup { checkpoints, ..idle() }).await;
-    ended(&world, "failed", 20).await;
-    let begun = run::begin(&world.app, &crate::retention::wanted(Policy::default(), now())).await.unwrap().unwrap();
+    let world = telling(engine, &receiver, idle()).await;
+    let begun = run::begin(&world.app, &wanted(Policy::default(), now())).await.unwrap().unwrap();
     for _ in 0..2 {
-        run::carry_out(&world.app, begun.clone(), &CancellationToken::new(), Purges::Here).await.unwrap_err();
+        // Its process was gone for longer than its claim lasts.
+        world.run("UPDATE retention_runs SET lease_expires_at = started_at").await;
+        assert_eq!(run::claim(&world.app).await.unwrap().unwrap().id, begun.id);
     }
     deliver(&world.app).await;
     let told = receiver.received();
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].body["type"], "retention_run.interrupted");
-    assert_eq!(told[0].body["data"]["error"], "Something failed; the log says what.");
     assert_eq!(told[0].body["data"]["runId"], json!(begun.id));
+}
+
+async fn a_run_that_was_told_to_stop_was_not_cut_off(engine: Engine) {
+    let receiver = Receiver::new(&[]).await;
+    let world = telling(engine, &receiver, idle()).await;
+    ended(&world, "failed", 20).await;
+    let begun = run::begin(&world.app, &wanted(Policy::default(), now())).await.unwrap().unwrap();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let stopped = run::carry_out(&world.app, begun.clone(), &stop, Purges::Here).await.unwrap();
+    assert!(matches!(stopped, Outcome::Stopped), "{stopped:?}");
+    // Another process goes on at once.
+    assert_eq!(run::claim(&world.app).await.unwrap().unwrap().id, begun.id);
+    assert_eq!(world.count("SELECT count(*) FROM notifications").await, 0);
+}
+
+async fn what_is_refused_keeps_no_other(engine: Engine) {
+    let receiver = Receiver::new(&[Answer::Status(400)]).await;
+    let world = telling(engine, &receiver, idle()).await;
+    for _ in 0..9 {
+        let job = ended(&world, "failed", 1).await;
+        delete(&world, &job.id.to_string(), json!({})).await;
+    }
+    assert!(!deliver(&world.app).await);
+    assert_eq!((undelivered(&world).await, receiver.received().len()), (1, 9));
+}
+
+async fn a_server_that_stops_waits_for_no_receiver(engine: Engine) {
+    let receiver = Receiver::new(&[Answer::Late]).await;
+    let mut world = telling(engine, &receiver, Setup::default()).await;
+    let job = ended(&world, "failed", 1).await;
+    delete(&world, &job.id.to_string(), json!({})).await;
+    world.until(async || receiver.received().pop()).await;
+    // A receiver has longer than that.
+    tokio::time::timeout(Duration::from_secs(10), world.stop()).await.unwrap();
+    assert_eq!(undelivered(&world).await, 1);
+    let (url, artifacts) = (Some(world.url.clone()), Some(world.artifacts.clone()));
+    let other = telling(engine, &receiver, Setup { url, artifacts, ..idle() }).await;
+    all_is_due(&other).await;
+    assert!(deliver(&other.app).await);
 }
 
 async fn many_at_once_are_each_told_once(engine: Engine) {

@@ -43,6 +43,7 @@ tests::on_both!(
     a_run_that_waits_for_a_server_is_left_to_it,
     a_run_that_others_ended_acts_no_more,
     a_store_that_is_down_keeps_no_run,
+    purges_go_on_while_a_claim_is_renewed,
     a_time_of_the_schedule_has_one_run,
 );
 
@@ -285,6 +286,19 @@ async fn a_store_that_is_down_keeps_no_run(engine: Engine) {
     assert!(purge::drain(&world.app).await.unwrap());
     assert_eq!(world.count(left).await, 0);
     assert_eq!(world.app.store.keys().await.unwrap(), Vec::<String>::new());
+    world.check_invariants().await;
+}
+
+/// On SQLite a purge and the renewal wait for the same turn at the database.
+async fn purges_go_on_while_a_claim_is_renewed(engine: Engine) {
+    // Renewed three times as often as it takes.
+    let limits = Limits { lease: Duration::from_millis(30), purges: 16, ..Limits::default() };
+    let world = World::with(engine, Setup { limits, ..idle() }).await;
+    let ran = {
+        due_jobs(&world, 60).await;
+        tokio::time::timeout(Duration::from_secs(60), run_here(&world, Policy::default(), now())).await
+    };
+    assert_eq!(ran.expect("it came to its end").deleted, 60);
     world.check_invariants().await;
 }
 

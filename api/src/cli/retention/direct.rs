@@ -8,7 +8,7 @@ use super::{Extent, Options, confirm};
 use crate::{
     app::{App, Limits},
     audit::Actor,
-    cli::{Exit, retention_report::Report},
+    cli::{Exit, retention_report::Report, signals::until_told},
     database::now,
     deletion::purge,
     notifications::outbox,
@@ -28,21 +28,20 @@ pub async fn execute(options: &Options, extent: Extent) -> Result<Report, Exit> 
     // What is confirmed is what is done: ages are measured at one moment.
     let at = now();
     let report = if extent == Extent::Show {
-        foresee(&app, at).await?
+        foresee(&app, at).await
     } else {
         if extent == Extent::Ask {
             confirm(&foresee(&app, at).await?, options.verbose).await?;
         }
-        carry_out(&app, at).await?
-    };
-    if extent != Extent::Show {
+        let outcome = carry_out(&app, at).await;
         tell(&app).await;
-    }
+        outcome
+    };
     // What was done is done, and is told.
     if let Err(error) = app.db.close().await {
         tracing::warn!("cannot close the database: {error}");
     }
-    Ok(report)
+    report
 }
 
 /// Delivers what is to be told; what is not taken waits for a server, or for the next run.
@@ -84,7 +83,17 @@ async fn carry_out(app: &App, at: DateTimeUtc) -> Result<Report, Exit> {
     let cut_off = |why: &str| {
         Exit::Failed(format!("the run {id} was cut off: {why}; what it had done is done, run it again for the rest"))
     };
-    match run::carry_out(app, run, &CancellationToken::new(), Purges::Here).await {
+    let stop = CancellationToken::new();
+    let told = async {
+        until_told().await;
+        stop.cancel();
+        until_told().await;
+    };
+    let outcome = tokio::select! {
+        outcome = run::carry_out(app, run, &stop, Purges::Here) => outcome,
+        () = told => return Err(cut_off("it was told to stop at once")),
+    };
+    match outcome {
         Ok(Outcome::Finished(run)) => report(app, *run).await,
         Ok(Outcome::Lost) => Err(cut_off("another process took it over")),
         Ok(Outcome::Stopped) => Err(cut_off("it was told to stop")),

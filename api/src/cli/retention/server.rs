@@ -16,7 +16,7 @@ use client::{
     },
 };
 use sea_orm::prelude::DateTimeUtc;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Extent, Options, confirm,
@@ -171,7 +171,10 @@ async fn follow(server: &Server, id: &str, jobs: usize) -> Result<(), Exit> {
     let (mut pause, mut heard) = (FIRST_PAUSE, Instant::now());
     loop {
         let variables = follow_retention::Variables { id: id.to_owned() };
-        match server.ask::<FollowRetention>(variables, Again::Yes).await {
+        let Ok(asked) = timeout(PATIENCE, server.ask::<FollowRetention>(variables, Again::Yes)).await else {
+            return Err(Exit::Failed(format!("{} has not answered for {PATIENCE:?}", server.name())));
+        };
+        match asked {
             Ok(data) => {
                 heard = Instant::now();
                 let Some(FollowRetentionNode::RetentionRun(run)) = data.node else {

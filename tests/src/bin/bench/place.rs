@@ -153,7 +153,7 @@ impl Place {
              INSERT INTO annual_predictions ({})
                  SELECT {} FROM (SELECT row_number() OVER (ORDER BY id) - 1 AS n, * FROM (
                                      SELECT * FROM annual_predictions WHERE job_id = '{model}' ORDER BY id LIMIT {rows}
-                                 ) AS some) AS model ORDER BY n;
+                                 ) AS part) AS model ORDER BY n;
              INSERT INTO row_errors (job_id, line, column_name, code, message)
                  SELECT '{job}', {ROWS_AN_ERROR} * n, 'reporting_year', 'MISSING_VALUE', 'reporting_year is empty.'
                  FROM generate_series(1, {rows} / {ROWS_AN_ERROR}) AS n;
