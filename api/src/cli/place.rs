@@ -1,7 +1,11 @@
 //! Where a server's data are: its database and its artifact store.
 
+use std::path::Path;
+
 use artifacts::ArtifactStore;
 use clap::Args;
+use migration::counted::counted;
+use reqwest::Url;
 
 use super::Exit;
 use crate::{
@@ -34,6 +38,39 @@ impl Place {
         let store = ArtifactStore::open(&self.artifacts)
             .map_err(|error| Exit::failed(&format!("cannot use the artifact store {}", self.artifacts), error))?;
         Ok(App::new(db, store, *limits, adopted_timezone, Checkpoints::default()))
+    }
+
+    /// Opens what is there already: nothing is made, and a database that lacks a migration is refused.
+    pub async fn open_existing(&self, limits: &Limits, adopted_timezone: chrono_tz::Tz) -> Result<App, Exit> {
+        let file = self.database_url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+        let file = file.and_then(|path| path.split('?').next());
+        if let Some(file) = file.filter(|file| !Path::new(file).exists()) {
+            return Err(Exit::Refused(format!("there is no database at {file}; name it with --database-url")));
+        }
+        let folder = self.artifacts.strip_prefix("file://").unwrap_or(&self.artifacts);
+        if !folder.contains("://") && !Path::new(folder).is_dir() {
+            return Err(Exit::Refused(format!("there is no artifact store at {folder}; name it with --artifacts")));
+        }
+        let app = self.open(limits, adopted_timezone).await?;
+        let pending = migration::pending(app.db.pool()).await;
+        match pending.map_err(|error| Exit::failed("cannot use the database", error))?.len() {
+            0 => Ok(app),
+            lacking => Err(Exit::Refused(format!(
+                "the database lacks {}; run `migration up` first",
+                counted(lacking, "migration")
+            ))),
+        }
+    }
+
+    /// Which they are, without passwords.
+    pub fn in_words(&self) -> String {
+        let database = Url::parse(&self.database_url).ok().map(|mut url| {
+            // A URL without a host has no password.
+            _ = url.set_password(None);
+            url.set_query(None);
+            url.to_string()
+        });
+        format!("database {}, artifact store {}", database.unwrap_or_default(), self.artifacts)
     }
 
     /// Refuses a store that does not hold the files of this database. `first_use`: marks one that was not in use yet.

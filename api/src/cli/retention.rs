@@ -95,10 +95,6 @@ pub async fn execute(command: Command) -> Result<(), Exit> {
         Command::Install(arguments) => return install::install(&arguments),
     };
     options.given.check(options.direct)?;
-    // There would be nobody to ask when it is known what for.
-    if extent == Extent::Ask && !asking::may_ask() {
-        return Err(not_wanted());
-    }
     let report = if options.direct {
         direct::execute(&options, extent).await?
     } else {
@@ -113,21 +109,18 @@ pub async fn execute(command: Command) -> Result<(), Exit> {
     if let Some(waiting) = report.waiting.filter(|waiting| waiting.refused > 0) {
         let jobs = counted(waiting.jobs, "job");
         return Err(Exit::Failed(format!(
-            "the files of {jobs} wait for the artifact store, which did not answer as it should; a server or the next run \
-             removes them"
+            "the files of {jobs} are not removed yet, as the artifact store did not do it when it was asked; a server or \
+             the next run removes them"
         )));
     }
     Ok(())
 }
 
-fn not_wanted() -> Exit {
-    Exit::Refused("nothing was done; do it with --yes".to_owned())
-}
-
 /// Asks whether exactly what was foreseen is to be done.
 async fn confirm(foreseen: &Report, verbose: bool) -> Result<(), Exit> {
     eprint!("{}", foreseen.text(verbose));
-    if asking::ask("Do this?").await { Ok(()) } else { Err(not_wanted()) }
+    let is_wanted = asking::may_ask() && asking::ask("Do this?").await;
+    if is_wanted { Ok(()) } else { Err(Exit::Refused("nothing was done; do it with --yes".to_owned())) }
 }
 
 /// A time as the report shows it.

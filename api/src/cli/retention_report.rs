@@ -11,7 +11,10 @@ use super::{output, retention::time};
 use crate::{
     deletion::purge::Waiting,
     jobs::status::JobStatus,
-    retention::{due::Item, policy::Policy},
+    retention::{
+        due::Item,
+        policy::{Policy, Rule},
+    },
 };
 
 /// What was done, or would be.
@@ -69,7 +72,7 @@ impl Report {
             "start": time(self.start),
             "end": time(self.end),
             "dryRun": self.dry_run,
-            "policy": self.policy,
+            "policy": of_policy(&self.policy),
             "jobs": jobs,
             "recordsDeleted": self.count_of(RetentionAction::Delete),
             "recordsPreserved": self.count_of(RetentionAction::Clean),
@@ -88,13 +91,17 @@ impl Report {
     pub fn text(&self, each: bool) -> String {
         let told = self.items.iter().filter(|item| each || item.error.is_some());
         let mut lines: Vec<String> = told.map(|item| self.line(item)).collect();
-        lines.push(format!("{:<12}{:<10}{:>8}", "status", "action", "jobs"));
+        if self.items.is_empty() {
+            lines.push("nothing is due".to_owned());
+        } else {
+            lines.push(format!("{:<12}{:<10}{:>8}", "status", "action", "jobs"));
+        }
         lines.extend(self.counts().into_iter().map(|((status, action), count)| {
             format!("{:<12}{:<10}{count:>8}", status.to_uppercase(), action.to_uppercase())
         }));
-        let would = if self.dry_run { "would be " } else { "" };
+        let (would, taken) = if self.dry_run { ("would be ", "that would be taken") } else { ("", "taken") };
         let (files, bytes) = (self.sum(|item| item.artifacts), self.sum(|item| item.bytes));
-        lines.push(format!("files {would}removed: {files}, {bytes} bytes"));
+        lines.push(format!("files {taken} from jobs: {files}, {}", counted(bytes, "byte")));
         let (deleted, kept) = (self.sum(|item| item.predictions_deleted), self.sum(|item| item.predictions_released));
         lines.push(format!("predictions {would}deleted: {deleted}, kept without their job: {kept}"));
         if self.failures() > 0 {
@@ -118,6 +125,24 @@ impl Report {
         let (action, status) = (item.action.as_stored().to_uppercase(), item.status.to_uppercase());
         format!("{}  {status:<9}  {ended}  {action:<6}  {:>10} bytes  {why}", item.job, item.bytes)
     }
+}
+
+/// With the names of the GraphQL schema.
+fn of_policy(policy: &Policy) -> Value {
+    let rule = |rule: &Rule| {
+        json!({
+            "after": rule.after.to_string(),
+            "action": rule.action.as_stored().to_uppercase(),
+            "deletePredictions": rule.delete_predictions,
+            "keepLogs": rule.keep_logs,
+        })
+    };
+    json!({
+        "completed": rule(&policy.completed),
+        "failed": rule(&policy.failed),
+        "cancelled": rule(&policy.cancelled),
+        "includeAdopted": policy.include_adopted,
+    })
 }
 
 fn of_item(item: &Item) -> Value {

@@ -87,14 +87,14 @@ pub async fn drain(app: &App) -> Result<bool, Error> {
 }
 
 /// What waits on a channel that is not set any more would wait for ever, unseen.
-async fn warn_of_orphans(app: &App) {
+pub async fn warn_of_orphans(app: &App) {
     let used: Vec<_> = app.notifications.channels().collect();
     for channel in Channel::ALL.iter().filter(|channel| !used.contains(channel)).map(|channel| channel.as_stored()) {
         let orphans = notification::Entity::find()
             .filter(notification::Column::DeliveredAt.is_null())
             .filter(notification::Column::Channel.eq(channel));
         match orphans.count(app.db.reader()).await {
-            Ok(0) => {}
+            Ok(0) => warn_of_silence(app, channel).await,
             Ok(count) => tracing::warn!(
                 count,
                 "notifications wait for a {channel} that is not set; set it, or delete them (DELETE FROM notifications \
@@ -102,6 +102,16 @@ async fn warn_of_orphans(app: &App) {
             ),
             Err(error) => tracing::warn!("cannot look for notifications: {error}"),
         }
+    }
+}
+
+/// What this process does is told nobody, although others on the database tell.
+async fn warn_of_silence(app: &App, channel: &str) {
+    let others = notification::Entity::find().filter(notification::Column::Channel.eq(channel));
+    if matches!(others.one(app.db.reader()).await, Ok(Some(_))) {
+        tracing::warn!(
+            "no {channel} is set, but others on this database have one: what is done here is not told by it"
+        );
     }
 }
 

@@ -68,17 +68,40 @@ async fn a_command_shows_does_and_has_nothing_left_to_do(engine: Engine) {
 
     let again = joblink(&world, &["run", "--direct", "--yes"], &[]).await;
     assert_eq!(again.code, 0, "{again:?}");
-    assert!(again.out.contains("files removed: 0, 0 bytes"), "{again:?}");
+    assert!(again.out.contains("nothing is due"), "{again:?}");
 }
 
 async fn a_command_does_nothing_without_being_told_so(engine: Engine) {
     let world = site(engine).await;
     let asked = joblink(&world, &["run", "--direct"], &[]).await;
-    assert_eq!((asked.code, asked.err.as_str()), (3, "joblink: nothing was done; do it with --yes\n"));
+    assert_eq!(asked.code, 3, "{asked:?}");
+    assert!(asked.err.contains("\nFAILED      DELETE           1\n"), "it shows what it would do: {asked:?}");
+    assert!(asked.err.ends_with("joblink: nothing was done; do it with --yes\n"), "{asked:?}");
+    assert!(asked.err.contains(&format!(", artifact store {}\n", world.artifacts.display())), "and where: {asked:?}");
     let wrong = joblink(&world, &["run", "--direct", "--retention-failed-after", "0d"], &[]).await;
     assert_eq!(wrong.code, 2, "{wrong:?}");
     assert_eq!(world.count("SELECT count(*) FROM bulk_upload_jobs").await, 3);
     assert_eq!(world.app.store.keys().await.unwrap().len(), 6);
+}
+
+/// What is named by mistake is not made.
+#[tokio::test]
+async fn a_command_makes_no_database_and_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let (database, files) = (folder.path().join("none.db"), folder.path().join("files"));
+    let url = format!("sqlite://{}?mode=rwc", database.display());
+    let artifacts = [("JOBLINK_ARTIFACTS", files.to_str().unwrap())];
+    for (what, path) in [("database", &database), ("artifact store", &files)] {
+        let refused = run_with("joblink", &url, &["retention", "preview", "--direct"], &artifacts).await;
+        assert_eq!(refused.code, 3, "{refused:?}");
+        assert!(refused.err.contains(&format!("there is no {what} at {}", path.display())), "{refused:?}");
+        assert_eq!((database.exists(), files.exists()), (what == "artifact store", false));
+        std::fs::write(&database, "").unwrap();
+    }
+    std::fs::create_dir(&files).unwrap();
+    let refused = run_with("joblink", &url, &["retention", "run", "--direct", "--yes"], &artifacts).await;
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.err.contains("migrations; run `migration up` first"), "{refused:?}");
 }
 
 async fn settings_come_from_flags_and_environment(engine: Engine) {

@@ -296,7 +296,7 @@ async fn purges_go_on_while_a_claim_is_renewed(engine: Engine) {
     let world = World::with(engine, Setup { limits, ..idle() }).await;
     let ran = {
         due_jobs(&world, 60).await;
-        tokio::time::timeout(Duration::from_secs(60), run_here(&world, Policy::default(), now())).await
+        tokio::time::timeout(Duration::from_mins(1), run_here(&world, Policy::default(), now())).await
     };
     assert_eq!(ran.expect("it came to its end").deleted, 60);
     world.check_invariants().await;

@@ -8,7 +8,7 @@ use super::{Extent, Options, confirm};
 use crate::{
     app::{App, Limits},
     audit::Actor,
-    cli::{Exit, retention_report::Report, signals::until_told},
+    cli::{Exit, output, retention_report::Report, signals::until_told},
     database::now,
     deletion::purge,
     notifications::outbox,
@@ -21,7 +21,8 @@ use crate::{
 /// Shows it or does it.
 pub async fn execute(options: &Options, extent: Extent) -> Result<Report, Exit> {
     let notifications = options.notifications.notifications()?;
-    let mut app = options.place.open(&Limits::default(), chrono_tz::UTC).await?;
+    let mut app = options.place.open_existing(&Limits::default(), chrono_tz::UTC).await?;
+    output::tell(options.place.in_words());
     options.settings.apply(&mut app);
     app.notifications = notifications;
     options.place.check_store(&app, false).await?;
@@ -33,6 +34,7 @@ pub async fn execute(options: &Options, extent: Extent) -> Result<Report, Exit> 
         if extent == Extent::Ask {
             confirm(&foresee(&app, at).await?, options.verbose).await?;
         }
+        outbox::warn_of_orphans(&app).await;
         let outcome = carry_out(&app, at).await;
         tell(&app).await;
         outcome

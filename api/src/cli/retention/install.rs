@@ -242,8 +242,8 @@ fn next(arguments: &Arguments, scope: Scope) -> Result<(), Exit> {
     if arguments.root.is_none() && !settings.exists() {
         let place = if scope == Scope::User { ", with whole paths" } else { "" };
         output::tell(format!(
-            "next: {named} is not there yet; write DATABASE_URL=… and JOBLINK_ARTIFACTS=… into it{place}, and let nobody else \
-             read it"
+            "next: {named} is not there yet; write DATABASE_URL='…' and JOBLINK_ARTIFACTS='…' into it{place}, the settings of \
+             notifications too where servers have some, and let nobody else read it"
         ));
     }
     let steps: &[&str] = match (arguments.method, scope) {

@@ -2,7 +2,7 @@
 
 use client::{
     Again, Error, Server,
-    operations::{DeleteJobs, delete_jobs},
+    operations::{DeleteJobs, JobStatus, delete_jobs},
 };
 use futures_util::{StreamExt, stream};
 
@@ -86,8 +86,12 @@ type Page = (Vec<(String, Outcome)>, Option<Error>);
 
 /// What became of those that the server speaks of, and what failed.
 async fn ask(server: &Server, wanted: &Wanted, jobs: &[&Deletable]) -> Result<Page, Error> {
+    // What an active job has made grows until it is gone.
+    let at_rest = jobs
+        .iter()
+        .filter(|job| matches!(job.job.status, JobStatus::COMPLETED | JobStatus::FAILED | JobStatus::CANCELLED));
     let expected =
-        jobs.iter().map(|job| delete_jobs::JobExpectation { id: job.job.id.clone(), predictions: predictions(job) });
+        at_rest.map(|job| delete_jobs::JobExpectation { id: job.job.id.clone(), predictions: predictions(job) });
     let variables = delete_jobs::Variables {
         ids: jobs.iter().map(|job| job.job.id.clone()).collect(),
         delete_predictions: wanted.delete_predictions,
