@@ -4,6 +4,7 @@ import { Provider } from 'urql';
 import type { Role } from './api/graphql';
 import { JobsPage } from './jobs/page';
 import { BASE, go, usePlace } from './place';
+import { ReceiptPage } from './receipts/page';
 import { connect, ServerContext, useLiveState, useServer, type Viewer, whoIs } from './server/client';
 import { useWatch } from './server/events';
 import { forget, token, useSession } from './session/session';
@@ -13,6 +14,7 @@ import { Button } from './ui/button';
 import { ChevronDown, Warning } from './ui/icons';
 import { Empty, Failed } from './ui/states';
 import { Clock } from './ui/time';
+import { Toasts } from './ui/toasts';
 
 const ROLES: Record<Role, string> = { MEMBER: 'Member', ORG_ADMIN: 'Administrator', OPERATOR: 'Operator' };
 
@@ -86,6 +88,8 @@ function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void 
 function Page({ viewer }: { viewer: Viewer }) {
   const { path } = usePlace();
   if (path === '/' || path === '/jobs') return <JobsPage viewer={viewer} />;
+  const receipt = path.match(/^\/receipts\/([^/]+)$/)?.[1];
+  if (receipt) return <ReceiptPage key={receipt} jobId={decodeURIComponent(receipt)} />;
   return (
     <Empty whole title="Nothing is at this address">
       <p>The page may have moved, or what it showed was deleted.</p>
@@ -167,6 +171,7 @@ export function App() {
   return (
     <RouterProvider navigate={to => go(to)}>
       <Announcer />
+      <Toasts />
       {standing === 'asking' ? (
         <main className="starting" role="status">
           <span className="spinner" aria-hidden="true" />

@@ -2,6 +2,7 @@ import { createRoot } from 'react-dom/client';
 import { App } from './app';
 import './styles/base.css';
 import './styles/controls.css';
+import './styles/deletion.css';
 import './styles/jobs.css';
 
 createRoot(document.getElementById('root')!).render(<App />);

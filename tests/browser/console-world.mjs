@@ -96,9 +96,10 @@ print(id)`,
     return { id, token: this.token(id, role, hours) };
   }
 
-  token(id, role = 'operator', hours = 1) {
+  token(id, role = 'operator', hours = 1, organization = undefined) {
     const env = { ...process.env, JOBLINK_JWT_SECRET: secret };
-    return execFileSync(program, ['token', id, '--role', role, '--hours', `${hours}`], { env, encoding: 'utf8' }).trim();
+    const of = organization ? ['--org', organization] : [];
+    return execFileSync(program, ['token', id, '--role', role, '--hours', `${hours}`, ...of], { env, encoding: 'utf8' }).trim();
   }
 
   async ask(query, variables = {}, token = undefined) {
@@ -130,11 +131,20 @@ print(id)`,
 
   /** Waits until a job has this status. */
   async until(id, status, token) {
+    await this.#becomes(id, job => job?.status === status, status, token);
+  }
+
+  /** Waits until a job has stored so many predictions. */
+  async progress(id, count) {
+    await this.#becomes(id, job => job?.progress.succeeded >= count, `at ${count} predictions`);
+  }
+
+  async #becomes(id, is, what, token) {
     for (const end = Date.now() + PATIENCE; Date.now() < end; await new Promise(resolve => setTimeout(resolve, 50))) {
-      const { job } = await this.ask('query($id: ID!) { job(id: $id) { status } }', { id }, token);
-      if (job?.status === status) return;
+      const { job } = await this.ask('query($id: ID!) { job(id: $id) { status progress { succeeded } } }', { id }, token);
+      if (is(job)) return;
     }
-    assert.fail(`the job ${id} did not become ${status}`);
+    assert.fail(`the job ${id} did not become ${what}`);
   }
 }
 

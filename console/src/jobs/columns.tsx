@@ -3,13 +3,14 @@ import type { JobOrderField, JobRowFragment } from '../api/graphql';
 import { Lock } from '../ui/icons';
 import { took } from '../ui/text';
 import { Time } from '../ui/time';
+import { JobActions } from './actions';
 import { StatusBadge } from './badge';
 import { JobProgress } from './progress';
 import { KINDS } from './wanted';
 
 export const features = tableFeatures({ rowSortingFeature });
 
-const { accessor, columns: listed } = createColumnHelper<typeof features, JobRowFragment>();
+const { accessor, display, columns: listed } = createColumnHelper<typeof features, JobRowFragment>();
 
 /** By which of the columns the server sorts. */
 export const FIELDS: Readonly<Record<string, JobOrderField>> = {
@@ -77,5 +78,10 @@ export const columns = listed([
         </span>
       );
     },
+  }),
+  display({
+    id: 'actions',
+    header: () => <span className="hidden-text">Actions</span>,
+    cell: ({ row }) => <JobActions job={row.original} />,
   }),
 ]);

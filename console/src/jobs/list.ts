@@ -67,6 +67,8 @@ export function useJobs(wanted: JobsQueryVariables, onDeleted: (id: string) => v
     /** What is shown is not yet what is wanted. */
     isBehind,
     fetching,
+    /** Looks again soon whether the list is as it was. */
+    soon,
     retry: () => execute({ requestPolicy: 'network-only' }),
   };
 }

@@ -1,4 +1,7 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import type { JobRowFragment } from '../api/graphql';
+import { CancelDialog } from '../cancellation/dialog';
+import { DeleteDialog } from '../deletion/dialog';
 import { go, usePlace } from '../place';
 import { useLiveState, type Viewer } from '../server/client';
 import { isSignedOut, sentence } from '../server/failure';
@@ -7,8 +10,10 @@ import { Button } from '../ui/button';
 import { ChevronLeft, ChevronRight, Warning } from '../ui/icons';
 import { Empty, Failed } from '../ui/states';
 import { counted, number } from '../ui/text';
+import { type Actions, ActionsContext } from './actions';
 import { Filters, NO_FILTER } from './filters';
 import { useJobs } from './list';
+import { useKeptPlace } from './kept-place';
 import { JobsSkeleton, JobsTable } from './table';
 import { address, filterOf, PAGE, variables, type Wanted, wanted as wantedBy } from './wanted';
 
@@ -16,10 +21,40 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
   const { query } = usePlace();
   const wanted = wantedBy(query);
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const drop = useCallback((id: string) => {
-    setSelected(selected => (selected.has(id) ? new Set([...selected].filter(other => other !== id)) : selected));
+  const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
+  const drop = useCallback((...ids: readonly string[]) => {
+    setGone(gone => new Set([...gone, ...ids]));
+    setSelected(selected => (ids.some(id => selected.has(id)) ? new Set([...selected].filter(id => !ids.includes(id))) : selected));
   }, []);
-  const { jobs, error, isBehind, fetching, retry } = useJobs(variables(wanted, viewer.user.id), drop);
+  const { jobs: page, error, isBehind, fetching, soon, retry } = useJobs(variables(wanted, viewer.user.id), drop);
+  // What was deleted is not shown until the next answer, in which it is not.
+  const nodes = useMemo(() => page?.nodes.filter(({ id }) => !gone.has(id)), [page, gone]);
+  const jobs = page && nodes && { ...page, nodes, totalCount: page.totalCount - (page.nodes.length - nodes.length) };
+
+  const [deleting, setDeleting] = useState<readonly string[] | undefined>(undefined);
+  const [cancelling, setCancelling] = useState<JobRowFragment | undefined>(undefined);
+  const keepPlace = useKeptPlace(deleting !== undefined || cancelling !== undefined);
+  const close = useCallback(() => {
+    setDeleting(undefined);
+    setCancelling(undefined);
+  }, []);
+  const onGone = useCallback(
+    (ids: readonly string[]) => {
+      drop(...ids);
+      soon();
+    },
+    [drop, soon],
+  );
+  const actions = useMemo<Actions>(() => ({
+    onCancel: job => {
+      keepPlace(job.id);
+      setCancelling(job);
+    },
+    onDelete: job => {
+      keepPlace(job.id);
+      setDeleting([job.id]);
+    },
+  }), [keepPlace]);
 
   const { standing } = useLiveState();
 
@@ -34,13 +69,14 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
 
   const filtered = filterOf(wanted, viewer.user.id) !== undefined;
   const count = jobs?.nodes.length ?? 0;
+  const read = page?.nodes.length ?? 0;
   const total = jobs?.totalCount ?? 0;
   const hasPrevious = wanted.at > 0;
   const hasNext = wanted.at + count < total;
   const hasPages = hasPrevious || hasNext;
-  const nowhere = !fetching && !error && jobs !== undefined && count === 0 && wanted.at > 0;
+  const nowhere = !fetching && !error && page !== undefined && wanted.at > 0 && (read === 0 || wanted.at >= page.totalCount);
   useEffect(() => {
-    // All jobs of this page are gone, or the address was that of a longer list.
+    // The list is shorter than it was when this page was turned to.
     if (nowhere) go(address({ ...wanted, after: null, before: null, at: 0 }), true);
   });
   const settled = jobs !== undefined && !isBehind && !fetching;
@@ -60,6 +96,15 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
           <strong>{counted(selected.size, 'job')} selected</strong>
           <Button look="quiet" onPress={() => setSelected(new Set())}>
             Clear selection
+          </Button>
+          <Button
+            look="danger"
+            onPress={() => {
+              keepPlace([...selected][0] ?? '');
+              setDeleting([...selected]);
+            }}
+          >
+            Delete Selected Jobs
           </Button>
         </div>
       )}
@@ -94,14 +139,16 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
         )
       ) : (
         <>
-          <JobsTable
-            jobs={jobs.nodes}
-            sort={wanted.sort}
-            onSort={sort => change({ sort })}
-            selected={selected}
-            onSelect={setSelected}
-            isBehind={isBehind}
-          />
+          <ActionsContext value={actions}>
+            <JobsTable
+              jobs={jobs.nodes}
+              sort={wanted.sort}
+              onSort={sort => change({ sort })}
+              selected={selected}
+              onSelect={setSelected}
+              isBehind={isBehind}
+            />
+          </ActionsContext>
           <nav className="pages" aria-label="Pages">
             <span className="pages-text">
               {number(wanted.at + 1)}–{number(wanted.at + count)} of {number(total)}
@@ -131,6 +178,8 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
           </nav>
         </>
       )}
+      {deleting && <DeleteDialog ids={deleting} onGone={onGone} onClose={close} />}
+      {cancelling && <CancelDialog job={cancelling} onClose={close} />}
     </div>
   );
 }
