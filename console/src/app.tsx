@@ -13,6 +13,7 @@ import { Announcer } from './ui/announce';
 import { Button } from './ui/button';
 import { ChevronDown, Warning } from './ui/icons';
 import { Empty, Failed } from './ui/states';
+import { UploadPage } from './upload/page';
 import { Clock } from './ui/time';
 import { Toasts } from './ui/toasts';
 
@@ -65,6 +66,9 @@ function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void 
   return (
     <MenuTrigger>
       <AriaButton className="button quiet account" aria-label={`Account of ${viewer.user.name}`}>
+        <span className="account-initial" aria-hidden="true">
+          {[...viewer.user.name][0]?.toUpperCase()}
+        </span>
         <span className="account-name">{viewer.user.name}</span>
         <ChevronDown />
       </AriaButton>
@@ -88,6 +92,7 @@ function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void 
 function Page({ viewer }: { viewer: Viewer }) {
   const { path } = usePlace();
   if (path === '/' || path === '/jobs') return <JobsPage viewer={viewer} />;
+  if (path === '/upload') return <UploadPage />;
   const receipt = path.match(/^\/receipts\/([^/]+)$/)?.[1];
   if (receipt) return <ReceiptPage key={receipt} jobId={decodeURIComponent(receipt)} />;
   return (
@@ -117,6 +122,9 @@ function Shell({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void })
         <nav aria-label="Main">
           <Link href={`${BASE}/jobs`} aria-current={onJobs ? 'page' : undefined}>
             Jobs
+          </Link>
+          <Link href={`${BASE}/upload`} aria-current={path === '/upload' ? 'page' : undefined}>
+            Upload
           </Link>
           <a href="/graphiql">GraphiQL</a>
         </nav>

@@ -4,5 +4,6 @@ import './styles/base.css';
 import './styles/controls.css';
 import './styles/deletion.css';
 import './styles/jobs.css';
+import './styles/upload.css';
 
 createRoot(document.getElementById('root')!).render(<App />);

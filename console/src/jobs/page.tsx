@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useMemo, useState } from 'react';
+import { Link } from 'react-aria-components';
 import type { JobRowFragment } from '../api/graphql';
 import { CancelDialog } from '../cancellation/dialog';
 import { DeleteDialog } from '../deletion/dialog';
@@ -131,10 +132,10 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
           </Empty>
         ) : (
           <Empty title="No jobs yet">
-            <p>
-              A job is made of a file with company figures: <code>joblink jobs upload FILE</code> sends one. It appears here at
-              once.
-            </p>
+            <p>A job is made of a file with company figures. It appears here at once.</p>
+            <Link className="button primary" href="/console/upload">
+              Upload a file
+            </Link>
           </Empty>
         )
       ) : (
