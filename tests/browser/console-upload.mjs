@@ -43,8 +43,8 @@ test('a file is chosen, its kind is known by its header, and the rows that were 
   using({}, async page => {
     await accessibleInBoth(page, 'no file');
     await choose(page, quarterly('with errors.csv', 170, 120));
-    assert.ok(await kind(page, 'Quarterly').isChecked());
     await page.getByText('By the columns of the file.').waitFor();
+    assert.ok(await kind(page, 'Quarterly').isChecked());
     await accessibleInBoth(page, 'a file');
     await upload(page).click();
     await page.getByText('50 rows stored, 120 not stored.').waitFor();
@@ -125,7 +125,9 @@ test('a file that is refused is said, and the kind is asked for where the file d
     await alert.getByText('company_symbol').waitFor();
     await accessibleInBoth(page, 'a file that was refused');
     await choose(page, quarterly('better.csv', 2));
-    assert.equal(await alert.count(), 0);
+    await alert.waitFor({ state: 'detached' });
+    await page.getByText('better.csv').waitFor();
+    assert.ok(await kind(page, 'Quarterly').isChecked());
     await upload(page).click();
     await page.getByText('2 rows stored, 0 not stored.').waitFor();
     assert.equal(await count(), before + 1);
@@ -135,6 +137,7 @@ test('an upload that failed is made again, and makes one job', () =>
   using({ expected: /ERR_CONNECTION|WebSocket/ }, async page => {
     const before = await count();
     await choose(page, quarterly('once.csv', 4));
+    await page.getByText('By the columns of the file.').waitFor();
     await server.stop();
     await upload(page).click();
     await page.getByRole('alert').getByText('The server cannot be reached.').waitFor();

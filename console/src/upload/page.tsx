@@ -82,19 +82,17 @@ export function UploadPage() {
     return () => sending.current?.abort();
   }, []);
 
-  const take = (taken: File | null | undefined) => {
+  const take = async (taken: File | null | undefined) => {
     if (!taken) return;
-    setFile(taken);
-    setKind(undefined);
-    setIsGuessed(false);
+    const mine = newKey();
+    key.current = mine;
     setProblem('');
-    key.current = newKey();
-    void guessed(taken)
-      .catch(() => undefined)
-      .then(guess => {
-        setKind(guess);
-        setIsGuessed(guess !== undefined);
-      });
+    const guess = await guessed(taken).catch(() => undefined);
+    // Another file was taken meanwhile.
+    if (key.current !== mine) return;
+    setFile(taken);
+    setKind(guess);
+    setIsGuessed(guess !== undefined);
   };
 
   const upload = async () => {
@@ -145,7 +143,7 @@ export function UploadPage() {
             <span className="hint">{file ? size(file.size) : 'With a header; CSV with commas, semicolons or tabs, Excel as .xlsx'}</span>
             <FileTrigger
               acceptedFileTypes={['.csv', '.tsv', '.txt', '.xlsx', 'text/csv']}
-              onSelect={files => take(files?.[0])}
+              onSelect={files => void take(files?.[0])}
             >
               <Button isDisabled={isSending}>{file ? 'Choose another file' : 'Choose a file'}</Button>
             </FileTrigger>
