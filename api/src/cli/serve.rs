@@ -124,7 +124,9 @@ pub async fn serve(arguments: Arguments) -> Result<(), Exit> {
     let server =
         Server::start(app.clone(), access.clone(), doors).map_err(|error| Exit::failed("cannot serve", error))?;
     let base = format!("{scheme}://{}", server.address);
-    say(format_args!("GraphiQL  {base}/graphiql\nGraphQL   {base}/graphql\nHealth    {base}/healthz {base}/readyz"));
+    say(format_args!(
+        "Console   {base}/console\nGraphiQL  {base}/graphiql\nGraphQL   {base}/graphql\nHealth    {base}/healthz {base}/readyz"
+    ));
     if let Some(address) = server.metrics {
         say(format_args!("Metrics   http://{address}/metrics"));
     }

@@ -1,7 +1,9 @@
 //! The edge to the network: routes, and the background work that runs beside them.
 
 mod access;
+mod bundle;
 mod check;
+mod console;
 mod content_coding;
 mod cors;
 mod download;
@@ -158,7 +160,11 @@ pub fn routes(
         .route_layer(axum::middleware::from_fn_with_state(edge.clone(), rate::admit));
     let routes = Router::new()
         .merge(entrances)
-        .route("/", get(async || Redirect::temporary("/graphiql")))
+        .route("/", get(async || Redirect::temporary("/console")))
+        .route("/console", get(console::page))
+        .route("/console/{*place}", get(console::page))
+        .route("/console/assets/{*name}", get(console::asset))
+        .route("/console/assets/", get(unknown_path::answer))
         .route("/graphiql", get(graphiql::page))
         .route("/graphiql/assets/{name}", get(graphiql::asset))
         .route("/healthz", get(async || "ok"))

@@ -13,6 +13,6 @@ pub async fn answer(id: RequestId, request: Request) -> Response {
 
 /// Nothing is at the path of a request.
 pub fn rejection() -> Rejection {
-    let message = "Nothing is at this path: send GraphQL requests to /graphql, or open /graphiql in a browser.";
+    let message = "Nothing is at this path: send GraphQL requests to /graphql, or open /console in a browser.";
     Rejection::new(StatusCode::NOT_FOUND, "NOT_FOUND", message)
 }

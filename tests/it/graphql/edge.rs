@@ -27,6 +27,7 @@ async fn every_answer_bears_its_id_and_says_what_browsers_may_do_with_it() {
     for (method, path, host, status) in [
         (Method::GET, "/", None, 307),
         (Method::GET, "/graphiql", None, 200),
+        (Method::GET, "/console", None, 200),
         (Method::GET, "/graphql?query=%7B__typename%7D", None, 200),
         (Method::POST, "/graphql", None, 400),
         (Method::PUT, "/graphql", None, 405),
@@ -42,7 +43,7 @@ async fn every_answer_bears_its_id_and_says_what_browsers_may_do_with_it() {
         let request = if let Some(host) = host { request.header("host", host) } else { request };
         let response = request.header("x-request-id", "mine").send().await.unwrap();
         assert_eq!(response.status(), status, "{method} {path}");
-        let page = path == "/graphiql";
+        let page = ["/graphiql", "/console"].contains(&path);
         let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert_eq!(policy == "default-src 'none'; frame-ancestors 'none'", !page, "{path}: {policy}");
         for (name, value) in [
@@ -170,6 +171,7 @@ async fn a_path_where_nothing_is_says_where_the_api_is() {
         (Method::POST, "/graphql/"),
         (Method::DELETE, "/jobs/1?key=a-secret"),
         (Method::GET, "/graphiql/assets/nothing.js"),
+        (Method::GET, "/console/assets/nothing.js"),
     ] {
         let request = world.http.request(method.clone(), format!("{}{path}", world.base())).body("x".repeat(100_000));
         let response = request.header("x-request-id", "mine").header("origin", PAGE).send().await.unwrap();

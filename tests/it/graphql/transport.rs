@@ -106,7 +106,7 @@ async fn in_local_mode_only_this_machine_is_answered() {
     let world = World::new(Engine::Sqlite).await;
     let port = world.base().rsplit_once(':').unwrap().1.to_owned();
     let here = format!("host: 127.0.0.1:{port}\r\n");
-    for path in ["/graphql", "/graphiql", "/healthz", "/"] {
+    for path in ["/graphql", "/graphiql", "/console", "/healthz", "/"] {
         let well = if path == "/" { 307 } else { 200 };
         for host in ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "127.0.0.2"] {
             assert_eq!(by_hand(&world, path, &format!("host: {host}:{port}\r\n")).await, well, "{path} {host}");
@@ -174,17 +174,24 @@ async fn probes_answer_for_the_server_and_its_database() {
 }
 
 #[tokio::test]
-async fn the_page_is_whole_and_asks_nobody_else() {
+async fn the_pages_are_whole_and_ask_nobody_else() {
     let world = World::new(Engine::Sqlite).await;
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-    let get = |path: &str| client.get(format!("{}{path}", world.base()));
-    let response = get("/").send().await.unwrap();
+    let response = client.get(world.base()).send().await.unwrap();
     assert_eq!(
         (response.status(), &response.headers()[header::LOCATION]),
-        (StatusCode::TEMPORARY_REDIRECT, &"/graphiql".parse().unwrap())
+        (StatusCode::TEMPORARY_REDIRECT, &"/console".parse().unwrap())
     );
+    for (page, same) in [("/console", "/console/jobs/1?sort=file"), ("/graphiql", "/graphiql?x=1")] {
+        is_whole(&client, &world.base(), page, same).await;
+    }
+}
 
-    let page = get("/graphiql").send().await.unwrap();
+/// Looks at a page, at what it loads, and at another address of the same page.
+async fn is_whole(client: &reqwest::Client, base: &str, name: &str, same: &str) {
+    let get = |path: &str| client.get(format!("{base}{path}"));
+
+    let page = get(name).send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
     let headers = page.headers().clone();
     assert_eq!(headers[header::CONTENT_TYPE], "text/html; charset=utf-8");
@@ -193,19 +200,22 @@ async fn the_page_is_whole_and_asks_nobody_else() {
     assert_eq!(headers[header::REFERRER_POLICY], "no-referrer");
     let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
     for rule in
-        ["default-src 'self'", "script-src 'self';", "connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
+        ["default-src '", "script-src 'self';", "connect-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"]
     {
         assert!(policy.contains(rule), "{policy}");
     }
     assert!(!policy.contains("http") && !policy.contains('*') && !policy.contains("unsafe-eval"), "{policy}");
+    // GraphiQL's styles alone are set by its scripts.
+    assert_eq!(policy.contains("unsafe"), name == "/graphiql", "{policy}");
     let html = page.text().await.unwrap();
-    let linked: Vec<&str> =
-        html.split("graphiql/assets/").skip(1).map(|rest| rest.split(['"', '\'']).next().unwrap()).collect();
+    assert_eq!(get(same).send().await.unwrap().text().await.unwrap(), html);
+    let assets = format!("{name}/assets/");
+    let linked: Vec<&str> = html.split(&assets).skip(1).map(|rest| rest.split(['"', '\'']).next().unwrap()).collect();
     assert!(linked.len() >= 2, "{html}");
     assert!(!html.contains("https://") && !html.contains("//cdn"), "{html}");
 
     for name in linked {
-        let path = format!("/graphiql/assets/{name}");
+        let path = format!("{assets}{name}");
         let plain = get(&path).send().await.unwrap();
         assert_eq!(plain.status(), StatusCode::OK, "{name}");
         let kind = match name.rsplit_once('.').unwrap().1 {
@@ -235,13 +245,8 @@ async fn the_page_is_whole_and_asks_nobody_else() {
         let refused = get(&path).header(header::ACCEPT_ENCODING, "gzip;q=0, identity").send().await.unwrap();
         assert!(refused.headers().get(header::CONTENT_ENCODING).is_none(), "{name}: gzip was refused");
     }
-    for path in [
-        "/graphiql/assets/nothing.js",
-        "/graphiql/assets/index.html",
-        "/graphiql/assets/..%2f..%2fCargo.toml",
-        "/graphiql/assets/",
-        "/graphiql/assets/x",
-    ] {
-        assert_eq!(get(path).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
+    for nothing in ["", "nothing.js", "index.html", "LICENSES.txt", "..%2f..%2fCargo.toml", "x", "x/y.js"] {
+        let path = format!("{assets}{nothing}");
+        assert_eq!(get(&path).send().await.unwrap().status(), StatusCode::NOT_FOUND, "{path}");
     }
 }

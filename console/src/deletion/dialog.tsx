@@ -1,0 +1,330 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { Input, Label, TextField } from 'react-aria-components';
+import type { CombinedError } from 'urql';
+import { useServer } from '../server/client';
+import { sentence } from '../server/failure';
+import { announce } from '../ui/announce';
+import { Button } from '../ui/button';
+import { Checkbox } from '../ui/checkbox';
+import { Question } from '../ui/dialog';
+import { Warning } from '../ui/icons';
+import { counted, number } from '../ui/text';
+import { tell } from '../ui/toasts';
+import { execute } from './execute';
+import { bySource, type Deletable, linked, type Preview, read, type Refused, size, sum, whatGoes } from './preview';
+
+/** Above so many predictions their number is typed to confirm. */
+const TYPED_ABOVE = 1000;
+/** After this time a deletion is said to take long, in milliseconds. */
+const LONG = 10_000;
+/** The pauses between looks whether a deletion that takes long has ended, in seconds; the last one goes on. */
+const LOOKS = [2, 4, 8, 15, 30];
+
+interface Props {
+  ids: readonly string[];
+  /** These are gone, whoever deleted them. */
+  onGone: (ids: readonly string[]) => void;
+  onClose: () => void;
+}
+
+type Step =
+  | { is: 'reading' }
+  | { is: 'unreadable'; why: string }
+  | { is: 'asking'; notice?: string }
+  | { is: 'deleting'; isLong: boolean }
+  | { is: 'stayed'; refused: readonly Refused[] };
+
+const nameOf = ({ job, jobId }: Refused): string => job?.fileName ?? jobId;
+
+/** Whom to ask, where the rights are missing. */
+const because = ({ error: { code, message: said } }: Refused): string => {
+  const message = /[.!?]$/.test(said) ? said : `${said}.`;
+  if (code === 'FORBIDDEN') return `${message} Ask its creator, or an administrator of your organization.`;
+  if (code === 'JOB_ON_HOLD') return `${message} An administrator can lift the hold.`;
+  return message;
+};
+
+function Refusals({ refused, title }: { refused: readonly Refused[]; title: string }) {
+  return (
+    <div className="refusals">
+      <strong>{title}</strong>
+      <ul>
+        {refused.map(refusal => (
+          <li key={refusal.jobId}>
+            <span className="refused-name">{nameOf(refusal)}</span>
+            <span className="hint">{because(refusal)}</span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
+
+function Facts({ items, deletePredictions }: { items: readonly Deletable[]; deletePredictions: boolean }) {
+  const annual = sum(items, item => item.annualPredictions);
+  const quarterly = sum(items, item => item.quarterlyPredictions);
+  const alike = sum(items, item => item.unlinkedLookAlikes);
+  const artifacts = sum(items, item => item.artifacts);
+  const sources = bySource(items);
+  return (
+    <dl className="facts">
+      <dt>Predictions</dt>
+      <dd>
+        {annual + quarterly === 0
+          ? 'none'
+          : [annual && `${number(annual)} annual`, quarterly && `${number(quarterly)} quarterly`].filter(Boolean).join(', ')}
+        {sources.length > 0 && (
+          <span className="hint">{sources.map(({ text, count }) => `${number(count)} ${text}`).join(', ')}</span>
+        )}
+        {annual + quarterly > 0 && (
+          <span className="hint">{deletePredictions ? 'Deleted for good.' : 'Kept. They lose their link to the job for good.'}</span>
+        )}
+      </dd>
+      {alike > 0 && (
+        <>
+          <dt>Look-alikes</dt>
+          <dd>
+            {number(alike)} without a link
+            <span className="hint">They look as if the job had made them. They stay; a backfill may still find out whose they are.</span>
+          </dd>
+        </>
+      )}
+      <dt>Files</dt>
+      <dd>{artifacts ? `${number(artifacts)}, ${size(sum(items, item => item.bytes))}` : 'none'}</dd>
+    </dl>
+  );
+}
+
+/** Shows what deleting jobs would do, and does it once it is confirmed. */
+export function DeleteDialog({ ids, onGone, onClose }: Props) {
+  const { client } = useServer();
+  const single = ids.length === 1;
+  const [step, setStep] = useState<Step>({ is: 'reading' });
+  const [preview, setPreview] = useState<Preview | undefined>(undefined);
+  const [withPredictions, setWithPredictions] = useState(false);
+  const [withActive, setWithActive] = useState(false);
+  const [typed, setTyped] = useState('');
+  const [failure, setFailure] = useState('');
+  /** It became active since it was shown. */
+  const [isForced, setIsForced] = useState(false);
+  const isOpen = useRef(true);
+  const isBusy = useRef(false);
+  useEffect(() => {
+    isOpen.current = true;
+    return () => void (isOpen.current = false);
+  }, []);
+
+  /** Takes away what is gone, and closes where nothing is left. */
+  const finish = useCallback(
+    (deleted: readonly string[], gone: readonly string[], left: number) => {
+      if (deleted.length + gone.length) onGone([...deleted, ...gone]);
+      const [one] = [...deleted, ...gone];
+      const count = deleted.length + gone.length;
+      if (count) {
+        const title = deleted.length === 0 && count === 1 ? 'This job has already been deleted.' : count === 1 ? 'Job deleted successfully' : `${counted(count, 'job')} deleted successfully`;
+        const text = deleted.length && gone.length ? `${counted(gone.length, 'job')} of them had been deleted before.` : deleted.length === 0 && count > 1 ? 'All of them had been deleted before.' : undefined;
+        tell({ title, text, link: count === 1 && one ? { href: `/console/receipts/${one}`, text: 'Show the receipt' } : undefined });
+      }
+      if (left === 0 && isOpen.current) onClose();
+    },
+    [onClose, onGone],
+  );
+
+  const look = useCallback(
+    async (of: readonly string[], notice?: string) => {
+      setStep({ is: 'reading' });
+      setTyped('');
+      try {
+        const found = await read(client, of);
+        if (!isOpen.current) return;
+        const left = found.ended.length + found.active.length + found.refused.length;
+        setPreview(found);
+        setStep({ is: 'asking', notice });
+        if (found.gone.length) finish([], found.gone, left);
+      } catch (error) {
+        if (isOpen.current) setStep({ is: 'unreadable', why: sentence(error as CombinedError) });
+      }
+    },
+    [client, finish],
+  );
+  useEffect(() => void look(ids), [ids, look]);
+
+  const { ended = [], active = [], refused = [] } = preview ?? {};
+  const force = active.length > 0 && (single || withActive);
+  const going = force ? [...ended, ...active] : ended;
+  const predictions = sum(going, linked);
+  const deleted = withPredictions ? predictions : 0;
+  const mustType = deleted > TYPED_ABOVE;
+  const isTyped = !mustType || typed.replace(/[\s,.'’]/g, '') === `${deleted}`;
+  const left = force ? [] : active;
+
+  const run = async () => {
+    if (isBusy.current || going.length === 0 || !isTyped) return;
+    isBusy.current = true;
+    setFailure('');
+    setStep({ is: 'deleting', isLong: false });
+    announce('Deleting...');
+    const gone = new Set<string>();
+    let looks = 0;
+    let timer = window.setTimeout(function slow() {
+      setStep({ is: 'deleting', isLong: true });
+      // The answer may be lost where the deletion is not: the server knows what is gone.
+      void read(client, going.map(({ job }) => job.id))
+        .then(found => {
+          found.gone.forEach(id => gone.add(id));
+          if (gone.size === going.length) settle();
+        })
+        .catch(() => {})
+        .finally(() => {
+          const pause = LOOKS[Math.min(looks++, LOOKS.length - 1)] ?? 30;
+          if (isBusy.current) timer = window.setTimeout(slow, pause * 1000);
+        });
+    }, LONG);
+    const settle = () => {
+      window.clearTimeout(timer);
+      if (!isBusy.current) return;
+      isBusy.current = false;
+      finish([...gone], [], refused.length + left.length);
+      if (refused.length + left.length) void look([...refused.map(({ jobId }) => jobId), ...left.map(({ job }) => job.id)]);
+    };
+    const outcome = await execute(client, going, withPredictions, force || isForced);
+    window.clearTimeout(timer);
+    if (!isBusy.current) return;
+    isBusy.current = false;
+
+    const { deleted, gone: before, refused: now, failure } = outcome;
+    if (failure) {
+      finish(deleted, before, 1);
+      setFailure(`${sentence(failure)} Retry: what was deleted meanwhile is not deleted twice.`);
+      return setStep({ is: 'asking' });
+    }
+    finish(deleted, before, now.length);
+    const stale = now.filter(({ error }) => error.code === 'PREVIEW_STALE');
+    const started = now.filter(({ error }) => error.code === 'JOB_IN_PROGRESS' || error.code === 'INVALID_STATE');
+    const again = now.map(({ jobId }) => jobId);
+    if (stale.length) {
+      return look(again, 'The number of predictions has changed since it was shown. Nothing of it was deleted: look again.');
+    }
+    if (started.length && single) {
+      setIsForced(true);
+      return look(again, 'The job became active meanwhile. Deleting it now cancels it.');
+    }
+    if (now.length) setStep({ is: 'stayed', refused: now });
+  };
+
+  const isDeleting = step.is === 'deleting';
+  const title = step.is === 'stayed' ? 'Some jobs were not deleted' : single ? 'Delete Job?' : 'Delete Selected Jobs';
+  const keep = step.is === 'stayed' ? 'Close' : single ? 'Keep Job' : 'Keep Jobs';
+  const [one] = [...going, ...active];
+  const label = isDeleting ? 'Deleting...' : isForced ? 'Force Delete' : force ? 'Cancel & Delete' : 'Delete Permanently';
+  const nothing = step.is === 'asking' && going.length === 0;
+
+  return (
+    <Question
+      title={title}
+      isBusy={isDeleting && !step.isLong}
+      onClose={onClose}
+      buttons={
+        <>
+          <Button onPress={onClose} isDisabled={isDeleting && !step.isLong}>
+            {isDeleting && step.isLong ? 'Close' : keep}
+          </Button>
+          {step.is === 'unreadable' ? (
+            <Button look="primary" onPress={() => void look(ids)}>
+              Retry
+            </Button>
+          ) : (
+            step.is !== 'stayed' && (
+              <Button
+                look="danger"
+                isDisabled={step.is === 'reading' || nothing || !isTyped || isDeleting}
+                onPress={() => void run()}
+              >
+                {failure && !isDeleting ? `Retry: ${label}` : label}
+              </Button>
+            )
+          )}
+        </>
+      }
+    >
+      {step.is === 'reading' ? (
+        <div className="dialog-skeleton" role="status">
+          <span className="hidden-text">Looking up what would be deleted</span>
+          {['long', 'long', 'short'].map((shape, at) => (
+            <span key={at} className={`bone ${shape}`} aria-hidden="true" />
+          ))}
+        </div>
+      ) : step.is === 'unreadable' ? (
+        <p className="problem" role="alert">
+          What would be deleted could not be looked up. {step.why}
+        </p>
+      ) : step.is === 'stayed' ? (
+        <Refusals refused={step.refused} title={`${counted(step.refused.length, 'job stays', 'jobs stay')}:`} />
+      ) : (
+        <>
+          {step.is === 'asking' && step.notice && (
+            <p className="dialog-warning" role="alert">
+              <Warning />
+              {step.notice}
+            </p>
+          )}
+          {going.length > 0 && (
+            <p>
+              This deletes <strong>{whatGoes(going.length, deleted)}</strong>
+              {single && one ? (
+                <>
+                  : <span className="refused-name">{one.job.fileName}</span>
+                </>
+              ) : null}
+              . This action cannot be undone.
+            </p>
+          )}
+          {force && (
+            <p className="dialog-warning">
+              <Warning />
+              {single
+                ? 'The job has not ended: deleting it cancels it. What it stores until then is dealt with in the same way.'
+                : `${counted(active.length, 'job has', 'jobs have')} not ended: deleting cancels them. What they store until then is dealt with in the same way.`}
+            </p>
+          )}
+          {going.length > 0 && <Facts items={going} deletePredictions={withPredictions} />}
+          {!single && active.length > 0 && (
+            <Checkbox isSelected={withActive} isDisabled={isDeleting} onChange={setWithActive}>
+              <span>
+                Cancel and delete {counted(active.length, 'active job')} too
+                <span className="hint">{active.map(({ job }) => job.fileName).join(', ')}</span>
+              </span>
+            </Checkbox>
+          )}
+          {predictions > 0 && (
+            <Checkbox isSelected={withPredictions} isDisabled={isDeleting} onChange={setWithPredictions}>
+              Also delete the predictions {single ? 'it' : 'they'} made
+            </Checkbox>
+          )}
+          {mustType && (
+            <TextField className="field" value={typed} isDisabled={isDeleting} onChange={setTyped} autoComplete="off" inputMode="numeric">
+              <Label>Type {number(deleted)}, the number of predictions, to confirm</Label>
+              <Input className="input" />
+            </TextField>
+          )}
+          {refused.length > 0 && (
+            <Refusals
+              refused={refused}
+              title={single || going.length === 0 ? 'This cannot be deleted:' : `${counted(refused.length, 'job stays', 'jobs stay')}:`}
+            />
+          )}
+          {isDeleting && step.isLong && (
+            <p className="dialog-warning" role="status">
+              Deletion is taking longer than expected. Check back in a few minutes.
+            </p>
+          )}
+          {failure && !isDeleting && (
+            <p className="problem" role="alert">
+              {failure}
+            </p>
+          )}
+        </>
+      )}
+    </Question>
+  );
+}

@@ -1,0 +1,120 @@
+import { useEffect, useRef, useState } from 'react';
+import { Button as AriaButton, Input, Label, Popover, DialogTrigger, SearchField, TextField } from 'react-aria-components';
+import { Button } from '../ui/button';
+import { Checkbox } from '../ui/checkbox';
+import { Choice } from '../ui/choice';
+import { ChevronDown, Cross, Search } from '../ui/icons';
+import { KINDS, ORDERS, ORIGINS, STATUSES, type Wanted } from './wanted';
+
+/** How long somebody pauses who has written what they search for, in milliseconds. */
+const PAUSE = 250;
+
+interface Props {
+  wanted: Wanted;
+  onChange: (change: Partial<Wanted>) => void;
+}
+
+function SearchText({ wanted, onChange }: Props) {
+  const [text, setText] = useState(wanted.search);
+  const sent = useRef(wanted.search);
+  const timer = useRef<number | undefined>(undefined);
+  useEffect(() => () => window.clearTimeout(timer.current), []);
+  // Another address, by going back or by "Clear filters".
+  if (sent.current !== wanted.search) {
+    sent.current = wanted.search;
+    setText(wanted.search);
+  }
+  const send = (search: string) => {
+    window.clearTimeout(timer.current);
+    sent.current = search;
+    if (search !== wanted.search) onChange({ search });
+  };
+  return (
+    <SearchField
+      className="search"
+      aria-label="Search by file name or job id"
+      value={text}
+      onChange={search => {
+        setText(search);
+        window.clearTimeout(timer.current);
+        timer.current = window.setTimeout(() => send(search), PAUSE);
+      }}
+      onSubmit={send}
+      onClear={() => send('')}
+    >
+      <Search />
+      <Input placeholder="File name or job id" />
+      <AriaButton className="clear" aria-label="Clear the search">
+        <Cross />
+      </AriaButton>
+    </SearchField>
+  );
+}
+
+function Day({ label, value, onChange }: { label: string; value: string; onChange: (day: string) => void }) {
+  return (
+    <TextField className="field" type="date" value={value} onChange={onChange}>
+      <Label>{label}</Label>
+      <Input className="input" />
+    </TextField>
+  );
+}
+
+function MoreFilters({ wanted, onChange }: Props) {
+  const { mine, origin, createdFrom, createdTo, finishedFrom, finishedTo } = wanted;
+  const count = [mine, origin.length, createdFrom, createdTo, finishedFrom, finishedTo].filter(Boolean).length;
+  return (
+    <DialogTrigger>
+      <AriaButton className={`button plain choice${count ? ' chosen' : ''}`}>
+        <span className="choice-value">{count ? `More filters (${count})` : 'More filters'}</span>
+        <ChevronDown />
+      </AriaButton>
+      <Popover className="popover" placement="bottom end" aria-label="More filters">
+        <div className="more-filters">
+          <Checkbox isSelected={mine} onChange={mine => onChange({ mine })}>
+            Created by me
+          </Checkbox>
+          <Choice label="Made by" all="Any program" choices={ORIGINS} chosen={origin} onChange={origin => onChange({ origin })} />
+          <div className="days">
+            <Day label="Created from" value={createdFrom} onChange={createdFrom => onChange({ createdFrom })} />
+            <Day label="Created until" value={createdTo} onChange={createdTo => onChange({ createdTo })} />
+            <Day label="Finished from" value={finishedFrom} onChange={finishedFrom => onChange({ finishedFrom })} />
+            <Day label="Finished until" value={finishedTo} onChange={finishedTo => onChange({ finishedTo })} />
+          </div>
+        </div>
+      </Popover>
+    </DialogTrigger>
+  );
+}
+
+export const NO_FILTER: Partial<Wanted> = {
+  search: '',
+  status: [],
+  kind: [],
+  origin: [],
+  mine: false,
+  createdFrom: '',
+  createdTo: '',
+  finishedFrom: '',
+  finishedTo: '',
+};
+
+/** What narrows the list, and on narrow screens its order. */
+export function Filters({ wanted, filtered, onChange }: Props & { filtered: boolean }) {
+  return (
+    <div className="filters" role="group" aria-label="Filters">
+      <SearchText wanted={wanted} onChange={onChange} />
+      <Choice label="Status" all="All" multiple choices={STATUSES} chosen={wanted.status} onChange={status => onChange({ status })} />
+      <Choice label="Kind" all="All" choices={KINDS} chosen={wanted.kind} onChange={kind => onChange({ kind })} />
+      <MoreFilters wanted={wanted} onChange={onChange} />
+      <span className="only-narrow">
+        <Choice label="Sort" all="" required choices={ORDERS} chosen={[wanted.sort]} onChange={([sort]) => onChange({ sort })} />
+      </span>
+      {filtered && (
+        <Button look="quiet" onPress={() => onChange(NO_FILTER)}>
+          Clear filters
+        </Button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,37 @@
+import { useCallback, useEffect, useRef } from 'react';
+
+const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('[data-job-id]')];
+
+/** Nothing has the focus, as after the removal of what had it. */
+const isNowhere = (): boolean => document.activeElement === null || document.activeElement === document.body;
+
+/**
+ * After a dialog the focus is where it was before it. Where that row is gone it is on the one that took its place, and
+ * where none is left on the page itself.
+ */
+export function useKeptPlace(isOpen: boolean): (id: string) => void {
+  const place = useRef({ id: '', index: 0 });
+  const wasOpen = useRef(false);
+  useEffect(() => {
+    if (isOpen || !wasOpen.current) {
+      wasOpen.current = isOpen;
+      return;
+    }
+    wasOpen.current = false;
+    // React Aria gives the focus back in the next frame, and the list may lose the row in the one after that.
+    let left = 20;
+    let frame = requestAnimationFrame(function look() {
+      if (isNowhere()) {
+        const all = rows();
+        const { id, index } = place.current;
+        const button = all.find(row => row.dataset['jobId'] === id)?.querySelector<HTMLElement>('button.more');
+        (button ?? all[Math.min(index, all.length - 1)] ?? document.getElementById('content'))?.focus();
+      }
+      if (left-- > 0) frame = requestAnimationFrame(look);
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [isOpen]);
+  return useCallback((id: string) => {
+    place.current = { id, index: Math.max(0, rows().findIndex(row => row.dataset['jobId'] === id)) };
+  }, []);
+}

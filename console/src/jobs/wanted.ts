@@ -1,0 +1,137 @@
+// Which jobs are wanted, in which order and which page of them: all of it stands in the address, so that it can be kept
+// and passed on.
+import type { JobFilter, JobOrder, JobOrderField, JobOrigin, JobsQueryVariables, JobStatus, PredictionKind } from '../api/graphql';
+
+export const PAGE = 50;
+
+export const STATUSES: readonly { readonly value: JobStatus; readonly text: string }[] = [
+  { value: 'PENDING', text: 'Pending' },
+  { value: 'RUNNING', text: 'Running' },
+  { value: 'CANCELLING', text: 'Cancelling' },
+  { value: 'COMPLETED', text: 'Completed' },
+  { value: 'FAILED', text: 'Failed' },
+  { value: 'CANCELLED', text: 'Cancelled' },
+];
+
+export const KINDS: readonly { readonly value: PredictionKind; readonly text: string }[] = [
+  { value: 'ANNUAL', text: 'Annual' },
+  { value: 'QUARTERLY', text: 'Quarterly' },
+];
+
+export const ORIGINS: readonly { readonly value: JobOrigin; readonly text: string }[] = [
+  { value: 'JOBLINK', text: 'Joblink' },
+  { value: 'ADOPTED', text: 'Earlier program' },
+];
+
+export const ORDERS: readonly { readonly value: string; readonly text: string; readonly order: JobOrder }[] = [
+  { value: 'created', text: 'Newest first', order: { field: 'CREATED_AT', direction: 'DESC' } },
+  { value: 'created.up', text: 'Oldest first', order: { field: 'CREATED_AT', direction: 'ASC' } },
+  { value: 'finished', text: 'Last finished first', order: { field: 'FINISHED_AT', direction: 'DESC' } },
+  { value: 'finished.up', text: 'First finished first', order: { field: 'FINISHED_AT', direction: 'ASC' } },
+  { value: 'file.up', text: 'File, A to Z', order: { field: 'FILE_NAME', direction: 'ASC' } },
+  { value: 'file', text: 'File, Z to A', order: { field: 'FILE_NAME', direction: 'DESC' } },
+  { value: 'status.up', text: 'Status, A to Z', order: { field: 'STATUS', direction: 'ASC' } },
+  { value: 'status', text: 'Status, Z to A', order: { field: 'STATUS', direction: 'DESC' } },
+];
+
+export interface Wanted {
+  readonly search: string;
+  readonly status: JobStatus[];
+  readonly kind: PredictionKind[];
+  readonly origin: JobOrigin[];
+  readonly mine: boolean;
+  /** Days, as the browser's zone has them; empty where it does not matter. */
+  readonly createdFrom: string;
+  readonly createdTo: string;
+  readonly finishedFrom: string;
+  readonly finishedTo: string;
+  readonly sort: string;
+  readonly after: string | null;
+  readonly before: string | null;
+  /** How many jobs are before this page. */
+  readonly at: number;
+}
+
+const known = <Value extends string>(choices: readonly { readonly value: Value }[], text: string | null): Value[] => {
+  const given = (text ?? '').split(',');
+  return choices.map(({ value }) => value).filter(value => given.includes(value));
+};
+
+const day = (text: string | null): string => (text !== null && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : '');
+
+export function wanted(query: URLSearchParams): Wanted {
+  const at = Number(query.get('at') ?? 0);
+  return {
+    search: query.get('q') ?? '',
+    status: known(STATUSES, query.get('status')),
+    kind: known(KINDS, query.get('kind')).slice(0, 1),
+    origin: known(ORIGINS, query.get('origin')).slice(0, 1),
+    mine: query.get('mine') === '1',
+    createdFrom: day(query.get('created-from')),
+    createdTo: day(query.get('created-to')),
+    finishedFrom: day(query.get('finished-from')),
+    finishedTo: day(query.get('finished-to')),
+    sort: known(ORDERS, query.get('sort'))[0] ?? 'created',
+    after: query.get('after'),
+    before: query.get('before'),
+    at: Number.isSafeInteger(at) && at > 0 ? at : 0,
+  };
+}
+
+/** The address of a list; what is not said there is as it is at first. */
+export function address(wanted: Wanted): string {
+  const query = new URLSearchParams();
+  const say = (name: string, value: string | null) => value && query.set(name, value);
+  say('q', wanted.search);
+  say('status', wanted.status.join(','));
+  say('kind', wanted.kind.join(','));
+  say('origin', wanted.origin.join(','));
+  say('mine', wanted.mine ? '1' : '');
+  say('created-from', wanted.createdFrom);
+  say('created-to', wanted.createdTo);
+  say('finished-from', wanted.finishedFrom);
+  say('finished-to', wanted.finishedTo);
+  say('sort', wanted.sort === 'created' ? '' : wanted.sort);
+  say('after', wanted.after);
+  say('before', wanted.before);
+  say('at', wanted.at ? `${wanted.at}` : '');
+  const text = query.toString();
+  return `/console/jobs${text ? `?${text}` : ''}`;
+}
+
+/** The beginning of a day in the browser's zone, some days later. */
+function midnight(text: string, later: number): string | undefined {
+  if (!text) return undefined;
+  const [year = 0, month = 1, date = 1] = text.split('-').map(Number);
+  const time = new Date(year, month - 1, date + later);
+  time.setFullYear(time.getFullYear()); // years before 100 are years of the first century
+  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
+}
+
+const isEmpty = (filter: JobFilter): boolean => Object.values(filter).every(value => value === undefined);
+
+export function filterOf(wanted: Wanted, viewer: string): JobFilter | undefined {
+  const filter: JobFilter = {
+    search: wanted.search.trim() || undefined,
+    status: wanted.status.length ? wanted.status : undefined,
+    kind: wanted.kind[0],
+    origin: wanted.origin[0],
+    createdBy: wanted.mine ? viewer : undefined,
+    createdAfter: midnight(wanted.createdFrom, 0),
+    createdBefore: midnight(wanted.createdTo, 1),
+    finishedAfter: midnight(wanted.finishedFrom, 0),
+    finishedBefore: midnight(wanted.finishedTo, 1),
+  };
+  return isEmpty(filter) ? undefined : filter;
+}
+
+export const orderOf = (sort: string): JobOrder => (ORDERS.find(({ value }) => value === sort) ?? ORDERS[0]!).order;
+
+/** The name of an order in the address. */
+export const sortOf = (field: JobOrderField, ascending: boolean): string =>
+  ORDERS.find(({ order }) => order.field === field && (order.direction === 'ASC') === ascending)?.value ?? 'created';
+
+export function variables(wanted: Wanted, viewer: string): JobsQueryVariables {
+  const page = wanted.before ? { last: PAGE, before: wanted.before } : { first: PAGE, after: wanted.after };
+  return { ...page, filter: filterOf(wanted, viewer), orderBy: orderOf(wanted.sort) };
+}

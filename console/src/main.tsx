@@ -1,0 +1,9 @@
+import { createRoot } from 'react-dom/client';
+import { App } from './app';
+import './styles/base.css';
+import './styles/controls.css';
+import './styles/deletion.css';
+import './styles/jobs.css';
+import './styles/upload.css';
+
+createRoot(document.getElementById('root')!).render(<App />);

@@ -1,0 +1,37 @@
+// What a page shows in the place of its content.
+import { Button } from './button';
+import { Warning } from './icons';
+
+interface Props {
+  title: string;
+  /** Nothing else is on the page. */
+  whole?: boolean;
+}
+
+const Title = ({ title, whole }: Props) => (whole ? <h1>{title}</h1> : <h2>{title}</h2>);
+
+/** There is nothing, and what one can do about it. */
+export function Empty({ children, ...title }: Props & { children?: React.ReactNode }) {
+  return (
+    <div className="state">
+      <Title {...title} />
+      {children}
+    </div>
+  );
+}
+
+/** It could not be read. */
+export function Failed({ reason, onRetry, ...title }: Props & { reason: string; onRetry: () => void }) {
+  return (
+    <div className="state failed" role="alert">
+      <span className="state-icon">
+        <Warning />
+      </span>
+      <Title {...title} />
+      <p>{reason}</p>
+      <Button look="primary" onPress={onRetry}>
+        Retry
+      </Button>
+    </div>
+  );
+}

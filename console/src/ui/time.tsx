@@ -1,0 +1,24 @@
+import { createContext, useContext, useEffect, useState } from 'react';
+import { ago, exactly } from './text';
+
+const Now = createContext(Date.now());
+
+/** Tells all times below what time it is, twice a minute. */
+export function Clock({ children }: { children: React.ReactNode }) {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    const timer = window.setInterval(() => setNow(Date.now()), 30_000);
+    return () => window.clearInterval(timer);
+  }, []);
+  return <Now value={now}>{children}</Now>;
+}
+
+/** How long ago something was; the exact time where one points at it. */
+export function Time({ at }: { at: string }) {
+  const now = useContext(Now);
+  return (
+    <time dateTime={at} title={exactly(at)}>
+      {ago(at, Math.max(now, Date.now()))}
+    </time>
+  );
+}

@@ -1,0 +1,94 @@
+import { useState } from 'react';
+import { useQuery } from 'urql';
+import { type RowErrorCode, RowErrorsDocument } from '../api/graphql';
+import { useServer } from '../server/client';
+import { sentence } from '../server/failure';
+import { Button } from '../ui/button';
+import { counted } from '../ui/text';
+
+const CODES: Record<RowErrorCode, string> = {
+  DUPLICATE: 'Duplicate',
+  MISSING_VALUE: 'Missing value',
+  INVALID_VALUE: 'Invalid value',
+  OUT_OF_RANGE: 'Out of range',
+  MALFORMED: 'Not a row',
+};
+
+/** A cell of CSV, in which a spreadsheet sees no formula. */
+const cell = (text: string): string => `"${text.replace(/^(?=[=+\-@\t\r])/, "'").replaceAll('"', '""')}"`;
+
+/** The rows of a job that were not stored: the first of them here, all of them as a file. */
+export function RowErrors({ id, fileName }: { id: string; fileName: string }) {
+  const { client } = useServer();
+  const [{ data, error }, ask] = useQuery({ query: RowErrorsDocument, variables: { id, first: 50 }, requestPolicy: 'network-only' });
+  const [problem, setProblem] = useState('');
+  const errors = data?.job?.rowErrors;
+
+  const download = async () => {
+    setProblem('');
+    const lines = ['line,column,code,message'];
+    let after: string | null = null;
+    for (;;) {
+      const answer: { data?: typeof data; error?: typeof error } = await client
+        .query(RowErrorsDocument, { id, first: 100, after }, { requestPolicy: 'network-only' })
+        .toPromise();
+      const page = answer.data?.job?.rowErrors;
+      if (!page) return setProblem(answer.error ? sentence(answer.error) : 'The job is gone.');
+      lines.push(...page.nodes.map(({ line, column, code, message }) => [`${line}`, cell(column ?? ''), code, cell(message)].join(',')));
+      if (!page.pageInfo.hasNextPage) break;
+      after = page.pageInfo.endCursor ?? null;
+    }
+    const url = URL.createObjectURL(new Blob([`${lines.join('\r\n')}\r\n`], { type: 'text/csv' }));
+    const link = document.createElement('a');
+    link.href = url;
+    link.download = `${fileName.replace(/\.[^.]*$/, '')}-errors.csv`;
+    link.click();
+    URL.revokeObjectURL(url);
+  };
+
+  if (!errors) {
+    if (!error) return <p role="status">Loading the rows that were not stored</p>;
+    return (
+      <p className="problem" role="alert">
+        The rows that were not stored could not be loaded. {sentence(error)}{' '}
+        <Button look="quiet" onPress={() => ask({ requestPolicy: 'network-only' })}>
+          Retry
+        </Button>
+      </p>
+    );
+  }
+  return (
+    <section className="row-errors" aria-labelledby="row-errors">
+      <div className="row-errors-head">
+        <h2 id="row-errors">{counted(errors.totalCount, 'row')} not stored</h2>
+        <Button onPress={() => void download()}>Download as CSV</Button>
+      </div>
+      {problem && (
+        <p className="problem" role="alert">
+          The list could not be downloaded. {problem}
+        </p>
+      )}
+      <table className="plain-table">
+        <thead>
+          <tr>
+            <th scope="col">Line</th>
+            <th scope="col">Column</th>
+            <th scope="col">Fault</th>
+            <th scope="col">What is wrong</th>
+          </tr>
+        </thead>
+        <tbody>
+          {errors.nodes.map(({ line, column, code, message }, at) => (
+            <tr key={at}>
+              <td>{line}</td>
+              <td>{column ? <code>{column}</code> : <span className="nothing">–</span>}</td>
+              <td>{CODES[code]}</td>
+              <td>{message}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {errors.pageInfo.hasNextPage && <p className="hint">The first {errors.nodes.length} are shown; the file has all of them.</p>}
+    </section>
+  );
+}
