@@ -7,7 +7,7 @@ use client::{
 use futures_util::{StreamExt, stream};
 
 use super::{
-    outcome::{Deleted, Outcome, Report},
+    outcome::{Deleted, NO_ANSWER, Outcome, Report},
     preview::{Deletable, predictions},
 };
 use crate::cli::{Exit, progress::Progress};
@@ -118,7 +118,7 @@ async fn ask(server: &Server, wanted: &Wanted, jobs: &[&Deletable]) -> Result<Pa
 
 impl Outcome {
     fn of_error(error: &Error) -> Self {
-        Self::failed(error.code().unwrap_or("NO_ANSWER"), error.to_string())
+        Self::failed(error.code().unwrap_or(NO_ANSWER), error.to_string())
     }
 }
 

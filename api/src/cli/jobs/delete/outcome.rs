@@ -60,6 +60,9 @@ pub struct Deleted {
     pub receipt: Value,
 }
 
+/// The code of a failure of which nobody knows what it left.
+pub const NO_ANSWER: &str = "NO_ANSWER";
+
 impl Outcome {
     /// A failure.
     pub fn failed(code: &str, message: String) -> Self {
@@ -104,6 +107,8 @@ pub struct Report {
     not_found: usize,
     refused: usize,
     failed: usize,
+    /// Jobs that may be gone: the server was asked and did not answer.
+    unanswered: usize,
     /// What a person is told of those that stay.
     stay: Vec<String>,
     archive: Option<Value>,
@@ -146,8 +151,12 @@ impl Report {
                 self.refused += 1;
                 message
             }
-            Outcome::Failed { message, .. } => {
-                self.failed += 1;
+            Outcome::Failed { code, message } => {
+                if code == NO_ANSWER {
+                    self.unanswered += 1;
+                } else {
+                    self.failed += 1;
+                }
                 message
             }
         };
@@ -159,14 +168,24 @@ impl Report {
     pub fn end(&self) -> Result<(), Exit> {
         if self.json { self.say_summary() } else { self.say_sums() }?;
         let missing = if self.ignore_missing { 0 } else { self.not_found };
-        let (failed, refused) = (self.failed + missing, self.refused);
-        let parts = [(self.failed, "failed"), (missing, "not there"), (refused, "refused")];
+        let (failed, refused) = (self.failed + self.unanswered + missing, self.refused);
+        let parts = [
+            (self.failed, "failed"),
+            (self.unanswered, "without an answer"),
+            (missing, "not there"),
+            (refused, "refused"),
+        ];
         let parts: Vec<_> = parts
             .into_iter()
             .filter(|(number, _)| *number > 0)
             .map(|(number, what)| format!("{number} {what}"))
             .collect();
-        let text = format!("{} not deleted: {}", count(failed + refused, "job"), parts.join(", "));
+        let jobs = count(failed + refused, "job");
+        let text = if self.unanswered > 0 {
+            format!("{jobs} not known to be deleted: {}; the same command says what is gone", parts.join(", "))
+        } else {
+            format!("{jobs} not deleted: {}", parts.join(", "))
+        };
         match (failed, refused) {
             (0, 0) => Ok(()),
             (0, _) => Err(Exit::Refused(text)),
@@ -178,7 +197,7 @@ impl Report {
         let summary = json!({ "summary": {
             "deleted": self.deleted, "deletedPredictions": self.predictions, "releasedPredictions": self.released,
             "artifacts": self.files, "bytes": self.bytes, "alreadyDeleted": self.already_deleted,
-            "notFound": self.not_found, "refused": self.refused, "failed": self.failed, "archive": self.archive,
+            "notFound": self.not_found, "refused": self.refused, "failed": self.failed + self.unanswered, "archive": self.archive,
         } });
         output::say_line(&summary).map(|_| ())
     }
