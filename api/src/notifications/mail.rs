@@ -165,8 +165,8 @@ fn told(notification: &notification::Model) -> Result<(String, String), Undelive
 mod tests {
     use super::*;
 
-    #[test]
-    fn settings_that_make_no_mail_are_refused() {
+    #[tokio::test]
+    async fn settings_that_make_no_mail_are_refused() {
         let new = |server: &str, from: &str, to: &str| Mail::new(server, from, to).err();
         assert_eq!(new("smtp://127.0.0.1:25", "joblink@example.com", "a@example.com, B <b@example.com>"), None);
         for clear in ["smtp://user:word@mail.example.com", "smtp://user:word@mail.example.com?tls=opportunistic"] {
