@@ -23,7 +23,7 @@ pub struct Event {
 }
 
 /// What is told of a run, as far as a mail needs it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunData {
     /// The run.
@@ -34,8 +34,6 @@ pub struct RunData {
     pub deleted: i64,
     /// Jobs that it failed for.
     pub failed: i64,
-    /// Bytes of the files of those cleaned and deleted.
-    pub bytes_freed: i64,
     /// What failed, the first of them.
     #[serde(default)]
     pub errors: Vec<JobError>,

@@ -10,7 +10,7 @@ use lettre::{
 use migration::counted::counted;
 use reqwest::Url;
 use serde::Deserialize;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::{
     Undelivered,
@@ -19,7 +19,7 @@ use super::{
 
 /// How long it may take until a mail server is connected.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
-/// How long the server may take for a mail: as long as it is given after the text (RFC 5321, 4.5.3.2.6).
+/// How long the server may take for all addresses: as long as it is given after a text (RFC 5321, 4.5.3.2.6).
 const WITHIN: Duration = Duration::from_mins(10);
 
 /// Receivers, and the server that takes mails for them.
@@ -67,8 +67,9 @@ impl Mail {
     /// Sends it to each; one address that is refused keeps it from no other, and somebody who has it is enough.
     pub async fn deliver(&self, notification: &notification::Model) -> Result<(), Undelivered> {
         let mut outcome = Err(Undelivered("there is no address".to_owned()));
+        let until = Instant::now() + WITHIN;
         for to in &self.to {
-            match self.send(self.message(notification, to)?).await {
+            match self.send(self.message(notification, to)?, until).await {
                 Ok(()) => outcome = Ok(()),
                 Err(why) => {
                     tracing::warn!("a mail to {} was not taken: {why}", to.email);
@@ -79,8 +80,8 @@ impl Mail {
         outcome
     }
 
-    async fn send(&self, message: Message) -> Result<(), Undelivered> {
-        match timeout(WITHIN, self.transport.send(message)).await {
+    async fn send(&self, message: Message, until: Instant) -> Result<(), Undelivered> {
+        match timeout_at(until, self.transport.send(message)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) if error.is_timeout() => {
                 Err(Undelivered("the mail server did not answer in time".to_owned()))

@@ -27,8 +27,6 @@ use crate::{
 
 /// Deliveries at a time, of each channel.
 const PLACES: usize = 4;
-/// How long a delivery that was begun is left to whoever began it; longer than any delivery takes.
-const CLAIM: Duration = Duration::from_mins(12);
 /// What a command takes upon itself: it passes over what is refused, but not for ever.
 const PATIENCE: Patience = Patience { failures: PLACES, within: Duration::from_mins(1) };
 /// The longest pause between two attempts.
@@ -39,6 +37,14 @@ const KEPT: TimeDelta = TimeDelta::days(30);
 const LOOK_FOR_OLD: Duration = Duration::from_hours(1);
 /// The most rows of one statement that removes them.
 const BATCH: u64 = 1000;
+
+/// How long a delivery that was begun is left to whoever began it: longer than one takes.
+const fn claimed_for(channel: Channel) -> Duration {
+    match channel {
+        Channel::Webhook => Duration::from_mins(1),
+        Channel::Mail => Duration::from_mins(12),
+    }
+}
 
 /// Writes an event for everybody who is told of it, in the transaction in which it happens.
 pub async fn enqueue(app: &App, transaction: &WriteTransaction, event: &Event) -> Result<(), Error> {
@@ -149,7 +155,7 @@ impl Queue for Outgoing {
             let Some(notification) = next.one(&*transaction).await? else { return Ok(None) };
             let mut row = notification.clone().into_active_model();
             row.attempts = Set(notification.attempts.saturating_add(1));
-            row.due_at = Set(now() + CLAIM);
+            row.due_at = Set(now() + claimed_for(self.channel));
             let notification = row.update(&*transaction).await?;
             transaction.commit().await?;
             Ok(Some(notification))
