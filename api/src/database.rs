@@ -25,7 +25,7 @@ use sea_orm::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use self::{
-    insert::insert_rows,
+    insert::{insert_row, insert_rows},
     reader::{Reader, Watch},
 };
 use crate::{error::Error, metrics::Counted};
@@ -167,6 +167,16 @@ impl Database {
             })
             .await?;
         Ok(WriteTransaction { transaction, turn, after: std::sync::Mutex::default() })
+    }
+
+    /// The same, for what is simply done again where it is lost: PostgreSQL does not wait for the disk at its commit, and may
+    /// have lost it after a crash of its own.
+    pub async fn begin_losable(&self) -> Result<WriteTransaction, DbErr> {
+        let transaction = self.begin().await?;
+        if self.backend() == DbBackend::Postgres {
+            transaction.execute_unprepared("SET LOCAL synchronous_commit = off").await?;
+        }
+        Ok(transaction)
     }
 
     /// How the pool stands.

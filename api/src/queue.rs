@@ -1,5 +1,6 @@
 //! Queues that are tables: what waits there survives any crash, is claimed by one process at a time, done a few at a time, and
-//! tried again with growing pauses where it fails.
+//! tried again with growing pauses where it fails. What can be claimed together is, and what has ended meanwhile is written down
+//! together.
 
 use std::{
     collections::HashMap,
@@ -9,7 +10,7 @@ use std::{
 use sea_orm::prelude::Uuid;
 use tokio::{
     sync::Notify,
-    task::{Id, JoinSet},
+    task::{Id, JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,8 @@ const POLL: Duration = Duration::from_secs(5);
 pub trait Queue: Clone + Send + Sync + 'static {
     /// What waits.
     type Task: Send + 'static;
+    /// What became of one.
+    type Ended: Send + 'static;
 
     /// What a task is called in the log.
     const TASK: &'static str;
@@ -35,34 +38,36 @@ pub trait Queue: Clone + Send + Sync + 'static {
     /// Told when one was put on it.
     fn waits(&self) -> &Notify;
 
-    /// Claims a task that is due, but those of `others`: this process is at them, and their claims may run out meanwhile.
-    fn claim(&self, others: &[Uuid]) -> impl Future<Output = Result<Option<Self::Task>, Error>> + Send;
+    /// Claims up to `most` tasks that are due, but none of `others`: this process is at them, and their claims may run out
+    /// meanwhile.
+    fn claim(&self, others: &[Uuid], most: usize) -> impl Future<Output = Result<Vec<Self::Task>, Error>> + Send;
 
-    /// Does a claimed task and writes down what became of it; answers whether it succeeded.
-    fn carry_out(&self, task: Self::Task) -> impl Future<Output = Result<bool, Error>> + Send;
+    /// Does a claimed task.
+    fn carry_out(&self, task: Self::Task) -> impl Future<Output = Result<Self::Ended, Error>> + Send;
+
+    /// Writes down what became of some, in one transaction; answers of each whether it succeeded.
+    fn write_down(&self, ended: Vec<Self::Ended>) -> impl Future<Output = Result<Vec<bool>, Error>> + Send;
 }
 
 /// Does what is due, until `stop`; ends after what it is at.
-pub async fn work(queue: &impl Queue, stop: &CancellationToken) {
+pub async fn work<Q: Queue>(queue: &Q, stop: &CancellationToken) {
     let mut running = Running::of(queue);
     while !stop.is_cancelled() {
-        let has_place = running.tasks.len() < queue.places();
-        if has_place {
-            match running.begin_next(queue).await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => tracing::error!("cannot look for a {}: {error}", running.task),
-            }
+        if let Err(error) = running.begin_due().await {
+            tracing::error!("cannot look for a {}: {error}", Q::TASK);
         }
+        let has_place = running.places() > 0;
         tokio::select! {
             () = stop.cancelled() => {}
-            _ = running.ended() => {}
+            () = running.one_ends() => {}
             () = queue.waits().notified(), if has_place => {}
             () = tokio::time::sleep(POLL), if has_place => {}
         }
+        running.write_down().await;
     }
-    while !running.tasks.is_empty() {
-        running.ended().await;
+    while !running.is_empty() {
+        running.one_ends().await;
+        running.write_down().await;
     }
 }
 
@@ -80,22 +85,20 @@ pub async fn drain(queue: &impl Queue, patience: Patience) -> Result<bool, Error
     let (began, mut running) = (Instant::now(), Running::of(queue));
     let (mut failures, mut all_done, mut looked) = (0, true, Ok(()));
     loop {
-        let goes_on = looked.is_ok() && failures < patience.failures && began.elapsed() < patience.within;
-        if goes_on && running.tasks.len() < queue.places() {
-            match running.begin_next(queue).await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => looked = Err(error),
-            }
+        if looked.is_ok() && failures < patience.failures && began.elapsed() < patience.within {
+            looked = running.begin_due().await;
         }
-        if running.tasks.is_empty() {
+        if running.is_empty() {
             return looked.map(|()| all_done && began.elapsed() < patience.within);
         }
-        if running.ended().await {
-            failures = 0;
-        } else {
-            failures += 1;
-            all_done = false;
+        running.one_ends().await;
+        for succeeded in running.write_down().await {
+            if succeeded {
+                failures = 0;
+            } else {
+                failures += 1;
+                all_done = false;
+            }
         }
     }
 }
@@ -105,51 +108,90 @@ pub fn pause(attempts: i32, longest: Duration) -> Duration {
     (Duration::from_secs(1) * 2_u32.saturating_pow(attempts.unsigned_abs())).min(longest)
 }
 
-/// Tasks of this process that are under way, by what they are known by.
-struct Running {
-    tasks: JoinSet<bool>,
+/// Tasks of this process that are under way.
+struct Running<'a, Q: Queue> {
+    queue: &'a Q,
+    tasks: JoinSet<Option<Q::Ended>>,
+    /// By what they are known.
     ids: HashMap<Id, Uuid>,
-    task: &'static str,
+    /// Ended, and not written down yet.
+    ended: Vec<Joined<Q::Ended>>,
 }
 
-impl Running {
-    fn of<Q: Queue>(_: &Q) -> Self {
-        Self { tasks: JoinSet::new(), ids: HashMap::new(), task: Q::TASK }
+/// A task of the runtime that has ended; `None`: what it was to do failed.
+type Joined<E> = Result<(Id, Option<E>), JoinError>;
+
+impl<'a, Q: Queue> Running<'a, Q> {
+    fn of(queue: &'a Q) -> Self {
+        Self { queue, tasks: JoinSet::new(), ids: HashMap::new(), ended: Vec::new() }
     }
 
-    fn begin<Q: Queue>(&mut self, queue: &Q, task: Q::Task) {
-        let (queue, id) = (queue.clone(), Q::id(&task));
+    fn is_empty(&self) -> bool {
+        self.tasks.is_empty()
+    }
+
+    /// How many more may be begun.
+    fn places(&self) -> usize {
+        self.queue.places().saturating_sub(self.tasks.len())
+    }
+
+    /// Begins what is due, and nobody's, as far as there is place.
+    async fn begin_due(&mut self) -> Result<(), Error> {
+        while self.places() > 0 {
+            let others: Vec<Uuid> = self.ids.values().copied().collect();
+            let (places, claimed) = (self.places(), self.queue.claim(&others, self.places()).await?);
+            let was_all = claimed.len() < places;
+            for task in claimed {
+                self.begin(task);
+            }
+            if was_all {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, task: Q::Task) {
+        let (queue, id) = (self.queue.clone(), Q::id(&task));
         let begun = self.tasks.spawn(async move {
-            queue.carry_out(task).await.unwrap_or_else(|error| {
-                tracing::error!(%id, "a {} failed and is tried again: {error}", Q::TASK);
-                false
-            })
+            let failed = |error| tracing::error!(%id, "a {} failed and is tried again: {error}", Q::TASK);
+            queue.carry_out(task).await.map_err(failed).ok()
         });
         self.ids.insert(begun.id(), id);
     }
 
-    /// Waits for the end of one, for ever where there is none, and answers whether it succeeded.
-    async fn ended(&mut self) -> bool {
-        let (task, succeeded) = match self.tasks.join_next_with_id().await {
-            None => return std::future::pending().await,
-            Some(Ok(ended)) => ended,
-            Some(Err(error)) => {
-                tracing::error!("a {} panicked and is tried again: {error}", self.task);
-                (error.id(), false)
-            }
-        };
-        self.ids.remove(&task);
-        succeeded
+    /// Waits for the end of one, for ever where there is none. Nothing is lost where this is not waited for to its end.
+    async fn one_ends(&mut self) {
+        match self.tasks.join_next_with_id().await {
+            Some(ended) => self.ended.push(ended),
+            None => std::future::pending().await,
+        }
     }
 
-    /// Begins one that is due, and nobody's.
-    async fn begin_next<Q: Queue>(&mut self, queue: &Q) -> Result<bool, Error> {
-        let others: Vec<Uuid> = self.ids.values().copied().collect();
-        let next = queue.claim(&others).await?;
-        let found = next.is_some();
-        if let Some(task) = next {
-            self.begin(queue, task);
+    /// Writes down what has ended, and answers of each whether it succeeded.
+    async fn write_down(&mut self) -> Vec<bool> {
+        while let Some(ended) = self.tasks.try_join_next_with_id() {
+            self.ended.push(ended);
         }
-        Ok(found)
+        let (mut to_write, mut outcomes) = (Vec::new(), Vec::new());
+        for ended in self.ended.drain(..) {
+            let (task, what) = ended.unwrap_or_else(|error| {
+                tracing::error!("a {} panicked and is tried again: {error}", Q::TASK);
+                (error.id(), None)
+            });
+            self.ids.remove(&task);
+            match what {
+                Some(what) => to_write.push(what),
+                None => outcomes.push(false),
+            }
+        }
+        let count = to_write.len();
+        if count > 0 {
+            outcomes.extend(self.queue.write_down(to_write).await.unwrap_or_else(|error| {
+                tracing::error!("cannot write down what became of a {}, which is tried again: {error}", Q::TASK);
+                vec![false; count]
+            }));
+        }
+        outcomes
     }
 }

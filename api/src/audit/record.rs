@@ -7,12 +7,12 @@ use entity::{
     stored::{AuditAction, AuditOutcome},
 };
 use futures_util::FutureExt;
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, IntoActiveModel, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, prelude::Uuid};
 
 use crate::{
     app::App,
     auth::{self, Viewer},
-    database::{Database, now},
+    database::{Database, insert_row, now},
     error::{Error, Refusal},
 };
 
@@ -83,7 +83,7 @@ async fn write(db: &impl ConnectionTrait, by: Actor, entry: Entry<'_>, outcome: 
         detail: entry.detail.or_else(|| entry.refusal.map(|refusal| refusal.message.clone())),
         request_id: by.request_id,
     };
-    row.into_active_model().reset_all().insert(db).await?;
+    insert_row(db, row).await?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Many rows at once.
+//! Storing rows: one, or many at once.
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, ColumnType, ConnectionTrait, DbBackend, DbErr, EntityTrait, IdenStatic,
@@ -7,6 +7,17 @@ use sea_orm::{
 
 /// The most rows of one INSERT on SQLite, whose statements take at most 32,766 values.
 const SQLITE_INSERT_ROWS: usize = 1000;
+
+/// Stores a row, and does not read it back.
+pub async fn insert_row<M>(db: &impl ConnectionTrait, row: M) -> Result<(), DbErr>
+where
+    M: ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
+    <M::Entity as EntityTrait>::ActiveModel: Send,
+{
+    let row = row.into_active_model().reset_all();
+    <M::Entity as EntityTrait>::insert(row).exec_without_returning(db).await?;
+    Ok(())
+}
 
 /// Stores many rows of a table with a key: as an array for each column in which they differ on PostgreSQL, in statements of
 /// many rows on SQLite.

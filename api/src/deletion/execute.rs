@@ -8,8 +8,7 @@ use entity::{
 };
 use migration::counted::counted;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    prelude::Uuid, sea_query::LockType,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, prelude::Uuid, sea_query::LockType,
 };
 use tracing::Instrument;
 
@@ -22,7 +21,7 @@ use crate::{
     audit::{self, Actor, Caller, RefusedTarget},
     auth::Action,
     checkpoint::Checkpoint,
-    database::{WriteTransaction, locked, now, retrying},
+    database::{WriteTransaction, insert_row, locked, now, retrying},
     error::{Error, ErrorCode, Refusal},
     events,
     jobs::{
@@ -222,7 +221,7 @@ pub async fn remove(
         artifact_bytes: files.bytes,
         ..blank_receipt(app, job, &order)
     };
-    row.clone().into_active_model().reset_all().insert(db).await?;
+    insert_row(db, row.clone()).await?;
     let entry = audit::Entry {
         action: AuditAction::DeleteJob,
         target: Some(job.id),

@@ -3,15 +3,18 @@
 //!
 //! The queue is a table, written in the deletion's own transaction: a purge survives any crash and is taken up again.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use entity::{artifact, artifact_purge, job};
 use sea_orm::{
     ActiveModelTrait,
-    ActiveValue::Set,
+    ActiveValue::{NotSet, Set},
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, QueryOrder,
     QuerySelect, Select,
-    prelude::Uuid,
+    prelude::{DateTimeUtc, Uuid},
     sea_query::{Expr, ExprTrait, LockType, OnConflict},
 };
 use tokio::sync::Notify;
@@ -21,7 +24,7 @@ use tracing::Instrument;
 use crate::{
     app::App,
     checkpoint::Checkpoint,
-    database::{locked_if_free, now, retrying},
+    database::{any_of, locked_if_free, now, retrying},
     error::Error,
     files::{mark, staged},
     jobs::{idempotency, status::JobStatus},
@@ -89,6 +92,7 @@ struct Purges(App);
 
 impl Queue for Purges {
     type Task = artifact_purge::Model;
+    type Ended = Ended;
 
     const TASK: &'static str = "purge";
 
@@ -104,18 +108,47 @@ impl Queue for Purges {
         &self.0.job_deleted
     }
 
-    async fn claim(&self, others: &[Uuid]) -> Result<Option<artifact_purge::Model>, Error> {
+    async fn claim(&self, others: &[Uuid], most: usize) -> Result<Vec<artifact_purge::Model>, Error> {
         let Self(app) = self;
-        if due(others).one(app.db.reader()).await?.is_none() {
-            return Ok(None);
+        if due(others, 1).one(app.db.reader()).await?.is_none() {
+            return Ok(Vec::new());
         }
-        retrying(|| claim(app, others)).await
+        retrying(|| claim(app, others, most)).await
     }
 
-    async fn carry_out(&self, purge: artifact_purge::Model) -> Result<bool, Error> {
+    async fn carry_out(&self, purge: artifact_purge::Model) -> Result<Ended, Error> {
         let span = tracing::info_span!(target: TARGET, "purge job", joblink.job.id = %purge.job_id);
         purge_job(&self.0, purge).instrument(span).await
     }
+
+    async fn write_down(&self, ended: Vec<Ended>) -> Result<Vec<bool>, Error> {
+        let Self(app) = self;
+        // In another store nothing is found, and that is no confirmation.
+        let ended = match mark::still_right(app).await {
+            Ok(()) => ended,
+            Err(error) => ended.into_iter().map(|Ended { purge, .. }| refused(purge, &error)).collect(),
+        };
+        retrying(|| write_down(app, &ended)).await?;
+        Ok(ended.iter().map(|ended| !matches!(ended.what, What::Refused(_))).collect())
+    }
+}
+
+/// A purge that was carried out.
+#[derive(Clone, Debug)]
+struct Ended {
+    purge: artifact_purge::Model,
+    what: What,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    /// The store confirmed that nothing is left.
+    Confirmed,
+    /// So it did, but something may come until then.
+    Unsettled(DateTimeUtc),
+    /// It did not; the next attempt is then.
+    Refused(DateTimeUtc),
 }
 
 /// Forgets what waited for too long, now and then; a store that is slow with it holds no purge up.
@@ -134,55 +167,27 @@ async fn forget(app: &App, stop: &CancellationToken) {
     }
 }
 
-/// Purges one job's files; answers whether the store confirmed it.
-async fn purge_job(app: &App, purge: artifact_purge::Model) -> Result<bool, Error> {
+/// Removes one job's files.
+async fn purge_job(app: &App, purge: artifact_purge::Model) -> Result<Ended, Error> {
     let job = purge.job_id;
     app.checkpoints.pass(Checkpoint::PurgeClaimed).await?;
-    let outcome = purge_files(app, job).await;
-    let (attempts, settles_at) = (purge.attempts, purge.settles_at);
-    let own_claim = artifact_purge::Column::Attempts.eq(attempts);
-    let mut row = purge.into_active_model();
-    let confirmed = outcome.is_ok();
-    match outcome {
-        Ok(keys) => {
-            for key in &keys {
-                tracing::info!(job = %job, key, "artifact purged");
-            }
-            app.checkpoints.pass(Checkpoint::PurgeRemoved).await?;
-            row.last_error = Set(None);
-            match settles_at.filter(|settles| *settles > now()) {
-                Some(settles) => row.due_at = Set(settles),
-                None => row.completed_at = Set(Some(now())),
-            }
-        }
-        Err(error) => {
-            let pause = queue::pause(attempts, LONGEST_PAUSE);
-            tracing::warn!(job = %job, attempts, "purge failed, next attempt in {pause:?}: {error}");
-            row.due_at = Set(now() + pause);
-            row.last_error = Set(Some("The artifact store did not confirm the removal; it is tried again.".to_owned()));
-        }
+    let keys = match remove_files(app, job).await {
+        Ok(keys) => keys,
+        Err(error) => return Ok(refused(purge, &error)),
+    };
+    for key in &keys {
+        tracing::info!(job = %job, key, "artifact purged");
     }
-    retrying(|| async {
-        let transaction = app.db.begin().await?;
-        // Nothing, where it was taken over or asked for once more meanwhile.
-        artifact_purge::Entity::update_many()
-            .set(row.clone())
-            .filter(artifact_purge::Column::JobId.eq(job))
-            .filter(own_claim.clone())
-            .exec(&*transaction)
-            .await?;
-        app.checkpoints.pass(Checkpoint::PurgeBeforeCommit).await?;
-        transaction.commit().await?;
-        Ok(confirmed)
-    })
-    .await
+    app.checkpoints.pass(Checkpoint::PurgeRemoved).await?;
+    let unsettled = purge.settles_at.filter(|settles| *settles > now());
+    Ok(Ended { purge, what: unsettled.map_or(What::Confirmed, What::Unsettled) })
 }
 
-/// Removes them, and makes sure that it was in the right store: in another one nothing is found, and that is no confirmation.
-async fn purge_files(app: &App, id: Uuid) -> Result<Vec<String>, Error> {
-    let removed = remove_files(app, id).await?;
-    mark::still_right(app).await?;
-    Ok(removed)
+fn refused(purge: artifact_purge::Model, error: &Error) -> Ended {
+    let (job, attempts) = (purge.job_id, purge.attempts);
+    let pause = queue::pause(attempts, LONGEST_PAUSE);
+    tracing::warn!(%job, attempts, "purge failed, next attempt in {pause:?}: {error}");
+    Ended { purge, what: What::Refused(now() + pause) }
 }
 
 /// Removes all files of a job that does not exist, and of one that was cleaned those that it no longer knows.
@@ -214,25 +219,72 @@ async fn remove_files(app: &App, id: Uuid) -> Result<Vec<String>, Error> {
     Ok(removed)
 }
 
-fn due(others: &[Uuid]) -> Select<artifact_purge::Entity> {
+fn due(others: &[Uuid], most: usize) -> Select<artifact_purge::Entity> {
     artifact_purge::Entity::find()
         .filter(artifact_purge::Column::JobId.is_not_in(others.iter().copied()))
         .filter(artifact_purge::Column::CompletedAt.is_null())
         .filter(artifact_purge::Column::DueAt.lte(now()))
         .order_by_asc(artifact_purge::Column::DueAt)
-        .limit(1)
+        .limit(most as u64)
 }
 
-/// Takes a purge that is due; others leave it alone for a while.
-async fn claim(app: &App, others: &[Uuid]) -> Result<Option<artifact_purge::Model>, Error> {
-    let transaction = app.db.begin().await?;
-    let Some(purge) = locked_if_free(due(others), app.db.backend(), LockType::Update).one(&*transaction).await? else {
-        return Ok(None);
-    };
-    let mut row = purge.clone().into_active_model();
-    row.attempts = Set(purge.attempts + 1);
-    row.due_at = Set(now() + CLAIM);
-    let purge = row.update(&*transaction).await?;
+/// Takes purges that are due; others leave them alone for a while.
+async fn claim(app: &App, others: &[Uuid], most: usize) -> Result<Vec<artifact_purge::Model>, Error> {
+    use artifact_purge::Column;
+    let transaction = app.db.begin_losable().await?;
+    let next = locked_if_free(due(others, most), app.db.backend(), LockType::Update);
+    let mut purges = next.all(&*transaction).await?;
+    if purges.is_empty() {
+        return Ok(purges);
+    }
+    let due_at = now() + CLAIM;
+    let jobs = purges.iter().map(|purge| purge.job_id).collect();
+    artifact_purge::Entity::update_many()
+        .col_expr(Column::Attempts, Expr::col(Column::Attempts).add(1))
+        .col_expr(Column::DueAt, Expr::value(due_at))
+        .filter(any_of(Column::JobId, jobs, app.db.backend()))
+        .exec(&*transaction)
+        .await?;
     transaction.commit().await?;
-    Ok(Some(purge))
+    for purge in &mut purges {
+        purge.attempts += 1;
+        purge.due_at = due_at;
+    }
+    Ok(purges)
+}
+
+/// Writes down what became of some; of one that was taken over or asked for once more meanwhile nothing.
+async fn write_down(app: &App, ended: &[Ended]) -> Result<(), Error> {
+    // Those of which the same is to be said, in one statement.
+    let mut alike: BTreeMap<(What, i32), Vec<Uuid>> = BTreeMap::new();
+    for Ended { purge, what } in ended {
+        alike.entry((*what, purge.attempts)).or_default().push(purge.job_id);
+    }
+    let transaction = app.db.begin_losable().await?;
+    for ((what, attempts), jobs) in alike {
+        artifact_purge::Entity::update_many()
+            .set(what.row())
+            .filter(any_of(artifact_purge::Column::JobId, jobs, app.db.backend()))
+            .filter(artifact_purge::Column::Attempts.eq(attempts))
+            .exec(&*transaction)
+            .await?;
+    }
+    app.checkpoints.pass(Checkpoint::PurgeBeforeCommit).await?;
+    Ok(transaction.commit().await?)
+}
+
+impl What {
+    /// What the row says from now on.
+    fn row(self) -> artifact_purge::ActiveModel {
+        let (due_at, completed_at, last_error) = match self {
+            Self::Confirmed => (NotSet, Set(Some(now())), None),
+            Self::Unsettled(until) => (Set(until), NotSet, None),
+            Self::Refused(until) => (
+                Set(until),
+                NotSet,
+                Some("The artifact store did not confirm the removal; it is tried again.".to_owned()),
+            ),
+        };
+        artifact_purge::ActiveModel { due_at, completed_at, last_error: Set(last_error), ..Default::default() }
+    }
 }

@@ -24,6 +24,8 @@ use crate::{app::App, checkpoint::Checkpoint, database::Database, error::Error};
 const CHANNEL: &str = "joblink_events";
 /// How long the first notice, which one sends oneself, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for more that others are to be told of, so that many changes at once are one notice.
+const GATHERING: Duration = Duration::from_millis(10);
 /// How long to go without notices before trying again.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -59,6 +61,7 @@ impl News {
         }
         let (news, pool) = (self.clone(), db.postgres().clone());
         tokio::spawn(async move {
+            tokio::time::sleep(GATHERING).await;
             let connection = pool.acquire().await;
             // What is committed from here on wants a notice of its own.
             news.sending.store(false, Ordering::SeqCst);

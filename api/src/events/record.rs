@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use entity::{job, job_event, stored::JobEventType};
-use sea_orm::{ActiveModelTrait, DbErr, EntityTrait, IntoActiveModel, prelude::Uuid, sea_query::LockType};
+use sea_orm::{DbErr, EntityTrait, prelude::Uuid, sea_query::LockType};
 
 use super::pace::Turn;
 use crate::{
     app::App,
-    database::{WriteTransaction, locked, now},
+    database::{WriteTransaction, insert_row, locked, now},
     error::Error,
     jobs::status::JobStatus,
 };
@@ -56,7 +56,7 @@ async fn write(app: &App, transaction: &WriteTransaction, job: &job::Model, what
         organization_id: job.organization_id,
         user_id: job.user_id,
     };
-    row.into_active_model().reset_all().insert(&**transaction).await?;
+    insert_row(&**transaction, row).await?;
     let (news, db) = (app.events.news.clone(), app.db.clone());
     transaction.after_commit(move || news.tell(&db));
     Ok(())

@@ -4,12 +4,17 @@ use std::time::Duration;
 
 use entity::staged_upload;
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter,
     prelude::{DateTimeUtc, Uuid},
 };
 
 use super::ReceivedFile;
-use crate::{app::App, auth::Viewer, database::now, error::Error};
+use crate::{
+    app::App,
+    auth::Viewer,
+    database::{insert_row, now},
+    error::Error,
+};
 
 /// How long a received file waits for a job.
 pub const KEPT_FOR: Duration = Duration::from_hours(24);
@@ -26,7 +31,7 @@ pub async fn add(app: &App, viewer: &Viewer, file: &ReceivedFile) -> Result<Date
     };
     let until = row.created_at + KEPT_FOR;
     let transaction = app.db.begin().await?;
-    row.into_active_model().reset_all().insert(&*transaction).await?;
+    insert_row(&*transaction, row).await?;
     transaction.commit().await?;
     Ok(until)
 }

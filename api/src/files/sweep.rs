@@ -13,12 +13,12 @@ use entity::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use migration::counted::counted;
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, prelude::Uuid};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, prelude::Uuid};
 
 use crate::{
     app::App,
     checkpoint::Checkpoint,
-    database::{now, retrying, with_ids},
+    database::{insert_row, now, retrying, with_ids},
     error::Error,
     jobs::status::JobStatus,
 };
@@ -224,7 +224,7 @@ async fn record(app: &App, swept: &Swept, done: bool) -> Result<(), Error> {
     };
     retrying(|| async {
         let transaction = app.db.begin().await?;
-        row.clone().into_active_model().reset_all().insert(&*transaction).await?;
+        insert_row(&*transaction, row.clone()).await?;
         transaction.commit().await?;
         Ok(())
     })

@@ -6,7 +6,7 @@ use entity::{
     stored::{ArtifactKind, AuditAction, JobEventType, Kind},
 };
 use migration::counted::counted;
-use sea_orm::{ActiveModelTrait, IntoActiveModel, prelude::Uuid};
+use sea_orm::prelude::Uuid;
 
 use super::{idempotency, input, log, status::JobStatus};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     audit::{self, Caller},
     auth,
     checkpoint::Checkpoint,
-    database::{now, retrying},
+    database::{insert_row, now, retrying},
     error::{Error, ErrorCode, Refusal},
     events,
     files::{ReceivedFile, file_name, staged},
@@ -244,8 +244,8 @@ async fn insert(
     if caller.viewer.user_id == auth::local_user_id() {
         auth::make_local_user(&*transaction).await?;
     }
-    job.clone().into_active_model().reset_all().insert(&*transaction).await?;
-    input.clone().into_active_model().reset_all().insert(&*transaction).await?;
+    insert_row(&*transaction, job.clone()).await?;
+    insert_row(&*transaction, input.clone()).await?;
     log::write(&*transaction, job.id, created(caller, detail, job, input)).await?;
     let entry = audit::Entry {
         action,

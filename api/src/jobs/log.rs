@@ -3,17 +3,14 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use entity::job_log;
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
-    prelude::Uuid,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, prelude::Uuid};
 
-use crate::database::now;
+use crate::database::{insert_row, now};
 
 /// Writes a line, in the transaction of what it tells of.
 pub async fn write(db: &impl ConnectionTrait, job: Uuid, message: impl Into<String>) -> Result<(), DbErr> {
     let line = job_log::Model { job_id: job, id: Uuid::now_v7(), at: now(), message: message.into() };
-    line.into_active_model().reset_all().insert(db).await?;
+    insert_row(db, line).await?;
     Ok(())
 }
 

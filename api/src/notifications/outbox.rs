@@ -130,6 +130,7 @@ struct Outgoing {
 
 impl Queue for Outgoing {
     type Task = notification::Model;
+    type Ended = Ended;
 
     const TASK: &'static str = "notification";
 
@@ -145,25 +146,27 @@ impl Queue for Outgoing {
         self.app.notifications.waits(self.channel)
     }
 
-    async fn claim(&self, others: &[Uuid]) -> Result<Option<notification::Model>, Error> {
-        if self.due(others).one(self.app.db.reader()).await?.is_none() {
-            return Ok(None);
+    async fn claim(&self, others: &[Uuid], most: usize) -> Result<Vec<notification::Model>, Error> {
+        if self.due(others, 1).one(self.app.db.reader()).await?.is_none() {
+            return Ok(Vec::new());
         }
         retrying(|| async {
             let transaction = self.app.db.begin().await?;
-            let next = locked_if_free(self.due(others), self.app.db.backend(), LockType::Update);
-            let Some(notification) = next.one(&*transaction).await? else { return Ok(None) };
-            let mut row = notification.clone().into_active_model();
-            row.attempts = Set(notification.attempts.saturating_add(1));
-            row.due_at = Set(now() + claimed_for(self.channel));
-            let notification = row.update(&*transaction).await?;
+            let next = locked_if_free(self.due(others, most), self.app.db.backend(), LockType::Update);
+            let mut notifications = next.all(&*transaction).await?;
+            for notification in &mut notifications {
+                let mut row = notification.clone().into_active_model();
+                row.attempts = Set(notification.attempts.saturating_add(1));
+                row.due_at = Set(now() + claimed_for(self.channel));
+                *notification = row.update(&*transaction).await?;
+            }
             transaction.commit().await?;
-            Ok(Some(notification))
+            Ok(notifications)
         })
         .await
     }
 
-    async fn carry_out(&self, notification: notification::Model) -> Result<bool, Error> {
+    async fn carry_out(&self, notification: notification::Model) -> Result<Ended, Error> {
         let Self { app, channel, stop } = self;
         let delivered = tokio::select! {
             delivered = app.notifications.deliver(&notification, *channel) => delivered,
@@ -173,8 +176,8 @@ impl Queue for Outgoing {
         app.checkpoints.pass(Checkpoint::NotificationSent).await?;
         let outcome = if delivered.is_ok() { "delivered" } else { "failed" };
         app.metrics.notifications.get_or_create(&[("channel", channel.as_stored()), ("outcome", outcome)]).inc();
-        let (id, event, attempts) = (notification.id, notification.event.clone(), notification.attempts);
-        let mut row = notification.into_active_model();
+        let (id, event, attempts) = (notification.id, &notification.event, notification.attempts);
+        let mut row = <notification::ActiveModel as Default>::default();
         match &delivered {
             Ok(()) => {
                 tracing::info!(%id, event, attempts, "told by {}", channel.as_stored());
@@ -188,31 +191,47 @@ impl Queue for Outgoing {
                 row.last_error = Set(Some(why.to_string()));
             }
         }
+        Ok(Ended { id, attempts, is_delivered: delivered.is_ok(), row })
+    }
+
+    async fn write_down(&self, ended: Vec<Ended>) -> Result<Vec<bool>, Error> {
         retrying(|| async {
-            let transaction = app.db.begin().await?;
-            // Nothing, where it was taken over meanwhile.
-            notification::Entity::update_many()
-                .set(row.clone())
-                .filter(notification::Column::Id.eq(id))
-                .filter(notification::Column::Attempts.eq(attempts))
-                .exec(&*transaction)
-                .await?;
+            let transaction = self.app.db.begin().await?;
+            for Ended { id, attempts, row, .. } in &ended {
+                // Nothing, where it was taken over meanwhile.
+                notification::Entity::update_many()
+                    .set(row.clone())
+                    .filter(notification::Column::Id.eq(*id))
+                    .filter(notification::Column::Attempts.eq(*attempts))
+                    .exec(&*transaction)
+                    .await?;
+            }
             Ok(transaction.commit().await?)
         })
         .await?;
-        Ok(delivered.is_ok())
+        Ok(ended.iter().map(|ended| ended.is_delivered).collect())
     }
 }
 
+/// A delivery that was tried.
+#[derive(Clone, Debug)]
+struct Ended {
+    id: Uuid,
+    attempts: i32,
+    is_delivered: bool,
+    /// What its row says from now on.
+    row: notification::ActiveModel,
+}
+
 impl Outgoing {
-    fn due(&self, others: &[Uuid]) -> Select<notification::Entity> {
+    fn due(&self, others: &[Uuid], most: usize) -> Select<notification::Entity> {
         notification::Entity::find()
             .filter(notification::Column::Channel.eq(self.channel.as_stored()))
             .filter(notification::Column::DeliveredAt.is_null())
             .filter(notification::Column::DueAt.lte(now()))
             .filter(notification::Column::Id.is_not_in(others.iter().copied()))
             .order_by_asc(notification::Column::DueAt)
-            .limit(1)
+            .limit(most as u64)
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     app::App,
     checkpoint::Checkpoint,
-    database::{WriteTransaction, locked, now},
+    database::{WriteTransaction, insert_row, locked, now},
     deletion::execute::{self, Order},
     error::Error,
     events,
@@ -170,7 +170,7 @@ async fn write(app: &App, transaction: &WriteTransaction, run: retention_run::Mo
         bytes: item.bytes,
         error: item.error.clone(),
     };
-    row.into_active_model().reset_all().insert(&**transaction).await?;
+    insert_row(&**transaction, row).await?;
     let failed = item.error.is_some();
     let counted = |action: RetentionAction| i64::from(!failed && item.action == action);
     let (cleaned, deleted, freed) = (

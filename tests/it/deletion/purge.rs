@@ -17,6 +17,7 @@ tests::on_both!(
     a_folder_that_is_not_mounted_any_more_confirms_no_purge,
     a_purge_that_a_stopped_server_left_is_done_by_the_next,
     files_that_were_never_registered_go_too,
+    purges_that_wait_are_claimed_together,
     a_purge_that_hangs_holds_up_no_other,
     a_server_that_stops_waits_for_the_purges_at_hand,
 );
@@ -72,16 +73,45 @@ async fn a_purge_that_a_stopped_server_left_is_done_by_the_next(engine: Engine) 
     let mut world = World::new(engine).await;
     let id = world.upload("ANNUAL", "a.csv", file(5)).await;
     world.stop().await;
-    // A deletion whose process ends right after the commit.
-    let caller = Caller { viewer: Viewer::local(), request_id: "r".to_owned() };
-    let wanted = DeleteJob { delete_predictions: true, ..DeleteJob::default() };
-    let outcome = delete_job(&world.app, &caller, id.parse().unwrap(), &wanted).await.unwrap();
-    assert!(matches!(outcome, Outcome::Deleted(_)));
+    delete_without_server(&world, &id).await;
     assert_eq!(world.app.store.keys().await.unwrap().len(), 3);
 
     let setup = Setup { url: Some(world.url.clone()), artifacts: Some(world.artifacts.clone()), ..Default::default() };
     let next = World::with(engine, setup).await;
     next.purged().await;
+    assert_eq!(next.app.store.keys().await.unwrap(), Vec::<String>::new());
+    next.check_invariants().await;
+}
+
+/// A deletion whose process ends right after the commit.
+async fn delete_without_server(world: &World, id: &str) {
+    let caller = Caller { viewer: Viewer::local(), request_id: "r".to_owned() };
+    let wanted = DeleteJob { delete_predictions: true, ..DeleteJob::default() };
+    let outcome = delete_job(&world.app, &caller, id.parse().unwrap(), &wanted).await.unwrap();
+    assert!(matches!(outcome, Outcome::Deleted(_)));
+}
+
+async fn purges_that_wait_are_claimed_together(engine: Engine) {
+    let mut world = World::new(engine).await;
+    let mut jobs = Vec::new();
+    for number in 0..5 {
+        jobs.push(world.upload("ANNUAL", &format!("{number}.csv"), file(2)).await);
+    }
+    world.stop().await;
+    for id in &jobs {
+        delete_without_server(&world, id).await;
+    }
+    let (mut gate, checkpoints) = Gate::first(Checkpoint::PurgeClaimed, 4);
+    let (url, artifacts) = (Some(world.url.clone()), Some(world.artifacts.clone()));
+    let next = World::with(engine, Setup { url, artifacts, checkpoints, ..Default::default() }).await;
+    for _ in 0..4 {
+        gate.wait().await;
+    }
+    let claims = "SELECT count(DISTINCT due_at) FROM artifact_purges WHERE attempts = 1";
+    assert_eq!(next.count(claims).await, 1, "one transaction claimed them all");
+    gate.open();
+    next.purged().await;
+    assert_eq!(next.count("SELECT count(*) FROM artifact_purges WHERE attempts <> 1").await, 0);
     assert_eq!(next.app.store.keys().await.unwrap(), Vec::<String>::new());
     next.check_invariants().await;
 }

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     app::App,
     checkpoint::Checkpoint,
-    database::{now, retrying},
+    database::{insert_row, now, retrying},
     error::Error,
     events,
     jobs::{
@@ -180,7 +180,7 @@ async fn commit(app: &App, job: &job::Model, files: &[artifact::Model], end: &En
             Held::Lost => return Ok(Committed::Lost),
         };
         for file in files {
-            file.clone().into_active_model().reset_all().insert(&*transaction).await?;
+            insert_row(&*transaction, file.clone()).await?;
         }
         if !files.is_empty() {
             log::clear(&*transaction, job.id).await?;
