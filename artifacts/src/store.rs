@@ -36,11 +36,16 @@ pub struct Stored {
 
 /// The store could not do it; says what was tried with which key.
 #[derive(Debug, thiserror::Error)]
-#[error("artifact store: cannot {action} {target}: {source}")]
+#[error("artifact store: cannot {action} {target}: {}", in_one_line(.source))]
 pub struct StoreError {
     action: &'static str,
     target: String,
     source: object_store::Error,
+}
+
+/// S3 servers answer in XML over several lines, and a log has a line for each event.
+fn in_one_line(error: &object_store::Error) -> String {
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl StoreError {

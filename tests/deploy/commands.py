@@ -89,7 +89,7 @@ def settings():
         keys.update({entry["name"]: None for container in containers(document) for entry in container.get("env", [])})
         yield from ((path, key) for key in keys)
     path = Path("systemd/joblink.env.example")
-    yield from ((path, key) for key in re.findall(r"^(\w+)=", path.read_text(), re.MULTILINE))
+    yield from ((path, key) for key in re.findall(r"^#?(\w+)=", path.read_text(), re.MULTILINE))
     path = Path("Dockerfile")
     line = re.search(r"^ENV (.*)$", path.read_text(), re.MULTILINE)[1]
     yield from ((path, assignment.partition("=")[0]) for assignment in shlex.split(line))

@@ -9,8 +9,12 @@ const FILE: &str = "joblink.toml";
 
 /// Parses the program's arguments, with the settings of the file as defaults.
 pub fn parse<A: CommandFactory + FromArgMatches>() -> Result<A, Exit> {
-    let settings = read()?;
-    let command = with_defaults(A::command(), &settings)?;
+    let command = match read().and_then(|settings| with_defaults(A::command(), &settings)) {
+        Ok(command) => command,
+        // Who looks for help with a file that is wrong gets it, without what the file says.
+        Err(_) if asks_for_help(std::env::args().skip(1)) => A::command(),
+        Err(wrong) => return Err(wrong),
+    };
     let matches = command.get_matches();
     A::from_arg_matches(&matches).map_err(|error| error.exit())
 }
@@ -21,6 +25,10 @@ pub fn defaults<A: Args>() -> Result<A, Exit> {
     let command = apply(A::augment_args(Command::new("joblink")), &read()?);
     let matches = command.get_matches_from(["joblink"]);
     A::from_arg_matches(&matches).map_err(|error| error.exit())
+}
+
+fn asks_for_help(mut arguments: impl Iterator<Item = String>) -> bool {
+    arguments.any(|argument| ["--help", "-h", "help", "--version", "-V"].contains(&argument.as_str()))
 }
 
 fn read() -> Result<toml::Table, Exit> {

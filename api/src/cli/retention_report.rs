@@ -101,7 +101,10 @@ impl Report {
         }));
         let (would, taken) = if self.dry_run { ("would be ", "that would be taken") } else { ("", "taken") };
         let (files, bytes) = (self.sum(|item| item.artifacts), self.sum(|item| item.bytes));
-        lines.push(format!("files {taken} from jobs: {files}, {}", counted(bytes, "byte")));
+        lines.push(format!(
+            "files {taken} from jobs: {files}, {}",
+            output::bytes(u64::try_from(bytes).unwrap_or_default())
+        ));
         let (deleted, kept) = (self.sum(|item| item.predictions_deleted), self.sum(|item| item.predictions_released));
         lines.push(format!("predictions {would}deleted: {deleted}, kept without their job: {kept}"));
         if self.failures() > 0 {
@@ -123,7 +126,8 @@ impl Report {
         let why = failed.or_else(rule).unwrap_or_default();
         let ended = item.finished_at.format("%Y-%m-%dT%H:%M:%SZ");
         let (action, status) = (item.action.as_stored().to_uppercase(), item.status.to_uppercase());
-        format!("{}  {status:<9}  {ended}  {action:<6}  {:>10} bytes  {why}", item.job, item.bytes)
+        let size = output::bytes(u64::try_from(item.bytes).unwrap_or_default());
+        format!("{}  {status:<9}  {ended}  {action:<6}  {size:>11}  {why}", item.job)
     }
 }
 

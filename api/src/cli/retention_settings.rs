@@ -1,6 +1,6 @@
 //! How long jobs are kept: the same settings for `serve` and for `retention`.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use entity::stored::RetentionAction;
 
 use crate::{
@@ -32,7 +32,7 @@ impl From<Action> for RetentionAction {
     }
 }
 
-/// The policy, and how a run goes about it.
+/// The policy, and how a run goes about it. A switch without a value is on; `=false` takes back what a file or the environment says.
 #[derive(Clone, Debug, Args)]
 #[expect(clippy::struct_excessive_bools, clippy::struct_field_names, reason = "one flag each, named as the flag is")]
 pub struct RetentionSettings {
@@ -43,10 +43,12 @@ pub struct RetentionSettings {
     #[arg(long, env = "JOBLINK_RETENTION_COMPLETED_ACTION", default_value = "clean", value_name = "ACTION")]
     retention_completed_action: Action,
     /// Completed jobs that are deleted take their predictions with them
-    #[arg(long, env = "JOBLINK_RETENTION_COMPLETED_DELETE_PREDICTIONS")]
+    #[arg(long, env = "JOBLINK_RETENTION_COMPLETED_DELETE_PREDICTIONS", num_args = 0..=1, require_equals = true, default_value_t = false,
+        default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     retention_completed_delete_predictions: bool,
     /// Completed jobs that are cleaned keep their log
-    #[arg(long, env = "JOBLINK_RETENTION_COMPLETED_KEEP_LOGS")]
+    #[arg(long, env = "JOBLINK_RETENTION_COMPLETED_KEEP_LOGS", num_args = 0..=1, require_equals = true, default_value_t = false,
+        default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     retention_completed_keep_logs: bool,
     /// How long after their end failed jobs are dealt with: 30s, 10m, 12h, 7d or never
     #[arg(long, env = "JOBLINK_RETENTION_FAILED_AFTER", default_value = "12h", value_name = "AGE")]
@@ -55,10 +57,12 @@ pub struct RetentionSettings {
     #[arg(long, env = "JOBLINK_RETENTION_FAILED_ACTION", default_value = "delete", value_name = "ACTION")]
     retention_failed_action: Action,
     /// Failed jobs that are deleted take their predictions with them
-    #[arg(long, env = "JOBLINK_RETENTION_FAILED_DELETE_PREDICTIONS")]
+    #[arg(long, env = "JOBLINK_RETENTION_FAILED_DELETE_PREDICTIONS", num_args = 0..=1, require_equals = true, default_value_t = false,
+        default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     retention_failed_delete_predictions: bool,
     /// Failed jobs that are cleaned keep their log
-    #[arg(long, env = "JOBLINK_RETENTION_FAILED_KEEP_LOGS")]
+    #[arg(long, env = "JOBLINK_RETENTION_FAILED_KEEP_LOGS", num_args = 0..=1, require_equals = true, default_value_t = false,
+        default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     retention_failed_keep_logs: bool,
     /// How long after their end cancelled jobs are dealt with: 30s, 10m, 12h, 7d or never
     #[arg(long, env = "JOBLINK_RETENTION_CANCELLED_AFTER", default_value = "12h", value_name = "AGE")]
@@ -67,13 +71,16 @@ pub struct RetentionSettings {
     #[arg(long, env = "JOBLINK_RETENTION_CANCELLED_ACTION", default_value = "delete", value_name = "ACTION")]
     retention_cancelled_action: Action,
     /// Cancelled jobs that are deleted take their predictions with them
-    #[arg(long, env = "JOBLINK_RETENTION_CANCELLED_DELETE_PREDICTIONS")]
+    #[arg(long, env = "JOBLINK_RETENTION_CANCELLED_DELETE_PREDICTIONS", num_args = 0..=1, require_equals = true, default_value_t = false,
+        default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     retention_cancelled_delete_predictions: bool,
     /// Cancelled jobs that are cleaned keep their log
-    #[arg(long, env = "JOBLINK_RETENTION_CANCELLED_KEEP_LOGS")]
+    #[arg(long, env = "JOBLINK_RETENTION_CANCELLED_KEEP_LOGS", num_args = 0..=1, require_equals = true, default_value_t = false,
+        default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     retention_cancelled_keep_logs: bool,
     /// Deal with the jobs of an existing installation too
-    #[arg(long, env = "JOBLINK_RETENTION_INCLUDE_ADOPTED")]
+    #[arg(long, env = "JOBLINK_RETENTION_INCLUDE_ADOPTED", num_args = 0..=1, require_equals = true, default_value_t = false,
+        default_missing_value = "true", value_name = "BOOL", value_parser = BoolishValueParser::new())]
     retention_include_adopted: bool,
     /// Jobs that a run looks up at a time
     #[arg(long, env = "JOBLINK_RETENTION_BATCH_SIZE", default_value_t = BATCH_SIZE, value_name = "JOBS",

@@ -219,7 +219,7 @@ pub enum Outcome {
     Finished(Box<retention_run::Model>),
     /// Another process has it.
     Lost,
-    /// It was told to stop; the run goes on elsewhere, or later.
+    /// It was told to stop; a server's run goes on elsewhere, or later.
     Stopped,
 }
 
@@ -237,7 +237,12 @@ pub async fn carry_out(
         app.checkpoints.pass(Checkpoint::RetentionBatchBegins).await?;
         for job in jobs {
             if stop.is_cancelled() {
-                claim_until(app, &run, None).await?;
+                match purges {
+                    // A server that stops leaves it to the others.
+                    Purges::Elsewhere => claim_until(app, &run, None).await?,
+                    // A person who stops a command wants no more of it, from a server neither.
+                    Purges::Here => _ = finish(app, &run, "; it was told to stop").await?,
+                }
                 return Ok(Outcome::Stopped);
             }
             if try_job(app, &run, &policy, &job).await? == Acted::Lost {

@@ -25,17 +25,54 @@ pub struct Schedule(Cron);
 
 /// Why a text is no schedule; one sentence.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("give a cron line of five fields by UTC, such as \"0 2 * * *\" for 02:00 each day")]
-pub struct NoSchedule;
+pub enum NoSchedule {
+    /// It has not five fields.
+    #[error("give a cron line of five fields by UTC, such as \"0 2 * * *\" for 02:00 each day")]
+    Shape,
+    /// One of them says nothing.
+    #[error("{text:?} is no {field} of a cron line, which goes such as \"0 2 * * *\" for 02:00 each day")]
+    Field {
+        /// What it stands for.
+        field: &'static str,
+        /// What it says.
+        text: String,
+    },
+    /// Each of them says something, and no time is all of it.
+    #[error("no day is as this cron line says; \"0 2 * * *\" is 02:00 each day")]
+    Never,
+}
+
+/// The fields of a cron line.
+const FIELDS: [&str; 5] =
+    ["minute (0 to 59)", "hour (0 to 23)", "day of the month (1 to 31)", "month (1 to 12)", "day of the week (0 to 7)"];
+
+impl NoSchedule {
+    /// What is wrong with a line that the parser refuses: the first field that it refuses by itself.
+    fn of(text: &str, parses: impl Fn(&str) -> bool) -> Self {
+        let fields: Vec<&str> = text.split_whitespace().collect();
+        if fields.len() != FIELDS.len() {
+            return Self::Shape;
+        }
+        let alone = |place: usize, field: &str| {
+            let mut line = ["*"; FIELDS.len()];
+            line[place] = field;
+            line.join(" ")
+        };
+        let mut each = FIELDS.iter().zip(fields).enumerate();
+        let wrong = each.find(|(place, (_, field))| !parses(&alone(*place, field)));
+        wrong.map_or(Self::Never, |(_, (field, text))| Self::Field { field, text: text.to_owned() })
+    }
+}
 
 impl FromStr for Schedule {
     type Err = NoSchedule;
 
     fn from_str(text: &str) -> Result<Self, NoSchedule> {
         let parser = CronParser::builder().seconds(Seconds::Disallowed).build();
-        let schedule = Self(parser.parse(text).map_err(|_| NoSchedule)?);
+        let why = |_| NoSchedule::of(text, |line| parser.parse(line).is_ok());
+        let schedule = Self(parser.parse(text).map_err(why)?);
         // One that never comes, as 30 February.
-        schedule.after(now()).map(|_| schedule).ok_or(NoSchedule)
+        schedule.after(now()).map(|_| schedule).ok_or(NoSchedule::Never)
     }
 }
 

@@ -76,6 +76,16 @@ async fn everything_about_a_job_is_shown(engine: Engine) {
     }
     let missing = jobs(&world, &["show", "6fd5ca04-0b5b-4b5e-9a52-0d9d4c0f2a11"]).await;
     assert!(missing.sentence(1).starts_with("there is no job 6fd5ca04"), "{missing:?}");
+
+    world.data("mutation($id: ID!) { cleanJob(id: $id) { userErrors { message } } }", json!({ "id": id })).await;
+    let text = jobs(&world, &["show", &id]).await.well().out;
+    let line = text.lines().find(|line| line.starts_with("Cleaned")).unwrap_or_default();
+    assert!(line.contains(": 3 files of ") && line.ends_with(" went, its record and its predictions stay"), "{text}");
+    delete(&world, &id, json!({})).await;
+    let deleted = jobs(&world, &["show", &id]).await;
+    let deleted = deleted.sentence(1);
+    assert!(deleted.starts_with(&format!("job {id} was deleted 2")), "{deleted}");
+    assert!(deleted.contains(&format!("`joblink jobs receipt {id}`")), "{deleted}");
 }
 
 async fn a_receipt_is_shown(engine: Engine) {

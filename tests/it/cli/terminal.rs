@@ -13,12 +13,18 @@ use rustix::{
     process::{Pid, Signal},
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
 };
+use sea_orm::prelude::Uuid;
 use tests::{Engine, Gate, Setup, World};
 
 use super::{deleting::left, program::of};
 use crate::deletion::file;
 
-tests::on_both!(a_person_is_asked, a_person_can_leave, a_person_is_asked_again_where_it_changed);
+tests::on_both!(
+    a_person_is_asked,
+    a_person_can_leave,
+    a_person_who_waits_can_leave,
+    a_person_is_asked_again_where_it_changed
+);
 
 /// A terminal with a program on it.
 pub struct Terminal {
@@ -96,6 +102,27 @@ async fn a_person_can_leave(engine: Engine) {
     terminal.interrupts();
     assert_eq!(terminal.ended(&world).await, 1);
     terminal.shows(&world, "interrupted", 1).await;
+    assert_eq!(left(&world).await, 1);
+}
+
+async fn a_person_who_waits_can_leave(engine: Engine) {
+    let world = World::with(engine, Setup { idle: true, ..Setup::default() }).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.csv");
+    std::fs::write(&path, file(3)).unwrap();
+    let mut terminal = Terminal::with(&world, &["upload", path.to_str().unwrap(), "--kind", "annual", "--wait"]);
+    world.until(async || (left(&world).await == 1).then_some(())).await;
+    let id = world.one::<Uuid>("SELECT id FROM bulk_upload_jobs", []).await.to_string();
+    terminal.shows(&world, &id, 1).await;
+    terminal.shows(&world, "rows read", 1).await;
+    terminal.interrupts();
+    assert_eq!(terminal.ended(&world).await, 1);
+    terminal.shows(&world, "interrupted; the jobs go on at the server", 1).await;
+    let mut terminal = Terminal::with(&world, &["watch", &id]);
+    terminal.shows(&world, "PENDING", 1).await;
+    terminal.interrupts();
+    assert_eq!(terminal.ended(&world).await, 1);
+    terminal.shows(&world, "interrupted; the jobs go on at the server", 1).await;
     assert_eq!(left(&world).await, 1);
 }
 

@@ -49,6 +49,24 @@ async fn half_of_a_pair_in_the_settings_file_is_refused() {
     }
 }
 
+/// Who has spoiled the file finds out how it should be.
+#[tokio::test]
+async fn help_comes_although_the_settings_file_is_wrong() {
+    for (file, part) in [("a = = b", "cannot read joblink.toml"), ("colour = 1", "unknown setting \"colour\"")] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("joblink.toml"), file).unwrap();
+        let program = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("joblink");
+        let run = async |arguments: &[&str]| {
+            let output = tokio::process::Command::new(&program).args(arguments).current_dir(folder.path()).output();
+            output.await.unwrap()
+        };
+        let wrong = run(&["demo"]).await;
+        assert!(!wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains(part), "{wrong:?}");
+        let help = run(&["serve", "--help"]).await;
+        assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("--listen"), "{help:?}");
+    }
+}
+
 /// Settings of the file stand in `--help` as defaults, but what they keep secret.
 #[tokio::test]
 async fn help_tells_what_the_settings_file_says_and_no_secret() {

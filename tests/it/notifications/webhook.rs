@@ -215,9 +215,9 @@ async fn a_run_that_was_told_to_stop_was_not_cut_off(engine: Engine) {
     let begun = run::begin(&world.app, &wanted(Policy::default(), now())).await.unwrap().unwrap();
     let stop = CancellationToken::new();
     stop.cancel();
-    let stopped = run::carry_out(&world.app, begun.clone(), &stop, Purges::Here).await.unwrap();
+    let stopped = run::carry_out(&world.app, begun.clone(), &stop, Purges::Elsewhere).await.unwrap();
     assert!(matches!(stopped, Outcome::Stopped), "{stopped:?}");
-    // Another process goes on at once.
+    // Another server goes on at once.
     assert_eq!(run::claim(&world.app).await.unwrap().unwrap().id, begun.id);
     assert_eq!(world.count("SELECT count(*) FROM notifications").await, 0);
 }

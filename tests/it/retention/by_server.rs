@@ -143,6 +143,8 @@ async fn flags_of_the_command_line_alone_change_the_policy(engine: Engine) {
     wanted["failed"]["after"] = json!("30m");
     wanted["failed"]["deletePredictions"] = json!(true);
     wanted["includeAdopted"] = json!(true);
+    let off = run(&["preview", "--json", "--retention-include-adopted=false"]).await;
+    assert_eq!(off["policy"]["includeAdopted"], false);
     for way in [&["preview"][..], &["run", "--yes"]] {
         let told = run(&[way, &flags, &["--json"]].concat()).await;
         assert_eq!((&told["policy"], &told["jobs"]), (&wanted, &json!({ "FAILED": { "DELETE": 2 } })));

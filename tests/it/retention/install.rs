@@ -179,6 +179,8 @@ async fn what_makes_no_sense_is_a_usage_error() {
     for (method, wrong, said) in [
         ("cron", "--schedule=daily", "wants a line of five fields"),
         ("cron", "--schedule=0 2 * * * root reboot", "wants a line of five fields"),
+        ("cron", "--schedule=0 25 * * *", "\"25\" is no hour (0 to 23)"),
+        ("cron", "--schedule=0 2 31 2 *", "no day is as this cron line says"),
         ("systemd", "--schedule=daily\nUnit=other.service", "what OnCalendar= takes"),
         ("systemd", "--env-file=/a\nExecStart=/bin/sh", "control characters"),
         ("cron", "--env-file=/it's", "has quotes"),

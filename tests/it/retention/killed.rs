@@ -22,6 +22,7 @@ use crate::{
 tests::on_both!(
     a_run_that_was_killed_at_any_step_is_repeated,
     a_command_that_was_killed_in_the_middle_is_repeated,
+    a_command_that_is_told_to_stop_ends_its_run,
     two_commands_at_once_share_the_jobs,
 );
 
@@ -135,6 +136,27 @@ async fn a_command_that_was_killed_in_the_middle_is_repeated(engine: Engine) {
     let runs = retention_run::Entity::find().order_by_asc(retention_run::Column::Id);
     let counts: Vec<i64> = runs.all(world.app.db.reader()).await.unwrap().iter().map(|run| run.deleted).collect();
     assert_eq!(counts, [60 - left, left, 0]);
+}
+
+async fn a_command_that_is_told_to_stop_ends_its_run(engine: Engine) {
+    let world = World::with(engine, idle()).await;
+    mark::check(&world.app).await.unwrap();
+    let jobs = due_jobs(&world, 60).await;
+    let store = ("JOBLINK_ARTIFACTS", world.artifacts.to_str().unwrap());
+    let (mut running, choke) = held_in_the_middle(&world, &[store]).await;
+    running.terminate();
+    choke.open();
+    assert_eq!(running.ended().await, 1);
+    let said = "was cut off: it was told to stop; what it had done is done";
+    world.until(async || running.err().contains(said).then_some(())).await;
+    let left = world.count("SELECT count(*) FROM bulk_upload_jobs").await;
+    assert!((1..60).contains(&left), "{left}");
+    assert_eq!(world.count("SELECT count(*) FROM retention_runs WHERE finished_at IS NULL").await, 0);
+    world.check_invariants().await;
+
+    let again = summary(&joblink(&world, &RUN, &[]).await);
+    assert_eq!(again["jobs"], json!({ "FAILED": { "DELETE": left } }));
+    done_once(&world, &jobs, 2, "told to stop").await;
 }
 
 async fn two_commands_at_once_share_the_jobs(engine: Engine) {

@@ -32,7 +32,12 @@ pub type Job = show_job::ShowJobJob;
 pub async fn show(arguments: &Arguments) -> Result<(), Exit> {
     let server = arguments.remote.server()?;
     let variables = show_job::Variables { id: arguments.id.clone(), row_errors: ROW_ERRORS };
-    let job = server.ask::<ShowJob>(variables, Again::Yes).await?.job.ok_or_else(|| missing(&arguments.id))?;
+    let found = server.ask::<ShowJob>(variables, Again::Yes).await?;
+    let job = match (found.job, found.deletion_receipt) {
+        (Some(job), _) => job,
+        (None, Some(receipt)) => return Err(deleted(&arguments.id, &receipt.deleted_at)),
+        (None, None) => return Err(missing(&arguments.id)),
+    };
     if arguments.remote.json {
         output::say_document(&job)?;
         return Ok(());
@@ -61,6 +66,11 @@ pub async fn show(arguments: &Arguments) -> Result<(), Exit> {
 /// That there is no such job, or not for the one who asks.
 pub fn missing(id: &str) -> Exit {
     Exit::Failed(format!("there is no job {} that you may see; `joblink jobs list` shows those", output::name(id)))
+}
+
+fn deleted(id: &str, at: &str) -> Exit {
+    let (id, at) = (output::name(id), time(Some(at)));
+    Exit::Failed(format!("job {id} was deleted {at}; `joblink jobs receipt {id}` says by whom, and what went with it"))
 }
 
 fn pairs(job: &Job) -> Vec<(&'static str, String)> {
@@ -99,6 +109,13 @@ fn pairs(job: &Job) -> Vec<(&'static str, String)> {
     if let Some(hold) = &job.hold {
         let by = or_dash(hold.by.as_ref().map(|user| clean(&user.name)));
         pairs.push(("Held", format!("{} by {by}: {}", time(Some(&hold.at)), clean(&hold.reason))));
+    }
+    if let Some(at) = &job.data_cleaned_at {
+        let went = job.cleanup_summary.as_ref().map_or_else(String::new, |went| {
+            let files = count(usize::try_from(went.artifacts).unwrap_or_default(), "file");
+            format!(": {files} of {} went, its record and its predictions stay", bytes(went.bytes))
+        });
+        pairs.push(("Cleaned", format!("{}{went}", time(Some(at)))));
     }
     if job.row_errors.total_count > ROW_ERRORS {
         let all = usize::try_from(job.row_errors.total_count).unwrap_or_default();

@@ -53,7 +53,7 @@ pub async fn upload(arguments: Arguments) -> Result<(), Exit> {
     if !json {
         output::say(clean(&job.id))?;
     }
-    let end = wait(&server, &job.id).await?;
+    let end = follow::unless_interrupted(wait(&server, &job.id)).await?;
     if json {
         output::say_document(&end)?;
     }

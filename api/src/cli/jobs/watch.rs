@@ -52,7 +52,7 @@ pub async fn watch(arguments: &Arguments) -> Result<(), Exit> {
         async move { follow::follow(&server, &id, |standing| show(standing, json)).await }
     };
     let each: Vec<_> = arguments.ids.iter().map(each).collect();
-    let ends: Vec<_> = stream::iter(each).buffer_unordered(MOST).try_collect().await?;
+    let ends: Vec<_> = follow::unless_interrupted(stream::iter(each).buffer_unordered(MOST).try_collect()).await?;
     match ends.iter().filter(|end| !end.is_completed()).count() {
         0 => Ok(()),
         bad => Err(Exit::Failed(format!("{} did not complete", output::count(bad, "job")))),

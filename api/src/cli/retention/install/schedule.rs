@@ -2,15 +2,22 @@
 
 use std::process::Command;
 
-use crate::{cli::Exit, retention::schedule::Schedule};
+use crate::{
+    cli::Exit,
+    retention::schedule::{NoSchedule, Schedule},
+};
 
 /// Checks a line for cron. Servers read more than cron does, such as `L` for the last day of a month.
 pub fn cron(text: &str) -> Result<String, Exit> {
     let fields: Vec<&str> = text.split_whitespace().collect();
     let line = fields.join(" ");
     let is_known = fields.len() == 5 && fields.iter().all(|field| field.split(',').all(is_part));
-    if is_known && line.parse::<Schedule>().is_ok() {
-        return Ok(line);
+    match line.parse::<Schedule>() {
+        Ok(_) if is_known => return Ok(line),
+        Err(why @ (NoSchedule::Field { .. } | NoSchedule::Never)) => {
+            return Err(Exit::Usage(format!("--schedule: {why}")));
+        }
+        _ => {}
     }
     Err(Exit::Usage(
         "--schedule wants a line of five fields for cron, such as \"0 2 * * *\" for 2:00 each night; another one is not known to \
