@@ -530,8 +530,10 @@ test('the audit log says what was done and tried, and is narrowed', () =>
     assert.equal(await page.getByRole('searchbox').inputValue(), made['held.csv']);
     await choose(page, /^Action:/, 'Hold job', 'Cancel job');
     await counts(page, '2 entries');
+    // What is chosen before a search was sent is kept with it.
     await page.getByRole('searchbox').fill('');
     await rows(page).first().getByRole('link', { name: 'Local user' }).click();
+    await page.waitForURL(url => !url.searchParams.has('target'));
     await page.getByRole('button', { name: 'By: Me' }).waitFor();
     await page.getByRole('button', { name: /^When:/ }).click();
     await page.getByLabel('When from').fill('2100-01-01');
