@@ -6,6 +6,8 @@ import './styles/deletion.css';
 import './styles/job.css';
 import './styles/list.css';
 import './styles/jobs.css';
+import './styles/audit.css';
+import './styles/predictions.css';
 import './styles/upload.css';
 
 createRoot(document.getElementById('root')!).render(<App />);

@@ -18,7 +18,10 @@ const PAGES: readonly { readonly at: RegExp; readonly Page: ComponentType<PagePr
   { at: /^\/(?:jobs)?$/, Page: JobsPage },
   { at: /^\/jobs\/([^/]+)$/, Page: lazily(() => import('./job/page').then(({ JobPage }) => JobPage)) },
   { at: /^\/upload$/, Page: lazily(() => import('./upload/page').then(({ UploadPage }) => UploadPage)) },
+  { at: /^\/predictions$/, Page: lazily(() => import('./predictions/page').then(({ PredictionsPage }) => PredictionsPage)) },
+  { at: /^\/receipts$/, Page: lazily(() => import('./receipts/page').then(({ ReceiptsPage }) => ReceiptsPage)) },
   { at: /^\/receipts\/([^/]+)$/, Page: lazily(() => import('./receipts/receipt').then(({ ReceiptPage }) => ReceiptPage)) },
+  { at: /^\/audit$/, Page: lazily(() => import('./audit/page').then(({ AuditPage }) => AuditPage)) },
 ];
 
 /** What an address names; as it stands where it is not well encoded. */

@@ -1,57 +1,27 @@
 import { useEffect } from 'react';
 import { Link } from 'react-aria-components';
-import { type JobDetailsFragment, JobPredictionsDocument, type JobPredictionsQuery, type RiskLevel } from '../api/graphql';
+import { type JobDetailsFragment, JobPredictionsDocument } from '../api/graphql';
 import { LINK_SOURCES } from '../deletion/preview';
 import { go, usePlace } from '../place';
+import { figures, nameOf, type PredictionRow } from '../predictions/columns';
 import { useList } from '../server/list';
 import { ListBody, type Noun } from '../ui/list';
 import { pageArguments, type Paging, paging as pagingOf, sayPaging } from '../ui/paging';
 import { columnsOf, ListTable } from '../ui/table';
 import { pageOf } from './page-of';
 
-type Row = NonNullable<JobPredictionsQuery['job']>['predictions']['nodes'][number];
-
 const NOUN: Noun = ['prediction', 'predictions'];
-const RISKS: Record<RiskLevel, string> = { LOW: 'Low', MEDIUM: 'Medium', HIGH: 'High', CRITICAL: 'Critical' };
 
-const percent = new Intl.NumberFormat(undefined, { style: 'percent', minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const nothing = <span className="nothing">–</span>;
-const { accessor, columns: listed } = columnsOf<Row>();
+const { accessor, columns: listed } = columnsOf<PredictionRow>();
 
 const columns = listed([
-  accessor(({ company }) => company.symbol, {
-    id: 'company',
-    header: 'Company',
-    cell: ({ row: { original: row } }) => (
-      <span className="file">
-        <strong>{row.company.symbol}</strong>
-        <span className="hint">{row.company.name}</span>
-      </span>
-    ),
-  }),
-  accessor(row => [row.reportingYear, row.reportingQuarter].filter(Boolean).join(' '), { id: 'period', header: 'Period' }),
-  accessor('riskLevel', {
-    id: 'status',
-    header: 'Risk',
-    cell: ({ getValue }) => {
-      const level = getValue();
-      return level ? <span className={`badge risk-${level.toLowerCase()}`}>{RISKS[level]}</span> : nothing;
-    },
-  }),
-  accessor('probability', {
-    id: 'probability',
-    header: 'Probability of default',
-    cell: ({ getValue }) => {
-      const value = getValue();
-      return value ? percent.format(Number(value)) : nothing;
-    },
-  }),
+  ...figures,
   accessor('linkSource', {
     id: 'link',
     header: 'Link',
     cell: ({ getValue }) => {
       const source = getValue();
-      return source ? LINK_SOURCES[source] : nothing;
+      return source ? LINK_SOURCES[source] : <span className="nothing">–</span>;
     },
   }),
 ]);
@@ -98,7 +68,7 @@ export function Predictions({ job, isActive, news }: { job: JobDetailsFragment; 
             columns={columns}
             rows={rows}
             header="company"
-            nameOf={({ company }) => company.symbol}
+            nameOf={nameOf}
             isBehind={list.isBehind}
           />
         )}

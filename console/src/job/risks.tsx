@@ -5,6 +5,7 @@ import { counted, number } from '../ui/text';
 
 type Counts = Omit<AnnualRisksQuery, '__typename'>;
 
+/** From which probability on a level is that. */
 const LEVELS = [
   { level: 'low', text: 'Low', when: 'below 2%' },
   { level: 'medium', text: 'Medium', when: 'from 2%' },
