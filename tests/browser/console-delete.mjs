@@ -244,6 +244,8 @@ test('fifty jobs are deleted at once, and those that stay are named with their r
     await page.setViewportSize({ width: 1280, height: 800 });
     await question.getByRole('button', { name: 'Delete Permanently' }).click();
     await toast(page, '49 jobs deleted successfully');
+    const receipts = page.getByRole('region', { name: /News/ }).getByRole('link', { name: 'Show the receipts' });
+    assert.equal(await receipts.getAttribute('href'), '/console/receipts');
     await row(page, held).waitFor();
     await row(page, active).waitFor();
     assert.equal(await page.locator('[data-job-id]').count(), 2);
