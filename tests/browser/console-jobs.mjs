@@ -242,6 +242,24 @@ test('where there is no connection for events the list asks again, and says so',
     await row(page, id).getByText('Completed').waitFor();
   }));
 
+test('what happens before the connection for events is there is shown too', () =>
+  using(empty, {}, async page => {
+    const id = await empty.upload('gone before.csv', 3);
+    await empty.until(id, 'COMPLETED');
+    let connect;
+    const held = new Promise(resolve => (connect = resolve));
+    await page.routeWebSocket(/graphql/, async socket => {
+      await held;
+      socket.connectToServer();
+    });
+    await page.goto(`${empty.base}/console/jobs`);
+    await row(page, id).waitFor();
+    await empty.ask('mutation($id: ID!) { deleteJob(id: $id) { deletedJobId } }', { id });
+    connect();
+    await connection(page, 'Live');
+    await row(page, id).waitFor({ state: 'detached' });
+  }));
+
 test('a server that is gone is said, and what was missed is there when it is back', () =>
   using(empty, { expected: /ERR_CONNECTION|WebSocket/ }, async page => {
     const first = await empty.upload('before.csv', 3);
