@@ -1,6 +1,7 @@
 // The lists of the console beside that of jobs: predictions and their deletion, receipts, and the audit log.
 //   JOBLINK_PROGRAM=target/debug/joblink node --test console-lists.mjs
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { accessibleInBoth, browser, fits, open, Server } from './console-world.mjs';
 
@@ -14,20 +15,15 @@ const made = {};
 /** Who signs in at `signed`. */
 const people = {};
 
-/** Makes an organization and gives its id. */
-const ORGANIZATION = `id = uuid.uuid4()
-database.execute("INSERT INTO organizations (id, name, slug, join_token, is_active) VALUES (?, 'North', 'north', 'north', 1)", (id.bytes,))
-print(id)`;
-
-/** Makes a hundred thousand predictions of the one that is there, as an installation of some years may have them. */
-const CROWD = `names = [row[1] for row in database.execute("PRAGMA table_info(quarterly_predictions)")]
-[one] = database.execute("SELECT * FROM quarterly_predictions").fetchall()
-one = dict(zip(names, one))
-def rows():
-    for at in range(100_000):
-        one.update(id=uuid.uuid4().bytes, reporting_year=str(2015 + at % 10), risk_level=["LOW", "HIGH"][at % 2])
-        yield list(one.values())
-database.executemany(f"INSERT INTO quarterly_predictions ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows())`;
+/** A hundred thousand predictions of one company, as an installation of some years may have them. */
+const crowd = (company_id, created_by) =>
+  Array.from({ length: 100_000 }, (_, at) => ({
+    id: randomUUID(),
+    company_id,
+    created_by,
+    ...{ access_level: 'personal', reporting_year: `${2015 + (at % 10)}`, reporting_quarter: 'Q1' },
+    ...{ risk_level: at % 2 ? 'HIGH' : 'LOW', ensemble_probability: 0.01, confidence: 0.98, created_at: '2026-01-01 00:00:00.000000' },
+  }));
 
 before(async () => {
   [chromium, server, signed, crowded, empty] = await Promise.all([
@@ -47,18 +43,18 @@ before(async () => {
   await server.ask('mutation($id: ID!) { holdJob(id: $id, reason: "an audit") { userErrors { message } } }', { id: made['held.csv'] });
   await server.ask(deletion, { id: made['held.csv'], all: true });
 
-  await signed.ask('{ __typename }');
-  const [organization] = signed.sql(ORGANIZATION);
+  const organization = signed.organization('North');
   for (const [name, role] of [['mary', 'member'], ['nina', 'member'], ['olga', 'org_admin'], ['otto with a name that is rather long', 'operator']]) {
-    const { id } = signed.user(name);
-    if (role !== 'operator') signed.sql('database.execute("UPDATE users SET organization_id = ? WHERE username = ?", (uuid.UUID(sys.argv[2]).bytes, sys.argv[3]))', organization, name);
-    people[name] = { id, token: signed.token(id, role, 1, role === 'operator' ? undefined : organization) };
+    const of = role === 'operator' ? undefined : organization;
+    const id = signed.person({ username: name, organization_id: of ?? null });
+    people[name] = { id, token: signed.token(id, role, 1, of) };
   }
   made['of mary.csv'] = await signed.upload('of mary.csv', 3, { token: people.mary.token });
   await signed.until(made['of mary.csv'], 'COMPLETED', people.mary.token);
 
   await crowded.until(await crowded.upload('first.csv', 1), 'COMPLETED');
-  crowded.sql(CROWD);
+  const { viewer, quarterlyPredictions } = await crowded.ask('{ viewer { user { id } } quarterlyPredictions { nodes { company { id } } } }');
+  crowded.database.insert('quarterly_predictions', crowd(quarterlyPredictions.nodes[0].company.id, viewer.user.id));
 });
 after(() => Promise.all([chromium?.close(), server?.end(), signed?.end(), crowded?.end(), empty?.end()]));
 
