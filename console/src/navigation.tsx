@@ -1,5 +1,5 @@
 import { useState } from 'react';
-import { Button, Dialog, DialogTrigger, Link, Popover } from 'react-aria-components';
+import { Button, DialogTrigger, Link, Popover } from 'react-aria-components';
 import type { Role } from './api/graphql';
 import { BASE, usePlace } from './place';
 import { Menu } from './ui/icons';
@@ -48,12 +48,10 @@ export function Navigation({ role }: { role: Role }) {
           <Menu />
           Menu
         </Button>
-        <Popover className="popover" placement="bottom start">
-          <Dialog className="entries-menu" aria-label="Menu">
-            <nav aria-label="Main">
-              <Entries role={role} onGo={() => setIsOpen(false)} />
-            </nav>
-          </Dialog>
+        <Popover className="popover" placement="bottom start" aria-label="Menu">
+          <nav className="entries-menu" aria-label="Main">
+            <Entries role={role} onGo={() => setIsOpen(false)} />
+          </nav>
         </Popover>
       </DialogTrigger>
     </>

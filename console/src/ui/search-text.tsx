@@ -24,9 +24,13 @@ export function SearchText({ label, placeholder, wanted, onChange }: Props) {
     sent.current = wanted;
     setText(wanted);
   }
+  // Other filters may have changed during the pause: what is told then goes with them.
+  const latest = useRef({ wanted, onChange });
+  latest.current = { wanted, onChange };
   const send = (search: string) => {
     window.clearTimeout(timer.current);
     sent.current = search;
+    const { wanted, onChange } = latest.current;
     if (search !== wanted) onChange(search);
   };
   return (
