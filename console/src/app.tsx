@@ -65,11 +65,13 @@ function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void 
   return (
     <MenuTrigger>
       <AriaButton className="button quiet account">
+        <span className="hidden-text">Account of {viewer.user.name}</span>
         <span className="account-initial" aria-hidden="true">
           {[...viewer.user.name][0]?.toUpperCase()}
         </span>
-        <span className="hidden-text">Account of </span>
-        <span className="account-name">{viewer.user.name}</span>
+        <span className="account-name" aria-hidden="true">
+          {viewer.user.name}
+        </span>
         <ChevronDown />
       </AriaButton>
       <Popover className="popover" placement="bottom end">

@@ -15,16 +15,6 @@ const made = {};
 /** Who signs in at `signed`. */
 const people = {};
 
-/** A hundred thousand predictions of one company, as an installation of some years may have them. */
-const crowd = (company_id, created_by) =>
-  Array.from({ length: 100_000 }, (_, at) => ({
-    id: randomUUID(),
-    company_id,
-    created_by,
-    ...{ access_level: 'personal', reporting_year: `${2015 + (at % 10)}`, reporting_quarter: 'Q1' },
-    ...{ risk_level: at % 2 ? 'HIGH' : 'LOW', ensemble_probability: 0.01, confidence: 0.98, created_at: '2026-01-01 00:00:00.000000' },
-  }));
-
 before(async () => {
   [chromium, server, signed, crowded, empty] = await Promise.all([
     browser(),
@@ -43,18 +33,31 @@ before(async () => {
   await server.ask('mutation($id: ID!) { holdJob(id: $id, reason: "an audit") { userErrors { message } } }', { id: made['held.csv'] });
   await server.ask(deletion, { id: made['held.csv'], all: true });
 
+  await signed.ask('{ __typename }');
   const organization = signed.organization('North');
   for (const [name, role] of [['mary', 'member'], ['nina', 'member'], ['olga', 'org_admin'], ['otto with a name that is rather long', 'operator']]) {
-    const of = role === 'operator' ? undefined : organization;
-    const id = signed.person({ username: name, organization_id: of ?? null });
-    people[name] = { id, token: signed.token(id, role, 1, of) };
+    const id = signed.person({ username: name, organization_id: role === 'operator' ? null : organization });
+    people[name] = { id, token: signed.token(id, role, 1, role === 'operator' ? undefined : organization) };
   }
   made['of mary.csv'] = await signed.upload('of mary.csv', 3, { token: people.mary.token });
   await signed.until(made['of mary.csv'], 'COMPLETED', people.mary.token);
 
   await crowded.until(await crowded.upload('first.csv', 1), 'COMPLETED');
-  const { viewer, quarterlyPredictions } = await crowded.ask('{ viewer { user { id } } quarterlyPredictions { nodes { company { id } } } }');
-  crowded.database.insert('quarterly_predictions', crowd(quarterlyPredictions.nodes[0].company.id, viewer.user.id));
+  // A hundred thousand predictions, as an installation of some years may have them.
+  const { viewer, companies } = await crowded.ask('{ viewer { user { id } } companies(first: 1) { nodes { id } } }');
+  const crowd = Array.from({ length: 100_000 }, (_, at) => ({
+    id: randomUUID(),
+    company_id: companies.nodes[0].id,
+    created_by: viewer.user.id,
+    access_level: 'personal',
+    reporting_year: `${2015 + (at % 10)}`,
+    reporting_quarter: 'Q1',
+    risk_level: at % 2 ? 'HIGH' : 'LOW',
+    confidence: 0.95,
+    predicted_at: '2026-01-01 00:00:00.000000',
+    created_at: '2026-01-01 00:00:00.000000',
+  }));
+  crowded.database.insert('quarterly_predictions', crowd);
 });
 after(() => Promise.all([chromium?.close(), server?.end(), signed?.end(), crowded?.end(), empty?.end()]));
 
