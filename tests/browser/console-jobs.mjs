@@ -1,6 +1,7 @@
 // The list of jobs of the console, live and not, full and empty, by mouse and by the keyboard alone.
 //   JOBLINK_PROGRAM=target/debug/joblink node --test console-jobs.mjs
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { accessibleInBoth, browser, fits, open, Server } from './console-world.mjs';
 
@@ -24,20 +25,21 @@ before(async () => {
   }
   await server.ask('mutation($id: ID!) { holdJob(id: $id, reason: "an audit") { userErrors { message } } }', { id: made['Alpha.csv'] });
   // A hundred thousand jobs, one a minute, as an installation of some years may have them.
-  await crowded.ask('{ viewer { role } }');
   await crowded.upload('first.csv', 1);
-  crowded.sql(`names = [row[1] for row in database.execute("PRAGMA table_info(bulk_upload_jobs)")]
-[job] = database.execute("SELECT * FROM bulk_upload_jobs").fetchall()
-job = dict(zip(names, job), status="completed", processed_rows=1, successful_rows=1)
-start = datetime.datetime(2026, 1, 1)
-def rows():
-    for at in range(100_000):
-        time = str(start + datetime.timedelta(minutes=at)) + ".000000"
-        status = "failed" if at % 10 == 0 else "completed"
-        job.update(id=uuid.uuid4().bytes, original_filename=f"file {at:06}.csv", status=status, created_at=time, started_at=time, completed_at=time)
-        yield list(job.values())
-database.execute("DELETE FROM bulk_upload_jobs WHERE 0")
-database.executemany(f"INSERT INTO bulk_upload_jobs ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows())`);
+  const { viewer } = await crowded.ask('{ viewer { user { id } } }');
+  const rows = Array.from({ length: 100_000 }, (_, at) => {
+    const time = new Date(Date.UTC(2026, 0, 1, 0, at)).toISOString().replace('T', ' ').replace('Z', '000');
+    return {
+      id: randomUUID(),
+      user_id: viewer.user.id,
+      job_type: 'quarterly',
+      status: at % 10 === 0 ? 'failed' : 'completed',
+      original_filename: `file ${`${at}`.padStart(6, '0')}.csv`,
+      ...{ file_size: 269, total_rows: 1, processed_rows: 1, successful_rows: 1, failed_rows: 0 },
+      ...{ created_at: time, started_at: time, completed_at: time, origin: 'joblink' },
+    };
+  });
+  crowded.database.insert('bulk_upload_jobs', rows);
 });
 after(() => Promise.all([chromium?.close(), server?.end(), crowded?.end(), empty?.end()]));
 
@@ -205,6 +207,10 @@ test('a list of 100,000 jobs is paged without slowing down, and a selection goes
     assert.equal(first.length, 50);
     await row(page, first[0]).getByRole('checkbox').click({ force: true });
 
+    const asked = [];
+    page.on('request', request => request.url().endsWith('/graphql') && asked.push(request.postDataJSON().operationName));
+    const elements = () => page.locator('*').count();
+    const size = await elements();
     const times = [];
     for (let at = 51; at <= 501; at += 50) {
       const began = performance.now();
@@ -214,9 +220,10 @@ test('a list of 100,000 jobs is paged without slowing down, and a selection goes
       times.push(performance.now() - began);
     }
     assert.equal((await ids(page)).length, 50, 'rows of other pages are still there');
+    assert.deepEqual(asked, times.map(() => 'Jobs'), 'a page is one request');
+    assert.ok((await elements()) < size + 200, `${size} elements became ${await elements()}`);
     times.sort((a, b) => a - b);
     console.log(`a page of 50 among 100,000: ${Math.round(times[5])} ms`);
-    assert.ok(times[5] < 2000, `${times}`);
 
     await page.getByRole('checkbox', { name: 'Select all jobs of this page' }).click({ force: true });
     await page.getByText('51 jobs selected').waitFor();
@@ -238,6 +245,24 @@ test('where there is no connection for events the list asks again, and says so',
     await accessibleInBoth(page, 'a list that is not live');
     const id = await empty.upload('asked for.csv', 3);
     await row(page, id).getByText('Completed').waitFor();
+  }));
+
+test('what happens before the connection for events is there is shown too', () =>
+  using(empty, {}, async page => {
+    const id = await empty.upload('gone before.csv', 3);
+    await empty.until(id, 'COMPLETED');
+    let connect;
+    const held = new Promise(resolve => (connect = resolve));
+    await page.routeWebSocket(/graphql/, async socket => {
+      await held;
+      socket.connectToServer();
+    });
+    await page.goto(`${empty.base}/console/jobs`);
+    await row(page, id).waitFor();
+    await empty.ask('mutation($id: ID!) { deleteJob(id: $id) { deletedJobId } }', { id });
+    connect();
+    await connection(page, 'Live');
+    await row(page, id).waitFor({ state: 'detached' });
   }));
 
 test('a server that is gone is said, and what was missed is there when it is back', () =>

@@ -64,8 +64,8 @@ test('a file is chosen, its kind is known by its header, and the rows that were 
     assert.equal(lines[0], 'line,column,code,message');
     assert.match(lines[1], /^2,"total_debt_to_ebitda",INVALID_VALUE,"/);
 
-    await page.getByRole('link', { name: 'Show in the list' }).click();
-    await page.locator('[data-job-id]').getByText('with errors.csv').waitFor();
+    await page.getByRole('link', { name: 'Show the job' }).click();
+    await page.getByRole('heading', { level: 1, name: 'with errors.csv' }).waitFor();
   }));
 
 test('a file is dropped', () =>

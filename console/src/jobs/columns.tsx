@@ -1,6 +1,8 @@
-import { createColumnHelper, rowSortingFeature, tableFeatures } from '@tanstack/react-table';
+import { Link } from 'react-aria-components';
 import type { JobOrderField, JobRowFragment } from '../api/graphql';
+import { pageOf } from '../job/page-of';
 import { Lock } from '../ui/icons';
+import { columnsOf } from '../ui/table';
 import { took } from '../ui/text';
 import { Time } from '../ui/time';
 import { JobActions } from './actions';
@@ -8,9 +10,7 @@ import { StatusBadge } from './badge';
 import { JobProgress } from './progress';
 import { KINDS } from './wanted';
 
-export const features = tableFeatures({ rowSortingFeature });
-
-const { accessor, display, columns: listed } = createColumnHelper<typeof features, JobRowFragment>();
+const { accessor, display, columns: listed } = columnsOf<JobRowFragment>();
 
 /** By which of the columns the server sorts. */
 export const FIELDS: Readonly<Record<string, JobOrderField>> = {
@@ -28,9 +28,9 @@ export const columns = listed([
     header: 'File',
     cell: ({ row: { original: job } }) => (
       <span className="file">
-        <span className="file-name" title={job.fileName}>
+        <Link className="file-name" href={pageOf(job.id)}>
           {job.fileName}
-        </span>
+        </Link>
         {job.hold && (
           <span className="held" title={`On hold: ${job.hold.reason}`}>
             <Lock />

@@ -1,139 +1,85 @@
-import { useEffect } from 'react';
-import { Link } from 'react-aria-components';
-import { useQuery } from 'urql';
-import { type ReceiptQuery, ReceiptDocument } from '../api/graphql';
-import { size } from '../deletion/preview';
-import { StatusBadge } from '../jobs/badge';
-import { KINDS } from '../jobs/wanted';
-import { sentence } from '../server/failure';
-import { Empty, Failed } from '../ui/states';
-import { counted, exactly, number } from '../ui/text';
+import { useEffect, useMemo } from 'react';
+import { ReceiptsDocument } from '../api/graphql';
+import { go, usePlace } from '../place';
+import type { Viewer } from '../server/client';
+import { useJobEvents } from '../server/events';
+import { useList } from '../server/list';
+import { Button } from '../ui/button';
+import { ByUser } from '../ui/by-user';
+import { Choice } from '../ui/choice';
+import { Days } from '../ui/days';
+import { ListBody, ListHead, type Noun } from '../ui/list';
+import { FIRST } from '../ui/paging';
+import { SearchText } from '../ui/search-text';
+import { Empty } from '../ui/states';
+import { ListTable } from '../ui/table';
+import { columnsFor } from './columns';
+import { address, filterOf, NO_FILTER, PURGES, TRIGGERS, variables, type Wanted, wanted as wantedBy } from './wanted';
 
-type Receipt = NonNullable<ReceiptQuery['deletionReceipt']>;
+const NOUN: Noun = ['receipt', 'receipts'];
 
-/** How soon it is asked again whether the files are gone, in milliseconds; each time twice as long, up to the second. */
-const SOON = 1000;
-const LATEST = 30_000;
-
-function predictions(receipt: Receipt): string {
-  const { deletedAnnualPredictions: annual, deletedQuarterlyPredictions: quarterly, releasedPredictions: released } = receipt;
-  const parts = [
-    annual && `${number(annual)} annual deleted`,
-    quarterly && `${number(quarterly)} quarterly deleted`,
-    released && `${number(released)} kept without a job`,
-  ];
-  return parts.filter(Boolean).join(', ') || 'none';
-}
-
-function Files({ artifacts: { total, pending, bytes, lastError, completedAt } }: Receipt) {
-  return (
-    <>
-      {total ? `${counted(total, 'file')}, ${size(bytes)}` : 'none'}
-      <span className="hint">
-        {completedAt
-          ? `The store confirmed at ${exactly(completedAt)} that nothing is left.`
-          : `${counted(pending, 'file')} still to be removed from the store.${lastError ? ` The last attempt failed: ${lastError}` : ''}`}
-      </span>
-    </>
-  );
-}
-
-/** What became of a job that was deleted: the permanent record. */
-export function ReceiptPage({ jobId }: { jobId: string }) {
-  const [{ data, error, fetching }, ask] = useQuery({ query: ReceiptDocument, variables: { jobId }, requestPolicy: 'cache-and-network' });
-  const receipt = data?.deletionReceipt;
-  const isPurged = receipt ? receipt.artifacts.completedAt !== null : true;
-
+/** What was deleted, by whom and when, and whether its files are gone. */
+export function ReceiptsPage({ viewer }: { viewer: Viewer }) {
+  const { query } = usePlace();
+  const wanted = useMemo(() => wantedBy(query), [query]);
+  const list = useList(ReceiptsDocument, variables(wanted), data => data.deletionReceipts);
+  const { soon } = list;
+  useJobEvents(type => type === 'DELETED' && soon());
   useEffect(() => {
-    document.title = 'Deletion receipt · Joblink';
+    document.title = 'Receipts · Joblink';
   }, []);
-  useEffect(() => {
-    if (isPurged) return;
-    let pause = SOON;
-    let timer = window.setTimeout(function look() {
-      ask({ requestPolicy: 'network-only' });
-      pause = Math.min(pause * 2, LATEST);
-      timer = window.setTimeout(look, pause);
-    }, pause);
-    return () => window.clearTimeout(timer);
-  }, [isPurged, ask]);
 
-  if (!receipt) {
-    if (error) {
-      return <Failed whole title="The receipt could not be loaded" reason={sentence(error)} onRetry={() => ask({ requestPolicy: 'network-only' })} />;
-    }
-    if (fetching) {
-      return (
-        <div className="page" role="status">
-          <span className="hidden-text">Loading the receipt</span>
-          <div className="skeleton" aria-hidden="true">
-            {['long', 'long', 'long', 'long'].map((shape, at) => (
-              <div key={at} className="skeleton-row">
-                <span className="bone short" />
-                <span className={`bone ${shape}`} />
-              </div>
-            ))}
-          </div>
-        </div>
-      );
-    }
-    return (
-      <Empty whole title="No such receipt">
-        <p>The job was not deleted, or its receipt is not yours to see.</p>
-        <Link className="button primary" href="/console/jobs">
-          Show the jobs
-        </Link>
-      </Empty>
-    );
-  }
+  /** Other receipts: from the first page on. */
+  const change = (change: Partial<Wanted>) => go(address({ ...wanted, ...change, ...FIRST }), true);
+  const filtered = filterOf(wanted) !== undefined;
+  const columns = useMemo(() => columnsFor(by => address({ ...wanted, ...FIRST, by })), [wanted]);
+
   return (
-    <div className="page receipt">
-      <div className="page-head">
-        <h1>Deletion receipt</h1>
-      </div>
-      <dl className="facts card-facts">
-        <dt>File</dt>
-        <dd className="refused-name">{receipt.fileName}</dd>
-        <dt>Job</dt>
-        <dd>
-          <code>{receipt.jobId}</code>
-          <span className="hint">
-            {KINDS.find(({ value }) => value === receipt.jobKind)?.text}
-            {receipt.jobCreatedAt && `, created at ${exactly(receipt.jobCreatedAt)}`}
-            {receipt.jobCreatedBy && ` by ${receipt.jobCreatedBy.name}`}
-          </span>
-        </dd>
-        <dt>Its state then</dt>
-        <dd>
-          <StatusBadge status={receipt.jobStatus} />
-          {receipt.errorMessage && <span className="hint">{receipt.errorMessage}</span>}
-        </dd>
-        <dt>Deleted</dt>
-        <dd>
-          {exactly(receipt.deletedAt)}
-          {receipt.deletedBy && ` by ${receipt.deletedBy.name}`}
-          <span className="hint">
-            {receipt.trigger === 'RETENTION' ? 'By the retention policy' : 'By request'}
-            {receipt.force && ', also while it was active'}
-          </span>
-        </dd>
-        {receipt.reason && (
-          <>
-            <dt>Reason</dt>
-            <dd>{receipt.reason}</dd>
-          </>
+    <div className="page">
+      <ListHead title="Receipts" noun={NOUN} total={list.page?.totalCount} />
+      <div className="filters" role="group" aria-label="Filters">
+        <SearchText
+          label="Search by file name or job id"
+          placeholder="File name or job id"
+          wanted={wanted.search}
+          onChange={search => change({ search })}
+        />
+        <Choice label="Files" all="All" choices={PURGES} chosen={wanted.purge} onChange={purge => change({ purge })} />
+        <Choice label="Deleted" all="All" choices={TRIGGERS} chosen={wanted.trigger} onChange={trigger => change({ trigger })} />
+        <ByUser by={wanted.by} viewer={viewer.user} users={list.page?.nodes.map(({ deletedBy }) => deletedBy) ?? []} onChange={by => change({ by })} />
+        <Days label="When" from={wanted.from} to={wanted.to} onChange={change} />
+        {filtered && (
+          <Button look="quiet" onPress={() => change(NO_FILTER)}>
+            Clear filters
+          </Button>
         )}
-        <dt>Predictions</dt>
-        <dd>{predictions(receipt)}</dd>
-        <dt>Files</dt>
-        <dd>
-          <Files {...receipt} />
-        </dd>
-        <dt>Receipt</dt>
-        <dd>
-          <code>{receipt.id}</code>
-        </dd>
-      </dl>
+      </div>
+      <ListBody
+        noun={NOUN}
+        list={list}
+        paging={wanted}
+        onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
+        onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
+        shapes={['long', 'pill', 'short', 'short', 'short']}
+        empty={
+          <Empty title="No receipts yet">
+            <p>A job that is deleted leaves a receipt, which stays for good: what went, by whom, and whether its files are gone.</p>
+          </Empty>
+        }
+      >
+        {receipts => (
+          <ListTable
+            label="Receipts"
+            className="receipts-table"
+            columns={columns}
+            rows={receipts}
+            header="file"
+            nameOf={({ fileName }) => fileName}
+            marks={({ jobId }) => ({ 'data-receipt-of': jobId })}
+            isBehind={list.isBehind}
+          />
+        )}
+      </ListBody>
     </div>
   );
 }

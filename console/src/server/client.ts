@@ -28,6 +28,7 @@ export function connect(): Server {
       cacheExchange({
         keys: {
           Cancellation: value,
+          CleanupSummary: value,
           DeletionPreview: value,
           Hold: value,
           JobActions: value,

@@ -71,7 +71,7 @@ export class Live {
     return () => void this.#listeners.delete(listener);
   };
 
-  /** What is asked while nothing is told, and once when it is told again. */
+  /** What is asked while nothing is told, and once when it is told. */
   refreshedBy(refresh: Refresh): () => void {
     this.#refreshes.add(refresh);
     return () => void this.#refreshes.delete(refresh);
@@ -103,11 +103,10 @@ export class Live {
 
   #connected(): void {
     window.clearTimeout(this.#timer);
-    const missed = this.state.standing !== 'connecting';
     this.#misses = 0;
     this.#become({ standing: 'live', pause: EVERY });
-    // What happened meanwhile was told to nobody here.
-    if (missed) this.#refreshes.forEach(refresh => void refresh());
+    // What happened until now was told to nobody here, also that since the first answers.
+    this.#refreshes.forEach(refresh => void refresh());
   }
 
   #closed(code: number): void {

@@ -1,0 +1,145 @@
+import { useEffect } from 'react';
+import { Link } from 'react-aria-components';
+import { useQuery } from 'urql';
+import { type ReceiptQuery, ReceiptDocument } from '../api/graphql';
+import { size } from '../deletion/preview';
+import { StatusBadge } from '../jobs/badge';
+import { address as auditOf } from '../audit/wanted';
+import { KINDS } from '../jobs/wanted';
+import type { Viewer } from '../server/client';
+import { sentence } from '../server/failure';
+import { Empty, Failed } from '../ui/states';
+import { counted, exactly, number } from '../ui/text';
+
+type Receipt = NonNullable<ReceiptQuery['deletionReceipt']>;
+
+/** How soon it is asked again whether the files are gone, in milliseconds; each time twice as long, up to the second. */
+const SOON = 1000;
+const LATEST = 30_000;
+
+function predictions(receipt: Receipt): string {
+  const { deletedAnnualPredictions: annual, deletedQuarterlyPredictions: quarterly, releasedPredictions: released } = receipt;
+  const parts = [
+    annual && `${number(annual)} annual deleted`,
+    quarterly && `${number(quarterly)} quarterly deleted`,
+    released && `${number(released)} kept without a job`,
+  ];
+  return parts.filter(Boolean).join(', ') || 'none';
+}
+
+function Files({ artifacts: { total, pending, bytes, lastError, completedAt } }: Receipt) {
+  return (
+    <>
+      {total ? `${counted(total, 'file')}, ${size(bytes)}` : 'none'}
+      <span className="hint">
+        {completedAt
+          ? `The store confirmed at ${exactly(completedAt)} that nothing is left.`
+          : `${counted(pending, 'file')} still to be removed from the store.${lastError ? ` The last attempt failed: ${lastError}` : ''}`}
+      </span>
+    </>
+  );
+}
+
+/** What became of a job that was deleted: the permanent record. */
+export function ReceiptPage({ id: jobId, viewer }: { id: string; viewer: Viewer }) {
+  const [{ data, error, fetching }, ask] = useQuery({ query: ReceiptDocument, variables: { jobId }, requestPolicy: 'cache-and-network' });
+  const receipt = data?.deletionReceipt;
+  const isPurged = receipt ? receipt.artifacts.completedAt !== null : true;
+
+  useEffect(() => {
+    document.title = 'Deletion receipt · Joblink';
+  }, []);
+  useEffect(() => {
+    if (isPurged) return;
+    let pause = SOON;
+    let timer = window.setTimeout(function look() {
+      ask({ requestPolicy: 'network-only' });
+      pause = Math.min(pause * 2, LATEST);
+      timer = window.setTimeout(look, pause);
+    }, pause);
+    return () => window.clearTimeout(timer);
+  }, [isPurged, ask]);
+
+  if (!receipt) {
+    if (error) {
+      return <Failed whole title="The receipt could not be loaded" reason={sentence(error)} onRetry={() => ask({ requestPolicy: 'network-only' })} />;
+    }
+    if (fetching) {
+      return (
+        <div className="page" role="status">
+          <span className="hidden-text">Loading the receipt</span>
+          <div className="skeleton" aria-hidden="true">
+            {['long', 'long', 'long', 'long'].map((shape, at) => (
+              <div key={at} className="skeleton-row">
+                <span className="bone short" />
+                <span className={`bone ${shape}`} />
+              </div>
+            ))}
+          </div>
+        </div>
+      );
+    }
+    return (
+      <Empty whole title="No such receipt">
+        <p>The job was not deleted, or its receipt is not yours to see.</p>
+        <Link className="button primary" href="/console/receipts">
+          Show the receipts
+        </Link>
+      </Empty>
+    );
+  }
+  return (
+    <div className="page receipt">
+      <div className="page-head">
+        <h1>Deletion receipt</h1>
+      </div>
+      <dl className="facts card-facts">
+        <dt>File</dt>
+        <dd className="refused-name">{receipt.fileName}</dd>
+        <dt>Job</dt>
+        <dd>
+          <code>{receipt.jobId}</code>
+          <span className="hint">
+            {KINDS.find(({ value }) => value === receipt.jobKind)?.text}
+            {receipt.jobCreatedAt && `, created at ${exactly(receipt.jobCreatedAt)}`}
+            {receipt.jobCreatedBy && ` by ${receipt.jobCreatedBy.name}`}
+          </span>
+        </dd>
+        <dt>Its state then</dt>
+        <dd>
+          <StatusBadge status={receipt.jobStatus} />
+          {receipt.errorMessage && <span className="hint">{receipt.errorMessage}</span>}
+        </dd>
+        <dt>Deleted</dt>
+        <dd>
+          {exactly(receipt.deletedAt)}
+          {receipt.deletedBy && ` by ${receipt.deletedBy.name}`}
+          <span className="hint">
+            {receipt.trigger === 'RETENTION' ? 'By the retention policy' : 'By request'}
+            {receipt.force && ', also while it was active'}
+          </span>
+        </dd>
+        {receipt.reason && (
+          <>
+            <dt>Reason</dt>
+            <dd>{receipt.reason}</dd>
+          </>
+        )}
+        <dt>Predictions</dt>
+        <dd>{predictions(receipt)}</dd>
+        <dt>Files</dt>
+        <dd>
+          <Files {...receipt} />
+        </dd>
+        <dt>Receipt</dt>
+        <dd>
+          <code>{receipt.id}</code>
+        </dd>
+      </dl>
+      <p className="receipt-links">
+        <Link href="/console/receipts">All receipts</Link>
+        {viewer.role !== 'MEMBER' && <Link href={auditOf({ target: receipt.jobId })}>What was done and tried with this job</Link>}
+      </p>
+    </div>
+  );
+}
