@@ -154,6 +154,33 @@ test('a job is followed while it is at work, is cancelled, frees its storage, an
     await title(page, 'This job was deleted').waitFor();
   }));
 
+test('what takes the server longer than news take is waited for all the same', () =>
+  using(server, {}, async page => {
+    const id = await running('slow to look up.csv');
+    // The first preview is held back until the page has asked twice more for what the job makes.
+    const lost = [];
+    page.on('requestfailed', request => request.postData()?.includes('query DeletionPreview') && lost.push(request.url()));
+    let asked = 0;
+    let release;
+    const held = new Promise(resolve => (release = resolve));
+    let isFirst = true;
+    await page.route('**/graphql', async route => {
+      const text = route.request().postData() ?? '';
+      if (text.includes('query JobPredictions') && ++asked === 4) release();
+      if (text.includes('query DeletionPreview') && isFirst) {
+        isFirst = false;
+        await held;
+      }
+      await route.continue().catch(() => {});
+    });
+    await go(page, server, id);
+    await region(page, 'What deleting would do').getByText('deleting it cancels it').waitFor();
+    assert.deepEqual(lost, [], 'an answer was dropped');
+    assert.ok(asked >= 4, 'it was not waited for');
+    await server.ask('mutation($id: ID!) { deleteJob(id: $id, force: true, deletePredictions: true) { deletedJobId } }', { id });
+    await title(page, 'This job was deleted').waitFor();
+  }));
+
 test('a failed job says why, and the list runs it again too', () =>
   using(server, {}, async page => {
     const id = await ended(server, 'all bad.csv', 4, { bad: 4 }, 'FAILED');
