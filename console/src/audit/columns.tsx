@@ -15,9 +15,10 @@ const LOOKS = { DONE: 'completed', REFUSED: 'cancelling', FAILED: 'failed' };
 const nothing = <span className="nothing">–</span>;
 
 /** What an entry is about: its receipt where it was deleted, the job where it may still be there. */
-function Target({ entry: { action, outcome, targetId }, about }: { entry: Entry; about: string | undefined }) {
+function Target({ entry: { action, outcome, code, targetId }, about }: { entry: Entry; about: string | undefined }) {
   if (!targetId) return nothing;
-  const page = !OF_JOBS.includes(action) ? undefined : action === 'DELETE_JOB' && outcome === 'DONE' ? 'receipts' : 'jobs';
+  const isDeleted = action === 'DELETE_JOB' && (outcome === 'DONE' || code === 'JOB_ALREADY_DELETED');
+  const page = !OF_JOBS.includes(action) ? undefined : isDeleted ? 'receipts' : 'jobs';
   return (
     <span className="file">
       {page ? (

@@ -61,7 +61,7 @@ export function CompanyFilter({ chosen, onChange }: { chosen: string; onChange: 
         <span className="choice-label">Company:</span> <span className="choice-value">All</span>
         <ChevronDown />
       </AriaButton>
-      <Popover className="popover" aria-label="Company">
+      <Popover className="popover" placement="bottom start" aria-label="Company">
         <div className="company-filter">
           <Search onChoose={onChange} />
         </div>

@@ -1,13 +1,11 @@
 // Deletes single predictions, as many at a time as the server takes, and says of each what became of it.
 import type { Client, CombinedError } from 'urql';
-import { DeletePredictionsDocument, SelectedPredictionsDocument } from '../api/graphql';
+import { DeletePredictionsDocument, SelectedPredictionsDocument, type UserErrorsFragment } from '../api/graphql';
 import { chunks } from '../deletion/preview';
 import type { PredictionRow } from './columns';
 
-export interface Refused {
+export interface Refused extends UserErrorsFragment {
   readonly id: string;
-  readonly code: string;
-  readonly message: string;
 }
 
 export interface Outcome {

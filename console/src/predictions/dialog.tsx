@@ -3,7 +3,7 @@ import type { CombinedError } from 'urql';
 import { bySource } from '../deletion/preview';
 import { isConfirmed, TypedCount } from '../deletion/typed-count';
 import { useServer } from '../server/client';
-import { sentence } from '../server/failure';
+import { refused, sentence } from '../server/failure';
 import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
 import { Question } from '../ui/dialog';
@@ -23,11 +23,8 @@ type Step = { is: 'reading' } | { is: 'unreadable'; why: string } | { is: 'askin
 
 const predictions = (count: number): string => counted(count, 'prediction');
 
-/** Whom to ask, where that is not said. */
-const because = ({ code, message: said }: Refused): string => {
-  const message = /[.!?]$/.test(said) ? said : `${said}.`;
-  return code === 'JOB_ON_HOLD' ? `${message} An administrator can lift the hold.` : message;
-};
+/** The refusal of a missing right names them already. */
+const because = (error: Refused): string => (error.code === 'FORBIDDEN' ? error.message : refused(error));
 
 function Facts({ rows }: { rows: readonly PredictionRow[] }) {
   const annual = rows.filter(({ __typename }) => __typename === 'AnnualPrediction').length;
@@ -101,7 +98,7 @@ export function DeletePredictionsDialog({ ids, onGone, onClose }: Props) {
     setFailure('');
     setStep({ is: 'deleting', done: 0 });
     announce('Deleting...');
-    const { deleted, gone, refused, failure } = await execute(client, rows.map(({ id }) => id), done => setStep({ is: 'deleting', done }));
+    const { deleted, gone, refused: stayed, failure } = await execute(client, rows.map(({ id }) => id), done => setStep({ is: 'deleting', done }));
     isBusy.current = false;
     if (failure) {
       const dealtWith = new Set([...deleted, ...gone]);
@@ -111,8 +108,8 @@ export function DeletePredictionsDialog({ ids, onGone, onClose }: Props) {
       finish(deleted, gone, 1);
       return setStep({ is: 'asking' });
     }
-    finish(deleted, gone, refused.length);
-    if (refused.length) setStep({ is: 'stayed', refused });
+    finish(deleted, gone, stayed.length);
+    if (stayed.length) setStep({ is: 'stayed', refused: stayed });
   };
 
   const isDeleting = step.is === 'deleting';
@@ -157,10 +154,10 @@ export function DeletePredictionsDialog({ ids, onGone, onClose }: Props) {
         <div className="refusals">
           <strong>{counted(step.refused.length, 'prediction stays', 'predictions stay')}:</strong>
           <ul>
-            {step.refused.map(refused => (
-              <li key={refused.id}>
-                <span className="refused-name">{names.get(refused.id) ?? refused.id}</span>
-                <span className="hint">{because(refused)}</span>
+            {step.refused.map(refusal => (
+              <li key={refusal.id}>
+                <span className="refused-name">{names.get(refusal.id) ?? refusal.id}</span>
+                <span className="hint">{because(refusal)}</span>
               </li>
             ))}
           </ul>
