@@ -108,6 +108,8 @@ test('all that is known of a job is on its page, wide and narrow, in light and d
     await predictions.getByText('51–100 of 115').waitFor();
     await button(page, 'Previous page').click();
     await predictions.getByText('1–50 of 115').waitFor();
+    // Until the page is there the one before it is shown.
+    await predictions.locator('.list-table:not(.behind)').waitFor();
     assert.equal(await predictions.getByRole('rowheader').first().innerText(), first);
     await page.getByRole('link', { name: 'Jobs' }).last().click();
     await title(page, 'Jobs').waitFor();
