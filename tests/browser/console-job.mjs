@@ -108,6 +108,8 @@ test('all that is known of a job is on its page, wide and narrow, in light and d
     await predictions.getByText('51–100 of 115').waitFor();
     await button(page, 'Previous page').click();
     await predictions.getByText('1–50 of 115').waitFor();
+    // Until the page is there the one before it is shown.
+    await predictions.locator('.list-table:not(.behind)').waitFor();
     assert.equal(await predictions.getByRole('rowheader').first().innerText(), first);
     await page.getByRole('link', { name: 'Jobs' }).last().click();
     await title(page, 'Jobs').waitFor();
@@ -151,6 +153,33 @@ test('a job is followed while it is at work, is cancelled, frees its storage, an
     const again = new URL(page.url()).pathname.split('/').at(-1);
     await fact(page, 'Job').getByText(again).waitFor();
     await server.ask('mutation($id: ID!) { deleteJob(id: $id, force: true, deletePredictions: true) { deletedJobId } }', { id: again });
+    await title(page, 'This job was deleted').waitFor();
+  }));
+
+test('what takes the server longer than news take is waited for all the same', () =>
+  using(server, {}, async page => {
+    const id = await running('slow to look up.csv');
+    // The first preview is held back until the page has asked twice more for what the job makes.
+    const lost = [];
+    page.on('requestfailed', request => request.postData()?.includes('query DeletionPreview') && lost.push(request.url()));
+    let asked = 0;
+    let release;
+    const held = new Promise(resolve => (release = resolve));
+    let isFirst = true;
+    await page.route('**/graphql', async route => {
+      const text = route.request().postData() ?? '';
+      if (text.includes('query JobPredictions') && ++asked === 4) release();
+      if (text.includes('query DeletionPreview') && isFirst) {
+        isFirst = false;
+        await held;
+      }
+      await route.continue().catch(() => {});
+    });
+    await go(page, server, id);
+    await region(page, 'What deleting would do').getByText('deleting it cancels it').waitFor();
+    assert.deepEqual(lost, [], 'an answer was dropped');
+    assert.ok(asked >= 4, 'it was not waited for');
+    await server.ask('mutation($id: ID!) { deleteJob(id: $id, force: true, deletePredictions: true) { deletedJobId } }', { id });
     await title(page, 'This job was deleted').waitFor();
   }));
 

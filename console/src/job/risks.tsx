@@ -1,6 +1,6 @@
-import { useEffect } from 'react';
 import { useQuery } from 'urql';
 import { AnnualRisksDocument, type AnnualRisksQuery, type PredictionKind, QuarterlyRisksDocument } from '../api/graphql';
+import { useFresh } from '../server/fresh';
 import { counted, number } from '../ui/text';
 
 type Counts = Omit<AnnualRisksQuery, '__typename'>;
@@ -18,10 +18,8 @@ const percent = new Intl.NumberFormat(undefined, { style: 'percent', maximumFrac
 /** How many predictions of a job are at which level of risk: bars, which repeat what the numbers beside them say. */
 export function Risks({ id, kind, news }: { id: string; kind: PredictionKind; news: number }) {
   const query = kind === 'ANNUAL' ? AnnualRisksDocument : QuarterlyRisksDocument;
-  const [{ data }, ask] = useQuery<Counts, { id: string }>({ query, variables: { id }, requestPolicy: 'cache-and-network' });
-  useEffect(() => {
-    if (news) ask({ requestPolicy: 'network-only' });
-  }, [news, ask]);
+  const [{ data, fetching }, ask] = useQuery<Counts, { id: string }>({ query, variables: { id }, requestPolicy: 'cache-and-network' });
+  useFresh(news, fetching, () => ask({ requestPolicy: 'network-only' }));
 
   const all = data?.all?.totalCount ?? 0;
   if (!data || all === 0) return null;

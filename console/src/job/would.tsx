@@ -1,8 +1,8 @@
-import { useEffect } from 'react';
 import { useQuery } from 'urql';
 import { DeletionPreviewDocument, type JobDetailsFragment } from '../api/graphql';
 import { Facts } from '../deletion/facts';
 import { refused, sentence } from '../server/failure';
+import { useFresh } from '../server/fresh';
 import { Button } from '../ui/button';
 import { exactly } from '../ui/text';
 
@@ -19,10 +19,10 @@ interface Props {
 /** What deleting a job would do, and what forbids it. */
 export function Would({ job, isActive, isAdministrator, news, onHold, onLift }: Props) {
   const variables = { ids: [job.id], force: true };
-  const [{ data, error }, ask] = useQuery({ query: DeletionPreviewDocument, variables, requestPolicy: 'cache-and-network' });
-  const { hold, status } = job;
-  const isHeld = hold !== null;
-  useEffect(() => ask({ requestPolicy: 'network-only' }), [news, isHeld, status, ask]);
+  const [{ data, error, fetching }, ask] = useQuery({ query: DeletionPreviewDocument, variables, requestPolicy: 'cache-and-network' });
+  const { hold } = job;
+  // Of a hold no event tells.
+  useFresh(`${news} ${hold?.at}`, fetching, () => ask({ requestPolicy: 'network-only' }));
   const [refusal] = data?.deletionPreview?.refused ?? [];
   const deletable = data?.deletionPreview?.deletable ?? [];
   return (

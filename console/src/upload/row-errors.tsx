@@ -1,8 +1,9 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { useQuery } from 'urql';
 import { type RowErrorCode, RowErrorsDocument } from '../api/graphql';
 import { useServer } from '../server/client';
 import { sentence } from '../server/failure';
+import { useFresh } from '../server/fresh';
 import { Button } from '../ui/button';
 import { save } from '../ui/save';
 import { counted } from '../ui/text';
@@ -30,10 +31,8 @@ interface Props {
 /** The rows of a job that were not stored: the first of them here, all of them as a file. */
 export function RowErrors({ id, fileName, first = 50, news = 0 }: Props) {
   const { client } = useServer();
-  const [{ data, error }, ask] = useQuery({ query: RowErrorsDocument, variables: { id, first }, requestPolicy: 'network-only' });
-  useEffect(() => {
-    if (news) ask({ requestPolicy: 'network-only' });
-  }, [news, ask]);
+  const [{ data, error, fetching }, ask] = useQuery({ query: RowErrorsDocument, variables: { id, first }, requestPolicy: 'network-only' });
+  useFresh(news, fetching, () => ask({ requestPolicy: 'network-only' }));
   const [problem, setProblem] = useState('');
   const errors = data?.job?.rowErrors;
 
