@@ -12,15 +12,15 @@ export default defineConfig({
   server: { proxy: { '/graphql': api, '/uploads': api, '/artifacts': api } },
   build: {
     target: ['chrome123', 'firefox121', 'safari17.5'],
-    modulePreload: false,
+    modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     rolldownOptions: {
       output: {
-        // The server tells by their hashes whether files have changed, so their names need none.
-        entryFileNames: 'assets/main.js',
-        chunkFileNames: 'assets/[name].js',
+        // Pages are fetched when they are gone to. By their names they are of one build: one that a server of another
+        // version has no more is not there, instead of being another one.
+        entryFileNames: 'assets/[name]-[hash].js',
+        chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name][extname]',
-        codeSplitting: false,
       },
     },
   },

@@ -2,9 +2,9 @@ import { useCallback, useEffect, useMemo, useState } from 'react';
 import { Button as AriaButton, Header, Link, Menu, MenuItem, MenuSection, MenuTrigger, Popover, RouterProvider } from 'react-aria-components';
 import { Provider } from 'urql';
 import type { Role } from './api/graphql';
-import { JobsPage } from './jobs/page';
-import { BASE, go, usePlace } from './place';
-import { ReceiptPage } from './receipts/page';
+import { Navigation } from './navigation';
+import { Page } from './pages';
+import { BASE, go } from './place';
 import { connect, ServerContext, useLiveState, useServer, type Viewer, whoIs } from './server/client';
 import { useWatch } from './server/events';
 import { forget, token, useSession } from './session/session';
@@ -12,8 +12,7 @@ import { SignInAgain, SignInPage } from './session/sign-in';
 import { Announcer } from './ui/announce';
 import { Button } from './ui/button';
 import { ChevronDown, Warning } from './ui/icons';
-import { Empty, Failed } from './ui/states';
-import { UploadPage } from './upload/page';
+import { Failed } from './ui/states';
 import { Clock } from './ui/time';
 import { Toasts } from './ui/toasts';
 
@@ -89,26 +88,8 @@ function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void 
   );
 }
 
-function Page({ viewer }: { viewer: Viewer }) {
-  const { path } = usePlace();
-  if (path === '/' || path === '/jobs') return <JobsPage viewer={viewer} />;
-  if (path === '/upload') return <UploadPage />;
-  const receipt = path.match(/^\/receipts\/([^/]+)$/)?.[1];
-  if (receipt) return <ReceiptPage key={receipt} jobId={decodeURIComponent(receipt)} />;
-  return (
-    <Empty whole title="Nothing is at this address">
-      <p>The page may have moved, or what it showed was deleted.</p>
-      <Link className="button primary" href={`${BASE}/jobs`}>
-        Show the jobs
-      </Link>
-    </Empty>
-  );
-}
-
 function Shell({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void }) {
   useWatch();
-  const { path } = usePlace();
-  const onJobs = path === '/' || path.startsWith('/jobs');
   return (
     <>
       <a className="skip" href="#content">
@@ -119,15 +100,7 @@ function Shell({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void })
           <img src={new URL('./favicon.svg', import.meta.url).href} alt="" width="24" height="24" />
           Joblink
         </Link>
-        <nav aria-label="Main">
-          <Link href={`${BASE}/jobs`} aria-current={onJobs ? 'page' : undefined}>
-            Jobs
-          </Link>
-          <Link href={`${BASE}/upload`} aria-current={path === '/upload' ? 'page' : undefined}>
-            Upload
-          </Link>
-          <a href="/graphiql">GraphiQL</a>
-        </nav>
+        <Navigation role={viewer.role} />
         <LiveMark />
         <Account viewer={viewer} onSignOut={onSignOut} />
       </header>

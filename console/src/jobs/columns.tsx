@@ -1,6 +1,6 @@
-import { createColumnHelper, rowSortingFeature, tableFeatures } from '@tanstack/react-table';
 import type { JobOrderField, JobRowFragment } from '../api/graphql';
 import { Lock } from '../ui/icons';
+import { columnsOf } from '../ui/table';
 import { took } from '../ui/text';
 import { Time } from '../ui/time';
 import { JobActions } from './actions';
@@ -8,9 +8,7 @@ import { StatusBadge } from './badge';
 import { JobProgress } from './progress';
 import { KINDS } from './wanted';
 
-export const features = tableFeatures({ rowSortingFeature });
-
-const { accessor, display, columns: listed } = createColumnHelper<typeof features, JobRowFragment>();
+const { accessor, display, columns: listed } = columnsOf<JobRowFragment>();
 
 /** By which of the columns the server sorts. */
 export const FIELDS: Readonly<Record<string, JobOrderField>> = {

@@ -1,63 +1,15 @@
-import { useEffect, useRef, useState } from 'react';
-import { Button as AriaButton, Input, Label, Popover, DialogTrigger, SearchField, TextField } from 'react-aria-components';
+import { Button as AriaButton, Popover, DialogTrigger } from 'react-aria-components';
 import { Button } from '../ui/button';
 import { Checkbox } from '../ui/checkbox';
 import { Choice } from '../ui/choice';
-import { ChevronDown, Cross, Search } from '../ui/icons';
+import { Day } from '../ui/day';
+import { ChevronDown } from '../ui/icons';
+import { SearchText } from '../ui/search-text';
 import { KINDS, ORDERS, ORIGINS, STATUSES, type Wanted } from './wanted';
-
-/** How long somebody pauses who has written what they search for, in milliseconds. */
-const PAUSE = 250;
 
 interface Props {
   wanted: Wanted;
   onChange: (change: Partial<Wanted>) => void;
-}
-
-function SearchText({ wanted, onChange }: Props) {
-  const [text, setText] = useState(wanted.search);
-  const sent = useRef(wanted.search);
-  const timer = useRef<number | undefined>(undefined);
-  useEffect(() => () => window.clearTimeout(timer.current), []);
-  // Another address, by going back or by "Clear filters".
-  if (sent.current !== wanted.search) {
-    sent.current = wanted.search;
-    setText(wanted.search);
-  }
-  const send = (search: string) => {
-    window.clearTimeout(timer.current);
-    sent.current = search;
-    if (search !== wanted.search) onChange({ search });
-  };
-  return (
-    <SearchField
-      className="search"
-      aria-label="Search by file name or job id"
-      value={text}
-      onChange={search => {
-        setText(search);
-        window.clearTimeout(timer.current);
-        timer.current = window.setTimeout(() => send(search), PAUSE);
-      }}
-      onSubmit={send}
-      onClear={() => send('')}
-    >
-      <Search />
-      <Input placeholder="File name or job id" />
-      <AriaButton className="clear" aria-label="Clear the search">
-        <Cross />
-      </AriaButton>
-    </SearchField>
-  );
-}
-
-function Day({ label, value, onChange }: { label: string; value: string; onChange: (day: string) => void }) {
-  return (
-    <TextField className="field" type="date" value={value} onChange={onChange}>
-      <Label>{label}</Label>
-      <Input className="input" />
-    </TextField>
-  );
 }
 
 function MoreFilters({ wanted, onChange }: Props) {
@@ -103,7 +55,12 @@ export const NO_FILTER: Partial<Wanted> = {
 export function Filters({ wanted, filtered, onChange }: Props & { filtered: boolean }) {
   return (
     <div className="filters" role="group" aria-label="Filters">
-      <SearchText wanted={wanted} onChange={onChange} />
+      <SearchText
+        label="Search by file name or job id"
+        placeholder="File name or job id"
+        wanted={wanted.search}
+        onChange={search => onChange({ search })}
+      />
       <Choice label="Status" all="All" multiple choices={STATUSES} chosen={wanted.status} onChange={status => onChange({ status })} />
       <Choice label="Kind" all="All" choices={KINDS} chosen={wanted.kind} onChange={kind => onChange({ kind })} />
       <MoreFilters wanted={wanted} onChange={onChange} />

@@ -1,8 +1,8 @@
 // Which jobs are wanted, in which order and which page of them: all of it stands in the address, so that it can be kept
 // and passed on.
 import type { JobFilter, JobOrder, JobOrderField, JobOrigin, JobsQueryVariables, JobStatus, PredictionKind } from '../api/graphql';
-
-export const PAGE = 50;
+import { day, isEmpty, known, midnight } from '../ui/filter';
+import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
 
 export const STATUSES: readonly { readonly value: JobStatus; readonly text: string }[] = [
   { value: 'PENDING', text: 'Pending' },
@@ -34,7 +34,7 @@ export const ORDERS: readonly { readonly value: string; readonly text: string; r
   { value: 'status', text: 'Status, Z to A', order: { field: 'STATUS', direction: 'DESC' } },
 ];
 
-export interface Wanted {
+export interface Wanted extends Paging {
   readonly search: string;
   readonly status: JobStatus[];
   readonly kind: PredictionKind[];
@@ -46,22 +46,11 @@ export interface Wanted {
   readonly finishedFrom: string;
   readonly finishedTo: string;
   readonly sort: string;
-  readonly after: string | null;
-  readonly before: string | null;
-  /** How many jobs are before this page. */
-  readonly at: number;
 }
 
-const known = <Value extends string>(choices: readonly { readonly value: Value }[], text: string | null): Value[] => {
-  const given = (text ?? '').split(',');
-  return choices.map(({ value }) => value).filter(value => given.includes(value));
-};
-
-const day = (text: string | null): string => (text !== null && /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)) ? text : '');
-
 export function wanted(query: URLSearchParams): Wanted {
-  const at = Number(query.get('at') ?? 0);
   return {
+    ...paging(query),
     search: query.get('q') ?? '',
     status: known(STATUSES, query.get('status')),
     kind: known(KINDS, query.get('kind')).slice(0, 1),
@@ -72,9 +61,6 @@ export function wanted(query: URLSearchParams): Wanted {
     finishedFrom: day(query.get('finished-from')),
     finishedTo: day(query.get('finished-to')),
     sort: known(ORDERS, query.get('sort'))[0] ?? 'created',
-    after: query.get('after'),
-    before: query.get('before'),
-    at: Number.isSafeInteger(at) && at > 0 ? at : 0,
   };
 }
 
@@ -92,23 +78,10 @@ export function address(wanted: Wanted): string {
   say('finished-from', wanted.finishedFrom);
   say('finished-to', wanted.finishedTo);
   say('sort', wanted.sort === 'created' ? '' : wanted.sort);
-  say('after', wanted.after);
-  say('before', wanted.before);
-  say('at', wanted.at ? `${wanted.at}` : '');
+  sayPaging(query, wanted);
   const text = query.toString();
   return `/console/jobs${text ? `?${text}` : ''}`;
 }
-
-/** The beginning of a day in the browser's zone, some days later. */
-function midnight(text: string, later: number): string | undefined {
-  if (!text) return undefined;
-  const [year = 0, month = 1, date = 1] = text.split('-').map(Number);
-  const time = new Date(year, month - 1, date + later);
-  time.setFullYear(time.getFullYear()); // years before 100 are years of the first century
-  return Number.isNaN(time.getTime()) ? undefined : time.toISOString();
-}
-
-const isEmpty = (filter: JobFilter): boolean => Object.values(filter).every(value => value === undefined);
 
 export function filterOf(wanted: Wanted, viewer: string): JobFilter | undefined {
   const filter: JobFilter = {
@@ -132,6 +105,5 @@ export const sortOf = (field: JobOrderField, ascending: boolean): string =>
   ORDERS.find(({ order }) => order.field === field && (order.direction === 'ASC') === ascending)?.value ?? 'created';
 
 export function variables(wanted: Wanted, viewer: string): JobsQueryVariables {
-  const page = wanted.before ? { last: PAGE, before: wanted.before } : { first: PAGE, after: wanted.after };
-  return { ...page, filter: filterOf(wanted, viewer), orderBy: orderOf(wanted.sort) };
+  return { ...pageArguments(wanted), filter: filterOf(wanted, viewer), orderBy: orderOf(wanted.sort) };
 }

@@ -15,10 +15,13 @@ export const isUnreachable = (error: CombinedError): boolean => {
   return error.networkError !== undefined && (answered === undefined || answered >= 500 || answered === 429);
 };
 
+/** The viewer's role is too low. */
+export const isForbidden = (error: CombinedError): boolean => codes(error).includes('FORBIDDEN') || status(error) === 403;
+
 export function sentence(error: CombinedError): string {
   const found = codes(error);
   if (isSignedOut(error)) return 'You are signed out: sign in again.';
-  if (found.includes('FORBIDDEN') || status(error) === 403) {
+  if (isForbidden(error)) {
     return 'Your role does not allow this: ask an administrator of your organization, or an operator of the server.';
   }
   if (found.includes('DATABASE_BUSY')) return 'The server’s database does not answer at the moment.';

@@ -16,6 +16,7 @@ export const ChevronLeft = icon('M10 3.5L5.5 8l4.5 4.5');
 export const ChevronRight = icon('M6 3.5L10.5 8 6 12.5');
 export const Cross = icon('M4 4l8 8M12 4l-8 8');
 export const Dash = icon('M4 8h8');
+export const Menu = icon('M2.5 4h11M2.5 8h11M2.5 12h11');
 export const More = icon('M3.5 8h.01M8 8h.01M12.5 8h.01', 2.4);
 export const Search = icon('M7 12A5 5 0 1 0 7 2a5 5 0 0 0 0 10zM10.8 10.8L14 14');
 export const Warning = icon('M8 2.5L14.5 13.5h-13zM8 6.5v3.2M8 11.7v.1');

@@ -1,6 +1,6 @@
 // What a page shows in the place of its content.
 import { Button } from './button';
-import { Warning } from './icons';
+import { Lock, Warning } from './icons';
 
 interface Props {
   title: string;
@@ -32,6 +32,19 @@ export function Failed({ reason, onRetry, ...title }: Props & { reason: string; 
       <Button look="primary" onPress={onRetry}>
         Retry
       </Button>
+    </div>
+  );
+}
+
+/** The viewer may not see it: who may, and whom to ask. */
+export function Forbidden({ what, forWhom, whole }: { what: string; forWhom: string; whole?: boolean }) {
+  return (
+    <div className="state">
+      <span className="state-icon quiet">
+        <Lock />
+      </span>
+      <Title title={`Only ${forWhom} see ${what}`} whole={whole} />
+      <p>Ask an administrator of your organization or an operator of the server for what you need from it, or for the role.</p>
     </div>
   );
 }

@@ -39,7 +39,7 @@ function Files({ artifacts: { total, pending, bytes, lastError, completedAt } }:
 }
 
 /** What became of a job that was deleted: the permanent record. */
-export function ReceiptPage({ jobId }: { jobId: string }) {
+export function ReceiptPage({ id: jobId }: { id: string }) {
   const [{ data, error, fetching }, ask] = useQuery({ query: ReceiptDocument, variables: { jobId }, requestPolicy: 'cache-and-network' });
   const receipt = data?.deletionReceipt;
   const isPurged = receipt ? receipt.artifacts.completedAt !== null : true;

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef } from 'react';
 
-const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('[data-job-id]')];
+const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('[data-row-id]')];
 
 /** Nothing has the focus, as after the removal of what had it. */
 const isNowhere = (): boolean => document.activeElement === null || document.activeElement === document.body;
@@ -24,7 +24,8 @@ export function useKeptPlace(isOpen: boolean): (id: string) => void {
       if (isNowhere()) {
         const all = rows();
         const { id, index } = place.current;
-        const button = all.find(row => row.dataset['jobId'] === id)?.querySelector<HTMLElement>('button.more');
+        const row = all.find(row => row.dataset['rowId'] === id);
+        const button = row?.querySelector<HTMLElement>('button.more') ?? row;
         (button ?? all[Math.min(index, all.length - 1)] ?? document.getElementById('content'))?.focus();
       }
       if (left-- > 0) frame = requestAnimationFrame(look);
@@ -32,6 +33,6 @@ export function useKeptPlace(isOpen: boolean): (id: string) => void {
     return () => cancelAnimationFrame(frame);
   }, [isOpen]);
   return useCallback((id: string) => {
-    place.current = { id, index: Math.max(0, rows().findIndex(row => row.dataset['jobId'] === id)) };
+    place.current = { id, index: Math.max(0, rows().findIndex(row => row.dataset['rowId'] === id)) };
   }, []);
 }

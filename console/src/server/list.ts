@@ -1,0 +1,86 @@
+// A list that is shown page by page, kept as it is on the server.
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
+import { type AnyVariables, type CombinedError, useQuery } from 'urql';
+import { useSession } from '../session/session';
+import { useRefresh, useServer } from './client';
+import { isUnreachable } from './failure';
+
+/** A page of a list, as the server gives it. */
+export interface Page<Item> {
+  readonly totalCount: number;
+  readonly nodes: readonly Item[];
+  readonly pageInfo: { readonly startCursor?: string | null; readonly endCursor?: string | null };
+}
+
+export interface List<Item> {
+  /** The page; while another one is on its way the one before. */
+  readonly page: Page<Item> | undefined;
+  readonly error: CombinedError | undefined;
+  /** What is shown is not yet what is wanted. */
+  readonly isBehind: boolean;
+  readonly fetching: boolean;
+  /** Looks again soon whether the list is as it was. */
+  readonly soon: () => void;
+  readonly retry: () => void;
+}
+
+/** The least time between two questions for a list that events ask for, in milliseconds. */
+const AT_MOST_EVERY = 1500;
+
+/** Calls at once, and then at most once in a time, with the last call never lost. */
+function useThrottled(call: () => void): () => void {
+  const timer = useRef<number | undefined>(undefined);
+  const last = useRef(0);
+  const latest = useRef(call);
+  latest.current = call;
+  useEffect(() => () => window.clearTimeout(timer.current), []);
+  return useCallback(() => {
+    if (timer.current !== undefined) return;
+    const wait = Math.max(0, last.current + AT_MOST_EVERY - Date.now());
+    timer.current = window.setTimeout(() => {
+      timer.current = undefined;
+      last.current = Date.now();
+      latest.current();
+    }, wait);
+  }, []);
+}
+
+/**
+ * The page of a list that these variables want; `of` says where in the answer it is. It is asked for again after a lost
+ * connection, after a new sign-in, and by `soon`.
+ */
+export function useList<Data, Variables extends AnyVariables, Item>(
+  document: TypedDocumentNode<Data, Variables>,
+  wanted: Variables,
+  of: (data: Data) => Page<Item> | null | undefined,
+): List<Item> {
+  const { client } = useServer();
+  const { renewals } = useSession();
+  const key = JSON.stringify(wanted);
+  const variables = useMemo(() => wanted, [key]);
+  const [{ data, error, fetching, stale, operation }, execute] = useQuery<Data, AnyVariables>({
+    query: document,
+    variables,
+    requestPolicy: 'cache-and-network',
+  });
+
+  const refresh = useCallback(async () => {
+    const { error } = await client.query<Data, AnyVariables>(document, variables, { requestPolicy: 'network-only' }).toPromise();
+    return !error || !isUnreachable(error);
+  }, [client, document, variables]);
+  useRefresh(refresh);
+  useEffect(() => {
+    if (renewals) void refresh();
+  }, [renewals, refresh]);
+  const soon = useThrottled(() => void refresh());
+
+  // An answer that failed takes nothing away of what was shown before it.
+  const last = useRef<{ key: string; page: Page<Item> } | undefined>(undefined);
+  const page = (data && of(data)) ?? undefined;
+  const isBehind = fetching && !stale && JSON.stringify(operation?.variables) !== key;
+  if (page && !isBehind) last.current = { key, page };
+  const kept = last.current?.key === key ? last.current.page : undefined;
+  const retry = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute]);
+  return { page: page ?? kept, error, isBehind, fetching, soon, retry };
+}

@@ -1,0 +1,145 @@
+// What the pages with a list have in common: their head, what is selected, all states of the list, and turning its pages.
+import { useEffect } from 'react';
+import { useLiveState } from '../server/client';
+import { isForbidden, isSignedOut, sentence } from '../server/failure';
+import type { List, Page } from '../server/list';
+import { announce } from './announce';
+import { Button } from './button';
+import { ChevronLeft, ChevronRight, Warning } from './icons';
+import { FIRST, PAGE, type Paging } from './paging';
+import { Empty, Failed, Forbidden } from './states';
+import { ListSkeleton } from './table';
+import { counted, number } from './text';
+
+/** What a list is of: "job", "jobs". */
+export type Noun = readonly [one: string, many: string];
+
+/** The title of a page, and how many things it lists. */
+export function ListHead({ title, noun, total, children }: { title: string; noun: Noun; total: number | undefined; children?: React.ReactNode }) {
+  return (
+    <div className="page-head">
+      <h1>{title}</h1>
+      {total !== undefined && <span className="page-count">{counted(total, ...noun)}</span>}
+      {children}
+    </div>
+  );
+}
+
+/** How many rows are selected, and what can be done with them. */
+export function SelectionBar({ noun, count, onClear, children }: { noun: Noun; count: number; onClear: () => void; children: React.ReactNode }) {
+  if (count === 0) return null;
+  return (
+    <div className="selection" role="group" aria-label={`Selected ${noun[1]}`}>
+      <strong>{counted(count, ...noun)} selected</strong>
+      <Button look="quiet" onPress={onClear}>
+        Clear selection
+      </Button>
+      {children}
+    </div>
+  );
+}
+
+/** Which part of a list is shown, and the pages beside it. */
+function Pager({ page, paging, onTurn }: { page: Page<unknown>; paging: Paging; onTurn: (paging: Paging) => void }) {
+  const { nodes, totalCount, pageInfo } = page;
+  const hasPrevious = paging.at > 0;
+  const hasNext = paging.at + nodes.length < totalCount;
+  return (
+    <nav className="pages" aria-label="Pages">
+      <span className="pages-text">
+        {number(paging.at + 1)}–{number(paging.at + nodes.length)} of {number(totalCount)}
+      </span>
+      {(hasPrevious || hasNext) && (
+        <>
+          <Button
+            isDisabled={!hasPrevious}
+            aria-label="Previous page"
+            onPress={() =>
+              onTurn(paging.at <= PAGE ? FIRST : { ...FIRST, before: pageInfo.startCursor ?? null, at: paging.at - PAGE })
+            }
+          >
+            <ChevronLeft />
+            Previous
+          </Button>
+          <Button
+            isDisabled={!hasNext}
+            aria-label="Next page"
+            onPress={() => onTurn({ ...FIRST, after: pageInfo.endCursor ?? null, at: paging.at + nodes.length })}
+          >
+            Next
+            <ChevronRight />
+          </Button>
+        </>
+      )}
+    </nav>
+  );
+}
+
+interface Props<Item> {
+  noun: Noun;
+  list: List<Item>;
+  paging: Paging;
+  /** Goes to another page; `replace` where the one at hand is none. */
+  onTurn: (paging: Paging, replace?: boolean) => void;
+  /** What is shown where the list has nothing at all. */
+  empty: React.ReactNode;
+  /** Whether it is narrowed; with this the filters are taken away. */
+  onClearFilters?: () => void;
+  /** The shapes of a row while it is loading. */
+  shapes?: readonly string[];
+  /** Who may see the list, where not everybody may: "administrators and operators". */
+  forWhom?: string;
+  children: (rows: readonly Item[]) => React.ReactNode;
+}
+
+/** A list in all of its states: on its way, failed, forbidden, empty, without a match, or the table and its pages. */
+export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilters, shapes, forWhom, children }: Props<Item>) {
+  const { page, error, isBehind, fetching, retry } = list;
+  const { standing } = useLiveState();
+  const [one, many] = noun;
+  const total = page?.totalCount ?? 0;
+  const isNone = page !== undefined && (!page.pageInfo.startCursor || paging.at >= total);
+  const nowhere = isNone && paging.at > 0 && !fetching && !error;
+  useEffect(() => {
+    // The list is shorter than it was when this page was turned to.
+    if (nowhere) onTurn(FIRST, true);
+  });
+  const settled = page !== undefined && !isBehind && !fetching;
+  useEffect(() => {
+    if (settled) announce(total === 0 ? `No ${many}` : counted(total, one, many));
+  }, [settled, total, one, many]);
+
+  if (page === undefined) {
+    if (!error) return <ListSkeleton of={many} shapes={shapes} />;
+    if (forWhom && isForbidden(error)) return <Forbidden what={`the ${many}`} forWhom={forWhom} />;
+    return <Failed title={`The ${many} could not be loaded`} reason={sentence(error)} onRetry={retry} />;
+  }
+  return (
+    <>
+      {error && !isSignedOut(error) && standing !== 'lost' && (
+        <div className="notice" role="alert">
+          <Warning />
+          <span>The list could not be refreshed. {sentence(error)}</span>
+          <Button look="quiet" onPress={retry}>
+            Retry
+          </Button>
+        </div>
+      )}
+      {page.nodes.length > 0 ? (
+        <>
+          {children(page.nodes)}
+          <Pager page={page} paging={paging} onTurn={onTurn} />
+        </>
+      ) : total > 0 ? (
+        <ListSkeleton of={many} shapes={shapes} />
+      ) : onClearFilters ? (
+        <Empty title={`No ${one} matches`}>
+          <p>Other words, or fewer filters, may find what you are looking for.</p>
+          <Button onPress={onClearFilters}>Clear filters</Button>
+        </Empty>
+      ) : (
+        empty
+      )}
+    </>
+  );
+}

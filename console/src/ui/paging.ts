@@ -1,0 +1,29 @@
+// Which page of a list is shown: it stands in the address, so that it can be kept and passed on.
+
+/** How many items are on a page. */
+export const PAGE = 50;
+
+export interface Paging {
+  readonly after: string | null;
+  readonly before: string | null;
+  /** How many items are before this page. */
+  readonly at: number;
+}
+
+export const FIRST: Paging = { after: null, before: null, at: 0 };
+
+export function paging(query: URLSearchParams): Paging {
+  const at = Number(query.get('at') ?? 0);
+  return { after: query.get('after'), before: query.get('before'), at: Number.isSafeInteger(at) && at > 0 ? at : 0 };
+}
+
+/** Writes it into an address; the first page is not said. */
+export function sayPaging(query: URLSearchParams, { after, before, at }: Paging): void {
+  if (after) query.set('after', after);
+  if (before) query.set('before', before);
+  if (at) query.set('at', `${at}`);
+}
+
+/** What a query is asked for this page. */
+export const pageArguments = ({ after, before }: Paging): { first?: number; after?: string | null; last?: number; before?: string } =>
+  before ? { last: PAGE, before } : { first: PAGE, after };
