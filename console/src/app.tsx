@@ -65,9 +65,7 @@ function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void 
   return (
     <MenuTrigger>
       <AriaButton className="button quiet account" aria-label={`Account of ${viewer.user.name}`}>
-        <span className="account-initial" aria-hidden="true">
-          {[...viewer.user.name][0]?.toUpperCase()}
-        </span>
+        <span className="account-initial" data-initial={[...viewer.user.name][0]?.toUpperCase()} />
         <span className="account-name">{viewer.user.name}</span>
         <ChevronDown />
       </AriaButton>

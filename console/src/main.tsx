@@ -6,5 +6,6 @@ import './styles/deletion.css';
 import './styles/list.css';
 import './styles/jobs.css';
 import './styles/upload.css';
+import './styles/admin.css';
 
 createRoot(document.getElementById('root')!).render(<App />);

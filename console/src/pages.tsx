@@ -18,6 +18,12 @@ const PAGES: readonly { readonly at: RegExp; readonly Page: ComponentType<PagePr
   { at: /^\/(?:jobs)?$/, Page: JobsPage },
   { at: /^\/upload$/, Page: lazily(() => import('./upload/page').then(({ UploadPage }) => UploadPage)) },
   { at: /^\/receipts\/([^/]+)$/, Page: lazily(() => import('./receipts/receipt').then(({ ReceiptPage }) => ReceiptPage)) },
+  { at: /^\/retention$/, Page: lazily(() => import('./retention/page').then(({ RetentionPage }) => RetentionPage)) },
+  { at: /^\/retention\/runs$/, Page: lazily(() => import('./retention/runs').then(({ RetentionRunsPage }) => RetentionRunsPage)) },
+  { at: /^\/retention\/runs\/([^/]+)$/, Page: lazily(() => import('./retention/runs').then(({ RetentionRunPage }) => RetentionRunPage)) },
+  { at: /^\/backfill$/, Page: lazily(() => import('./backfill/page').then(({ BackfillPage }) => BackfillPage)) },
+  { at: /^\/backfill\/([^/]+)$/, Page: lazily(() => import('./backfill/run').then(({ DecisionsPage }) => DecisionsPage)) },
+  { at: /^\/backfill\/([^/]+)\/unresolved$/, Page: lazily(() => import('./backfill/run').then(({ UnresolvedPage }) => UnresolvedPage)) },
 ];
 
 /** What an address names; as it stands where it is not well encoded. */

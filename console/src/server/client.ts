@@ -27,6 +27,7 @@ export function connect(): Server {
       mapExchange({ onError: error => isSignedOut(error) && expire() }),
       cacheExchange({
         keys: {
+          BackfillDecision: value,
           Cancellation: value,
           DeletionPreview: value,
           Hold: value,
@@ -37,6 +38,11 @@ export function connect(): Server {
           JobRefusal: value,
           LinkSourceCount: value,
           PurgeState: value,
+          RetentionItem: value,
+          RetentionPolicy: value,
+          RetentionPreview: value,
+          RetentionRule: value,
+          UnresolvedPrediction: value,
           UserError: value,
           Viewer: value,
         },
