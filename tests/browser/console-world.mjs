@@ -118,10 +118,9 @@ print(id)`,
     return data;
   }
 
-  /** Uploads quarterly rows of companies that no other file names, and gives the id of the job. */
-  async upload(name, rows, { bad = 0, token } = {}) {
+  /** Uploads quarterly rows of companies that no other file names, unless by their prefix, and gives the id of the job. */
+  async upload(name, rows, { bad = 0, token, prefix = `C${process.hrtime.bigint().toString(36).toUpperCase()}` } = {}) {
     const header = 'company_symbol,company_name,sector,market_cap,reporting_year,reporting_quarter,total_debt_to_ebitda,sga_margin,long_term_debt_to_total_capital,return_on_capital';
-    const prefix = `C${process.hrtime.bigint().toString(36).toUpperCase()}`;
     const line = (_, row) => `${prefix}${row},Company ${row},Energy,1000000,2024,Q1,${row < bad ? 'many' : '3.1'},20.5,40.7,${row % 30}`;
     const form = new FormData();
     const query =
