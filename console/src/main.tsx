@@ -5,6 +5,8 @@ import './styles/controls.css';
 import './styles/deletion.css';
 import './styles/list.css';
 import './styles/jobs.css';
+import './styles/audit.css';
+import './styles/predictions.css';
 import './styles/upload.css';
 import './styles/admin.css';
 

@@ -17,6 +17,8 @@ export interface PageProps {
 const PAGES: readonly { readonly at: RegExp; readonly Page: ComponentType<PageProps> }[] = [
   { at: /^\/(?:jobs)?$/, Page: JobsPage },
   { at: /^\/upload$/, Page: lazily(() => import('./upload/page').then(({ UploadPage }) => UploadPage)) },
+  { at: /^\/predictions$/, Page: lazily(() => import('./predictions/page').then(({ PredictionsPage }) => PredictionsPage)) },
+  { at: /^\/receipts$/, Page: lazily(() => import('./receipts/page').then(({ ReceiptsPage }) => ReceiptsPage)) },
   { at: /^\/receipts\/([^/]+)$/, Page: lazily(() => import('./receipts/receipt').then(({ ReceiptPage }) => ReceiptPage)) },
   { at: /^\/retention$/, Page: lazily(() => import('./retention/page').then(({ RetentionPage }) => RetentionPage)) },
   { at: /^\/retention\/runs$/, Page: lazily(() => import('./retention/runs').then(({ RetentionRunsPage }) => RetentionRunsPage)) },
@@ -24,6 +26,7 @@ const PAGES: readonly { readonly at: RegExp; readonly Page: ComponentType<PagePr
   { at: /^\/backfill$/, Page: lazily(() => import('./backfill/page').then(({ BackfillPage }) => BackfillPage)) },
   { at: /^\/backfill\/([^/]+)$/, Page: lazily(() => import('./backfill/run').then(({ DecisionsPage }) => DecisionsPage)) },
   { at: /^\/backfill\/([^/]+)\/unresolved$/, Page: lazily(() => import('./backfill/run').then(({ UnresolvedPage }) => UnresolvedPage)) },
+  { at: /^\/audit$/, Page: lazily(() => import('./audit/page').then(({ AuditPage }) => AuditPage)) },
 ];
 
 /** What an address names; as it stands where it is not well encoded. */

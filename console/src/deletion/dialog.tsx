@@ -1,5 +1,4 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { Input, Label, TextField } from 'react-aria-components';
 import type { CombinedError } from 'urql';
 import { useServer } from '../server/client';
 import { sentence } from '../server/failure';
@@ -12,9 +11,8 @@ import { counted, number } from '../ui/text';
 import { tell } from '../ui/toasts';
 import { execute } from './execute';
 import { bySource, type Deletable, linked, type Preview, read, type Refused, size, sum, whatGoes } from './preview';
+import { isConfirmed, TypedCount } from './typed-count';
 
-/** Above so many predictions their number is typed to confirm. */
-const TYPED_ABOVE = 1000;
 /** After this time a deletion is said to take long, in milliseconds. */
 const LONG = 10_000;
 /** The pauses between looks whether a deletion that takes long has ended, in seconds; the last one goes on. */
@@ -154,8 +152,7 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
   const going = force ? [...ended, ...active] : ended;
   const predictions = sum(going, linked);
   const deleted = withPredictions ? predictions : 0;
-  const mustType = deleted > TYPED_ABOVE;
-  const isTyped = !mustType || typed.replace(/[\s,.'’]/g, '') === `${deleted}`;
+  const isTyped = isConfirmed(deleted, typed);
   const left = force ? [] : active;
 
   const run = async () => {
@@ -301,12 +298,7 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
               Also delete the predictions {single ? 'it' : 'they'} made
             </Checkbox>
           )}
-          {mustType && (
-            <TextField className="field" value={typed} isDisabled={isDeleting} onChange={setTyped} autoComplete="off" inputMode="numeric">
-              <Label>Type {number(deleted)}, the number of predictions, to confirm</Label>
-              <Input className="input" />
-            </TextField>
-          )}
+          <TypedCount predictions={deleted} typed={typed} isDisabled={isDeleting} onChange={setTyped} />
           {refused.length > 0 && (
             <Refusals
               refused={refused}

@@ -59,7 +59,7 @@ export const LINK_SOURCES: Record<LinkSource, string> = {
   RELEASED: 'released',
 };
 
-export function bySource(items: readonly Deletable[]): { text: string; count: number }[] {
+export function bySource(items: readonly Pick<Deletable, 'byLinkSource'>[]): { text: string; count: number }[] {
   const counts = new Map<LinkSource, number>();
   for (const { linkSource, count } of items.flatMap(item => item.byLinkSource)) {
     counts.set(linkSource, (counts.get(linkSource) ?? 0) + count);

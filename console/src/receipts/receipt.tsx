@@ -4,7 +4,9 @@ import { useQuery } from 'urql';
 import { type ReceiptQuery, ReceiptDocument } from '../api/graphql';
 import { size } from '../deletion/preview';
 import { StatusBadge } from '../jobs/badge';
+import { address as auditOf } from '../audit/wanted';
 import { KINDS } from '../jobs/wanted';
+import type { Viewer } from '../server/client';
 import { sentence } from '../server/failure';
 import { Empty, Failed } from '../ui/states';
 import { counted, exactly, number } from '../ui/text';
@@ -39,7 +41,7 @@ function Files({ artifacts: { total, pending, bytes, lastError, completedAt } }:
 }
 
 /** What became of a job that was deleted: the permanent record. */
-export function ReceiptPage({ id: jobId }: { id: string }) {
+export function ReceiptPage({ id: jobId, viewer }: { id: string; viewer: Viewer }) {
   const [{ data, error, fetching }, ask] = useQuery({ query: ReceiptDocument, variables: { jobId }, requestPolicy: 'cache-and-network' });
   const receipt = data?.deletionReceipt;
   const isPurged = receipt ? receipt.artifacts.completedAt !== null : true;
@@ -80,8 +82,8 @@ export function ReceiptPage({ id: jobId }: { id: string }) {
     return (
       <Empty whole title="No such receipt">
         <p>The job was not deleted, or its receipt is not yours to see.</p>
-        <Link className="button primary" href="/console/jobs">
-          Show the jobs
+        <Link className="button primary" href="/console/receipts">
+          Show the receipts
         </Link>
       </Empty>
     );
@@ -134,6 +136,10 @@ export function ReceiptPage({ id: jobId }: { id: string }) {
           <code>{receipt.id}</code>
         </dd>
       </dl>
+      <p className="receipt-links">
+        <Link href="/console/receipts">All receipts</Link>
+        {viewer.role !== 'MEMBER' && <Link href={auditOf({ target: receipt.jobId })}>What was done and tried with this job</Link>}
+      </p>
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // A list that is shown page by page, kept as it is on the server.
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 import { useCallback, useEffect, useMemo, useRef } from 'react';
-import { type AnyVariables, type CombinedError, useQuery } from 'urql';
+import { type AnyVariables, type CombinedError, createRequest, useQuery } from 'urql';
 import { useSession } from '../session/session';
 import { useRefresh, useServer } from './client';
 import { isUnreachable } from './failure';
@@ -48,16 +48,16 @@ function useThrottled(call: () => void): () => void {
 
 /**
  * The page of a list that these variables want; `of` says where in the answer it is. It is asked for again after a lost
- * connection, after a new sign-in, and by `soon`.
+ * connection, after a new sign-in, and by `soon`. `answer` has what else was asked for with it.
  */
 export function useList<Data, Variables extends AnyVariables, Item>(
   document: TypedDocumentNode<Data, Variables>,
   wanted: Variables,
   of: (data: Data) => Page<Item> | null | undefined,
-): List<Item> {
+): List<Item> & { readonly answer: Data | undefined } {
   const { client } = useServer();
   const { renewals } = useSession();
-  const key = JSON.stringify(wanted);
+  const { key } = createRequest<Data, AnyVariables>(document, wanted);
   const variables = useMemo(() => wanted, [key]);
   const [{ data, error, fetching, stale, operation }, execute] = useQuery<Data, AnyVariables>({
     query: document,
@@ -76,11 +76,11 @@ export function useList<Data, Variables extends AnyVariables, Item>(
   const soon = useThrottled(() => void refresh());
 
   // An answer that failed takes nothing away of what was shown before it.
-  const last = useRef<{ key: string; page: Page<Item> } | undefined>(undefined);
+  const last = useRef<{ key: number; page: Page<Item>; answer: Data } | undefined>(undefined);
   const page = (data && of(data)) ?? undefined;
-  const isBehind = fetching && !stale && JSON.stringify(operation?.variables) !== key;
-  if (page && !isBehind) last.current = { key, page };
-  const kept = last.current?.key === key ? last.current.page : undefined;
+  const isBehind = fetching && !stale && operation?.key !== key;
+  if (data && page && !isBehind) last.current = { key, page, answer: data };
+  const kept = last.current?.key === key ? last.current : undefined;
   const retry = useCallback(() => execute({ requestPolicy: 'network-only' }), [execute]);
-  return { page: page ?? kept, error, isBehind, fetching, soon, retry };
+  return { page: page ?? kept?.page, answer: data ?? kept?.answer, error, isBehind, fetching, soon, retry };
 }

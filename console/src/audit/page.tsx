@@ -1,0 +1,86 @@
+import { useEffect, useMemo } from 'react';
+import { AuditLogDocument } from '../api/graphql';
+import { go, usePlace } from '../place';
+import type { Viewer } from '../server/client';
+import { useJobEvents } from '../server/events';
+import { useList } from '../server/list';
+import { Button } from '../ui/button';
+import { ByUser } from '../ui/by-user';
+import { Choice } from '../ui/choice';
+import { Days } from '../ui/days';
+import { ListBody, ListHead, type Noun } from '../ui/list';
+import { FIRST } from '../ui/paging';
+import { SearchText } from '../ui/search-text';
+import { Empty } from '../ui/states';
+import { ListTable } from '../ui/table';
+import { actionOf, columnsFor } from './columns';
+import { ACTIONS, address, filterOf, NO_FILTER, OUTCOMES, variables, type Wanted, wanted as wantedBy } from './wanted';
+
+const NOUN: Noun = ['entry', 'entries'];
+
+/** What was done and tried, by whom, and how it ended. */
+export function AuditPage({ viewer }: { viewer: Viewer }) {
+  const { query } = usePlace();
+  const wanted = useMemo(() => wantedBy(query), [query]);
+  const list = useList(AuditLogDocument, variables(wanted), data => data.auditLog);
+  const { soon } = list;
+  useJobEvents(type => type !== 'PROGRESS' && soon());
+  useEffect(() => {
+    document.title = 'Audit log · Joblink';
+  }, []);
+
+  /** Other entries: from the first page on. */
+  const change = (change: Partial<Wanted>) => go(address({ ...wanted, ...change, ...FIRST }), true);
+  const filtered = filterOf(wanted) !== undefined;
+  const columns = useMemo(() => columnsFor(wanted.target !== '', to => address({ ...wanted, ...FIRST, ...to })), [wanted]);
+
+  return (
+    <div className="page">
+      <ListHead title="Audit log" noun={NOUN} total={list.page?.totalCount} />
+      <div className="filters" role="group" aria-label="Filters">
+        <SearchText
+          label="Search by the id of a job, prediction or run"
+          placeholder="Id of a job, prediction or run"
+          wanted={wanted.target}
+          onChange={target => change({ target })}
+        />
+        <Choice label="Action" all="All" multiple choices={ACTIONS} chosen={wanted.action} onChange={action => change({ action })} />
+        <Choice label="Outcome" all="All" choices={OUTCOMES} chosen={wanted.outcome} onChange={outcome => change({ outcome })} />
+        <ByUser by={wanted.by} viewer={viewer.user} users={list.page?.nodes.map(({ actor }) => actor) ?? []} onChange={by => change({ by })} />
+        <Days label="When" from={wanted.from} to={wanted.to} onChange={change} />
+        {filtered && (
+          <Button look="quiet" onPress={() => change(NO_FILTER)}>
+            Clear filters
+          </Button>
+        )}
+      </div>
+      <ListBody
+        noun={NOUN}
+        list={list}
+        paging={wanted}
+        onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
+        onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
+        shapes={['short', 'pill', 'long', 'short', 'long', 'short']}
+        forWhom="administrators and operators"
+        empty={
+          <Empty title="No entries yet">
+            <p>What is created, cancelled, held and deleted is written down here, also what was refused.</p>
+          </Empty>
+        }
+      >
+        {entries => (
+          <ListTable
+            label="Audit log"
+            className="audit-table"
+            columns={columns}
+            rows={entries}
+            header="action"
+            nameOf={actionOf}
+            marks={({ targetId }) => ({ 'data-target-id': targetId ?? '' })}
+            isBehind={list.isBehind}
+          />
+        )}
+      </ListBody>
+    </div>
+  );
+}

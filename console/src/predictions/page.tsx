@@ -1,0 +1,123 @@
+import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
+import { useCallback, useEffect, useState } from 'react';
+import { Link } from 'react-aria-components';
+import {
+  AnnualPredictionsDocument,
+  type AnnualPredictionsQuery,
+  type AnnualPredictionsQueryVariables,
+  type PredictionKind,
+  QuarterlyPredictionsDocument,
+  type QuarterlyPredictionsQuery,
+} from '../api/graphql';
+import { KINDS } from '../jobs/wanted';
+import { go, usePlace } from '../place';
+import type { Viewer } from '../server/client';
+import { useJobEvents } from '../server/events';
+import { useList } from '../server/list';
+import { Button } from '../ui/button';
+import { useKeptPlace } from '../ui/kept-place';
+import { ListBody, ListHead, type Noun, SelectionBar } from '../ui/list';
+import { FIRST } from '../ui/paging';
+import { useSelection } from '../ui/selection';
+import { Empty } from '../ui/states';
+import { ListTable } from '../ui/table';
+import { number } from '../ui/text';
+import { columns, nameOf, type PredictionRow } from './columns';
+import { DeletePredictionsDialog } from './dialog';
+import { Filters } from './filters';
+import { address, filterOf, NO_FILTER, variables, type Wanted, wanted as wantedBy } from './wanted';
+
+const NOUN: Noun = ['prediction', 'predictions'];
+
+type Answer = AnnualPredictionsQuery | QuarterlyPredictionsQuery;
+const other = (kind: PredictionKind): PredictionKind => (kind === 'ANNUAL' ? 'QUARTERLY' : 'ANNUAL');
+const DOCUMENTS = { ANNUAL: AnnualPredictionsDocument, QUARTERLY: QuarterlyPredictionsDocument };
+
+export function PredictionsPage({ viewer }: { viewer: Viewer }) {
+  const { query } = usePlace();
+  const wanted = wantedBy(query);
+  const { selected, select, drop, without } = useSelection<PredictionRow>();
+  const document = DOCUMENTS[wanted.kind] as TypedDocumentNode<Answer, AnnualPredictionsQueryVariables>;
+  const read = useList<Answer, AnnualPredictionsQueryVariables, PredictionRow>(document, variables(wanted, viewer.user.id), data => data.page);
+  const list = without(read);
+  const { soon } = list;
+  // Jobs make predictions, and take them along.
+  useJobEvents(type => type !== 'PROGRESS' && soon());
+
+  const [deleting, setDeleting] = useState<readonly string[] | undefined>(undefined);
+  const keepPlace = useKeptPlace(deleting !== undefined);
+  const close = useCallback(() => setDeleting(undefined), []);
+  const onGone = useCallback(
+    (ids: readonly string[]) => {
+      drop(ids);
+      soon();
+    },
+    [drop, soon],
+  );
+
+  useEffect(() => {
+    window.document.title = 'Predictions · Joblink';
+  }, []);
+
+  /** Other predictions: from the first page on. */
+  const change = (change: Partial<Wanted>) => go(address({ ...wanted, ...change, ...FIRST }), true);
+  const filtered = filterOf(wanted, viewer.user.id) !== undefined;
+  const counts = { [wanted.kind]: list.page?.totalCount, [other(wanted.kind)]: read.answer?.others?.totalCount };
+
+  return (
+    <div className="page">
+      <ListHead title="Predictions" noun={NOUN} total={list.page?.totalCount} />
+      <nav className="kinds-of-list" aria-label="Kind">
+        {KINDS.map(({ value, text }) => (
+          <Link key={value} href={address({ ...wanted, ...FIRST, kind: value })} aria-current={value === wanted.kind ? 'page' : undefined}>
+            {text} {counts[value] !== undefined && !read.isBehind && <span className="kind-count">{number(counts[value])}</span>}
+          </Link>
+        ))}
+      </nav>
+      <Filters wanted={wanted} filtered={filtered} onChange={change} />
+      <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
+        <Button
+          look="danger"
+          onPress={() => {
+            keepPlace([...selected][0] ?? '');
+            setDeleting([...selected]);
+          }}
+        >
+          Delete Selected Predictions
+        </Button>
+      </SelectionBar>
+      <ListBody
+        noun={NOUN}
+        list={list}
+        paging={wanted}
+        onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
+        onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
+        shapes={['box', 'short', 'short', 'pill', 'short', 'long', 'short']}
+        empty={
+          <Empty title={`No ${wanted.kind.toLowerCase()} predictions yet`}>
+            <p>Jobs make predictions of the rows of their files.</p>
+            <Link className="button primary" href="/console/upload">
+              Upload a file
+            </Link>
+          </Empty>
+        }
+      >
+        {rows => (
+          <ListTable
+            label="Predictions"
+            className="predictions-table"
+            columns={columns}
+            rows={rows}
+            header="company"
+            nameOf={nameOf}
+            marks={row => ({ 'data-prediction-id': row.id })}
+            selected={selected}
+            onSelect={select}
+            isBehind={list.isBehind}
+          />
+        )}
+      </ListBody>
+      {deleting && <DeletePredictionsDialog ids={deleting} onGone={onGone} onClose={close} />}
+    </div>
+  );
+}
