@@ -194,6 +194,35 @@ test('many due jobs are shown in pages, and a run is followed to its end', () =>
     await page.getByText('1–50 of 60').waitFor();
   }));
 
+test('a run that another server is at is shown, and told when it has ended', () =>
+  using(server, {}, async page => {
+    // As that server's row says: it has been claimed, and has done a part.
+    const [id] = server.sql(`cursor = database.execute("SELECT * FROM retention_runs ORDER BY id DESC LIMIT 1")
+names = [column[0] for column in cursor.description]
+run = dict(zip(names, cursor.fetchone()))
+run.update(id=(int.from_bytes(run["id"]) + 1).to_bytes(16), finished_at=None, triggered_by="schedule", user_id=None,
+    cleaned=2, deleted=1, failed=0, lease_token=uuid.uuid4().bytes, lease_expires_at="2999-01-01T00:00:00+00:00")
+database.execute(f"INSERT INTO retention_runs ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", [run[name] for name in names])
+print(uuid.UUID(bytes=run["id"]))`);
+    await page.goto(`${server.base}/console/retention`);
+    await page.getByText('A run is under way').waitFor();
+    await page.getByText('3 jobs so far').waitFor();
+    assert.ok(await page.getByRole('button', { name: 'Run Retention' }).isDisabled());
+    await accessibleInBoth(page, 'a run under way');
+    await page.setViewportSize({ width: 360, height: 740 });
+    await fits(page, 'a run under way');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    const set = change => server.sql(`database.execute("UPDATE retention_runs SET ${change} WHERE id = ?", (uuid.UUID(sys.argv[2]).bytes,))`, id);
+    set('deleted = 4');
+    await page.getByText('6 jobs so far').waitFor();
+    set("deleted = 5, finished_at = started_at, lease_token = NULL, lease_expires_at = NULL");
+    await toast(page, 'Retention has run');
+    await toast(page, '2 jobs cleaned, 5 jobs deleted');
+    await page.getByText('A run is under way').waitFor({ state: 'detached' });
+    await page.goto(`${server.base}/console/retention/runs/${id}`);
+    await page.getByText('Schedule').waitFor();
+  }));
+
 test('a server that is away is said, and a run that was asked for is asked for again', () =>
   using(server, { expected: /ERR_CONNECTION|WebSocket/ }, async page => {
     const { failed } = await dueJobs('away');

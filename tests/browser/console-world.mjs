@@ -84,11 +84,11 @@ export class Server {
     return execFileSync('python3', ['-', this.database, ...values], { input: python, encoding: 'utf8' }).trim().split('\n');
   }
 
-  /** Makes jobs that have ended as old as if they had ended so many hours earlier. */
+  /** Makes jobs as old as if they had been made, and had ended, so many hours earlier. */
   age(hours, ...ids) {
-    const text = `for id in sys.argv[3:]:
-    database.execute("UPDATE bulk_upload_jobs SET completed_at = strftime('%Y-%m-%d %H:%M:%f', completed_at, ?) WHERE id = ?",
-        (f"-{sys.argv[2]} hours", uuid.UUID(id).bytes))`;
+    const text = `earlier = ", ".join(f"{column} = strftime('%Y-%m-%d %H:%M:%f', {column}, '-{sys.argv[2]} hours')" for column in ("created_at", "started_at", "completed_at"))
+for id in sys.argv[3:]:
+    database.execute(f"UPDATE bulk_upload_jobs SET {earlier} WHERE id = ?", (uuid.UUID(id).bytes,))`;
     this.sql(text, `${hours}`, ...ids);
   }
 

@@ -11,6 +11,7 @@ import {
   type UnresolvedRowFragment,
 } from '../api/graphql';
 import { go, usePlace } from '../place';
+import { useAgain } from '../server/again';
 import { isForbidden, sentence } from '../server/failure';
 import { fetchFile } from '../server/file';
 import { useList } from '../server/list';
@@ -276,6 +277,7 @@ function RunPage({ id, isLeft }: { id: string; isLeft: boolean }) {
   const run = data?.node?.__typename === 'BackfillRun' ? data.node : undefined;
   const look = useCallback(() => ask({ requestPolicy: 'network-only' }), [ask]);
   useWatchedRuns(run ? [run] : [], look);
+  useAgain(error, look);
   useEffect(() => {
     document.title = 'A run of the backfill · Joblink';
   }, []);

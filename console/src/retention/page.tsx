@@ -4,6 +4,7 @@ import { useQuery } from 'urql';
 import { RetentionDueDocument, RetentionMomentDocument, type RetentionMomentQuery } from '../api/graphql';
 import { size } from '../deletion/preview';
 import { go, usePlace } from '../place';
+import { useAgain } from '../server/again';
 import { isForbidden, sentence } from '../server/failure';
 import { useList } from '../server/list';
 import { announce } from '../ui/announce';
@@ -174,6 +175,7 @@ export function RetentionPage() {
     go(address(FIRST), true);
     ask({ requestPolicy: 'network-only' });
   }, [ask]);
+  useAgain(error, look);
 
   return (
     <div className="page">

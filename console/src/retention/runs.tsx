@@ -1,4 +1,4 @@
-import { useEffect } from 'react';
+import { useCallback, useEffect } from 'react';
 import { Link } from 'react-aria-components';
 import { useQuery } from 'urql';
 import {
@@ -10,6 +10,7 @@ import {
 } from '../api/graphql';
 import { size } from '../deletion/preview';
 import { go, usePlace } from '../place';
+import { useAgain } from '../server/again';
 import { sentence } from '../server/failure';
 import { useList } from '../server/list';
 import { ListBody, type Noun } from '../ui/list';
@@ -155,6 +156,8 @@ export function RetentionRunPage({ id }: { id: string }) {
   const [{ data, error, fetching }, ask] = useQuery({ query: RetentionRunDocument, variables: { id }, requestPolicy: 'cache-and-network' });
   const shown = data?.node?.__typename === 'RetentionRun' ? data.node : undefined;
   const { problem } = useRun(shown);
+  const again = useCallback(() => ask({ requestPolicy: 'network-only' }), [ask]);
+  useAgain(error, again);
   const list = useList(RetentionRunItemsDocument, { id, ...pageArguments(page) }, data =>
     data.node?.__typename === 'RetentionRun' ? data.node.items : undefined,
   );
@@ -172,7 +175,7 @@ export function RetentionRunPage({ id }: { id: string }) {
       <div className="page">
         <RetentionHead />
         {error ? (
-          <Failed title="The run could not be loaded" reason={sentence(error)} onRetry={() => ask({ requestPolicy: 'network-only' })} />
+          <Failed title="The run could not be loaded" reason={sentence(error)} onRetry={again} />
         ) : fetching ? (
           <ListSkeleton of="run" />
         ) : (
