@@ -64,8 +64,11 @@ function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void 
   if (token() === null) return <span className="account">Local {ROLES[viewer.role].toLowerCase()}</span>;
   return (
     <MenuTrigger>
-      <AriaButton className="button quiet account" aria-label={`Account of ${viewer.user.name}`}>
-        <span className="account-initial" data-initial={[...viewer.user.name][0]?.toUpperCase()} />
+      <AriaButton className="button quiet account">
+        <span className="account-initial" aria-hidden="true">
+          {[...viewer.user.name][0]?.toUpperCase()}
+        </span>
+        <span className="hidden-text">Account of </span>
         <span className="account-name">{viewer.user.name}</span>
         <ChevronDown />
       </AriaButton>

@@ -3,6 +3,7 @@ import { App } from './app';
 import './styles/base.css';
 import './styles/controls.css';
 import './styles/deletion.css';
+import './styles/job.css';
 import './styles/list.css';
 import './styles/jobs.css';
 import './styles/audit.css';

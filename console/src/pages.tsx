@@ -16,6 +16,7 @@ export interface PageProps {
 /** A page is shown afresh where the address names something else. */
 const PAGES: readonly { readonly at: RegExp; readonly Page: ComponentType<PageProps> }[] = [
   { at: /^\/(?:jobs)?$/, Page: JobsPage },
+  { at: /^\/jobs\/([^/]+)$/, Page: lazily(() => import('./job/page').then(({ JobPage }) => JobPage)) },
   { at: /^\/upload$/, Page: lazily(() => import('./upload/page').then(({ UploadPage }) => UploadPage)) },
   { at: /^\/predictions$/, Page: lazily(() => import('./predictions/page').then(({ PredictionsPage }) => PredictionsPage)) },
   { at: /^\/receipts$/, Page: lazily(() => import('./receipts/page').then(({ ReceiptsPage }) => ReceiptsPage)) },

@@ -208,7 +208,7 @@ test('a job that became active meanwhile offers to be deleted by force', () =>
     await act(page, id, 'Delete Job');
     await page.getByText('3 quarterly').waitFor();
     // As the program of an existing installation may do it, beside this one.
-    server.sql(`database.execute("UPDATE bulk_upload_jobs SET status = 'processing', origin = 'adopted' WHERE id = ?", (uuid.UUID(sys.argv[2]).bytes,))`, id);
+    server.database.change("UPDATE bulk_upload_jobs SET status = 'processing', origin = 'adopted' WHERE id = $1", id);
     await page.getByRole('button', { name: 'Delete Permanently' }).click();
     await page.getByText('The job became active meanwhile.').waitFor();
     await page.getByRole('button', { name: 'Force Delete' }).click();
@@ -318,14 +318,9 @@ test('a job is cancelled with a reason and notes of up to 500 characters', () =>
 
 test('who may not delete a job is told whom to ask', () =>
   using(signed, { expected: /status of 401/ }, async page => {
-    const [owner, colleague, organization] = signed.sql(`organization = uuid.uuid4()
-database.execute("INSERT INTO organizations (id, name, slug, join_token) VALUES (?, 'One', 'one', 'one')", (organization.bytes,))
-for name in ("owner", "colleague"):
-    user = uuid.uuid4()
-    database.execute("INSERT INTO users (id, email, username, hashed_password, full_name, organization_id, is_active) VALUES (?, ?, ?, '!', ?, ?, 1)",
-        (user.bytes, name + "@example.com", name, "The " + name, organization.bytes))
-    print(user)
-print(organization)`);
+    const organization = signed.organization('One');
+    const member = username => signed.person({ username, full_name: `The ${username}`, organization_id: organization });
+    const [owner, colleague] = [member('owner'), member('colleague')];
     const token = id => signed.token(id, 'member', 1, organization);
     const id = await signed.upload('not yours.csv', 3, { token: token(owner) });
     await signed.until(id, 'COMPLETED', token(owner));

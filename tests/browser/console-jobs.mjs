@@ -1,6 +1,7 @@
 // The list of jobs of the console, live and not, full and empty, by mouse and by the keyboard alone.
 //   JOBLINK_PROGRAM=target/debug/joblink node --test console-jobs.mjs
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { accessibleInBoth, browser, fits, open, Server } from './console-world.mjs';
 
@@ -24,20 +25,21 @@ before(async () => {
   }
   await server.ask('mutation($id: ID!) { holdJob(id: $id, reason: "an audit") { userErrors { message } } }', { id: made['Alpha.csv'] });
   // A hundred thousand jobs, one a minute, as an installation of some years may have them.
-  await crowded.ask('{ viewer { role } }');
   await crowded.upload('first.csv', 1);
-  crowded.sql(`names = [row[1] for row in database.execute("PRAGMA table_info(bulk_upload_jobs)")]
-[job] = database.execute("SELECT * FROM bulk_upload_jobs").fetchall()
-job = dict(zip(names, job), status="completed", processed_rows=1, successful_rows=1)
-start = datetime.datetime(2026, 1, 1)
-def rows():
-    for at in range(100_000):
-        time = str(start + datetime.timedelta(minutes=at)) + ".000000"
-        status = "failed" if at % 10 == 0 else "completed"
-        job.update(id=uuid.uuid4().bytes, original_filename=f"file {at:06}.csv", status=status, created_at=time, started_at=time, completed_at=time)
-        yield list(job.values())
-database.execute("DELETE FROM bulk_upload_jobs WHERE 0")
-database.executemany(f"INSERT INTO bulk_upload_jobs ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", rows())`);
+  const { viewer } = await crowded.ask('{ viewer { user { id } } }');
+  const rows = Array.from({ length: 100_000 }, (_, at) => {
+    const time = new Date(Date.UTC(2026, 0, 1, 0, at)).toISOString().replace('T', ' ').replace('Z', '000');
+    return {
+      id: randomUUID(),
+      user_id: viewer.user.id,
+      job_type: 'quarterly',
+      status: at % 10 === 0 ? 'failed' : 'completed',
+      original_filename: `file ${`${at}`.padStart(6, '0')}.csv`,
+      ...{ file_size: 269, total_rows: 1, processed_rows: 1, successful_rows: 1, failed_rows: 0 },
+      ...{ created_at: time, started_at: time, completed_at: time, origin: 'joblink' },
+    };
+  });
+  crowded.database.insert('bulk_upload_jobs', rows);
 });
 after(() => Promise.all([chromium?.close(), server?.end(), crowded?.end(), empty?.end()]));
 

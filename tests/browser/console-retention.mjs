@@ -91,10 +91,7 @@ test('what is shown is what is done, by the keyboard alone, and what was done is
     await dialog(page).getByText('cleans 1 job and deletes 1 job').waitFor();
     const later = await server.upload('later.csv', 2, { bad: 2 });
     await server.until(later, 'FAILED');
-    server.sql(
-      `database.execute("UPDATE bulk_upload_jobs SET completed_at = strftime('%Y-%m-%d %H:%M:%f', 'now', '-12 hours') WHERE id = ?", (uuid.UUID(sys.argv[2]).bytes,))`,
-      later,
-    );
+    server.age(12, later);
     await accessibleInBoth(page, 'the question before a run');
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'the question before a run');
@@ -145,7 +142,8 @@ test('what is shown is what is done, by the keyboard alone, and what was done is
 test('a job that could not be dealt with is counted and says why, and the next run tries again', () =>
   using(server, {}, async page => {
     const { completed, failed } = await dueJobs('refused');
-    server.sql(`database.execute("CREATE TRIGGER in_the_way BEFORE DELETE ON bulk_upload_jobs BEGIN SELECT RAISE(ABORT, 'in the way'); END")`);
+    server.database.change('CREATE TABLE in_the_way (job uuid REFERENCES bulk_upload_jobs (id))');
+    server.database.insert('in_the_way', [{ job: failed }]);
     await page.goto(`${server.base}/console/retention`);
     await row(page, failed).waitFor();
     await page.getByRole('button', { name: 'Run Retention' }).click();
@@ -160,7 +158,7 @@ test('a job that could not be dealt with is counted and says why, and the next r
     await row(page, completed).getByText('Cleaned', { exact: true }).waitFor();
     await accessibleInBoth(page, 'what failed');
 
-    server.sql('database.execute("DROP TRIGGER in_the_way")');
+    server.database.change('DROP TABLE in_the_way');
     await page.getByRole('link', { name: 'Policy and what is due' }).click();
     await row(page, failed).waitFor();
     await page.getByRole('button', { name: 'Run Retention' }).click();
@@ -197,13 +195,18 @@ test('many due jobs are shown in pages, and a run is followed to its end', () =>
 test('a run that another server is at is shown, and told when it has ended', () =>
   using(server, {}, async page => {
     // As that server's row says: it has been claimed, and has done a part.
-    const [id] = server.sql(`cursor = database.execute("SELECT * FROM retention_runs ORDER BY id DESC LIMIT 1")
-names = [column[0] for column in cursor.description]
-run = dict(zip(names, cursor.fetchone()))
-run.update(id=(int.from_bytes(run["id"]) + 1).to_bytes(16), finished_at=None, triggered_by="schedule", user_id=None,
-    cleaned=2, deleted=1, failed=0, lease_token=uuid.uuid4().bytes, lease_expires_at="2999-01-01T00:00:00+00:00")
-database.execute(f"INSERT INTO retention_runs ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})", [run[name] for name in names])
-print(uuid.UUID(bytes=run["id"]))`);
+    const [last] = await runs();
+    const next = (BigInt(`0x${last.id.replaceAll('-', '')}`) + 1n).toString(16).padStart(32, '0');
+    const id = next.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+    const kept = 'started_at, at, policy, bytes_freed';
+    const set = 'finished_at, triggered_by, cleaned, deleted, failed, lease_token, lease_expires_at';
+    server.database.change(
+      `INSERT INTO retention_runs (id, ${kept}, ${set})
+       SELECT $1, ${kept}, NULL, 'schedule', 2, 1, 0, $2, '2999-01-01 00:00:00+00:00' FROM retention_runs WHERE id = $3`,
+      id,
+      last.id,
+      last.id,
+    );
     await page.goto(`${server.base}/console/retention`);
     await page.getByText('A run is under way').waitFor();
     await page.getByText('3 jobs so far').waitFor();
@@ -212,10 +215,10 @@ print(uuid.UUID(bytes=run["id"]))`);
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'a run under way');
     await page.setViewportSize({ width: 1280, height: 800 });
-    const set = change => server.sql(`database.execute("UPDATE retention_runs SET ${change} WHERE id = ?", (uuid.UUID(sys.argv[2]).bytes,))`, id);
-    set('deleted = 4');
+    const change = to => server.database.change(`UPDATE retention_runs SET ${to} WHERE id = $1`, id);
+    change('deleted = 4');
     await page.getByText('6 jobs so far').waitFor();
-    set("deleted = 5, finished_at = started_at, lease_token = NULL, lease_expires_at = NULL");
+    change('deleted = 5, finished_at = started_at, lease_token = NULL, lease_expires_at = NULL');
     await toast(page, 'Retention has run');
     await toast(page, '2 jobs cleaned, 5 jobs deleted');
     await page.getByText('A run is under way').waitFor({ state: 'detached' });

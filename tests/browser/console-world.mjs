@@ -1,6 +1,7 @@
 // What the tests of the console share: a server of their own, a browser, and what a clean page never does.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
@@ -8,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
+import { database, later } from './console-database.mjs';
 
 const program = process.env.JOBLINK_PROGRAM;
 if (!program) throw new Error('JOBLINK_PROGRAM says which program to test: target/debug/joblink');
@@ -36,20 +38,17 @@ export class Server {
     const server = new Server();
     server.settings = settings;
     server.folder = await mkdtemp(join(tmpdir(), 'joblink-console-'));
+    server.database = database(server.folder);
     server.port = await freePort();
     server.base = `http://127.0.0.1:${server.port}`;
     await server.begin();
     return server;
   }
 
-  get database() {
-    return join(this.folder, 'joblink.db');
-  }
-
   async begin() {
     const env = {
       ...process.env,
-      DATABASE_URL: `sqlite://${this.database}?mode=rwc`,
+      DATABASE_URL: this.database.url,
       JOBLINK_ARTIFACTS: join(this.folder, 'artifacts'),
       JOBLINK_LISTEN: `127.0.0.1:${this.port}`,
       JOBLINK_JWT_SECRET: secret,
@@ -74,34 +73,35 @@ export class Server {
 
   async end() {
     await this.stop();
+    this.database.end();
     await rm(this.folder, { recursive: true, force: true });
-  }
-
-  /** Runs a Python program on the database, and gives its lines. */
-  sql(text, ...values) {
-    const begin = 'import sqlite3, sys, uuid, datetime\ndatabase = sqlite3.connect(sys.argv[1], timeout=30)\n';
-    const python = `${begin}${text}\ndatabase.commit()\n`;
-    return execFileSync('python3', ['-', this.database, ...values], { input: python, encoding: 'utf8' }).trim().split('\n');
   }
 
   /** Makes jobs as old as if they had been made, and had ended, so many hours earlier. */
   age(hours, ...ids) {
-    const text = `earlier = ", ".join(f"{column} = strftime('%Y-%m-%d %H:%M:%f', {column}, '-{sys.argv[2]} hours')" for column in ("created_at", "started_at", "completed_at"))
-for id in sys.argv[3:]:
-    database.execute(f"UPDATE bulk_upload_jobs SET {earlier} WHERE id = ?", (uuid.UUID(id).bytes,))`;
-    this.sql(text, `${hours}`, ...ids);
+    const earlier = later(-hours, 'created_at', 'started_at', 'completed_at');
+    for (const id of ids) this.database.change(`UPDATE bulk_upload_jobs SET ${earlier} WHERE id = $1`, id);
   }
 
   /** A user who may sign in, and their token. */
   user(name, role = 'operator', hours = 1) {
-    const [id] = this.sql(
-      `id = uuid.uuid4()
-database.execute("INSERT INTO users (id, email, username, hashed_password, full_name, is_active) VALUES (?, ?, ?, '!', ?, 1)",
-    (id.bytes, sys.argv[2] + "@example.com", sys.argv[2], sys.argv[2]))
-print(id)`,
-      name,
-    );
+    const id = this.person({ username: name });
     return { id, token: this.token(id, role, hours) };
+  }
+
+  /** Somebody whom the server knows from now on; gives their id. */
+  person({ username, full_name = username, ...rest }) {
+    const id = randomUUID();
+    const email = `${username}@example.com`.replaceAll(' ', '-');
+    this.database.insert('users', [{ id, username, email, full_name, hashed_password: '!', is_active: true, ...rest }]);
+    return id;
+  }
+
+  /** An organization; gives its id. */
+  organization(name) {
+    const id = randomUUID();
+    this.database.insert('organizations', [{ id, name, slug: `o-${id}`, join_token: id.slice(0, 32) }]);
+    return id;
   }
 
   token(id, role = 'operator', hours = 1, organization = undefined) {

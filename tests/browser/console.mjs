@@ -125,12 +125,12 @@ test('a token is kept on the device where its user says so, until they sign out'
 test('who is signed out while at work signs in again, and goes on where they were', () =>
   using(signed, { expected: refused }, async page => {
     const { id, token } = signed.user('olga');
-    const active = is => signed.sql('database.execute("UPDATE users SET is_active = ? WHERE username = ?", (int(sys.argv[2]), "olga"))', is);
+    const active = is => signed.database.change('UPDATE users SET is_active = $1 WHERE id = $2', is, id);
     await page.goto(`${signed.base}/console`);
     await page.getByRole('textbox', { name: 'Bearer token' }).fill(token);
     await page.getByRole('button', { name: 'Sign in' }).click();
     await page.getByRole('heading', { name: 'No jobs yet' }).waitFor();
-    active('0');
+    active(false);
     // What is asked next is refused, once the server no longer trusts what it remembers (a second).
     const search = page.getByRole('searchbox', { name: 'Search by file name or job id' });
     const again = page.getByRole('dialog', { name: 'Sign in again' });
@@ -142,7 +142,7 @@ test('who is signed out while at work signs in again, and goes on where they wer
     await accessibleInBoth(page, 'the second sign-in');
     await page.keyboard.press('Escape');
     assert.ok(await again.isVisible(), 'Escape closed the sign-in');
-    active('1');
+    active(true);
     await again.getByRole('textbox', { name: 'Bearer token' }).fill(signed.token(id));
     await again.getByRole('button', { name: 'Sign in' }).click();
     await again.waitFor({ state: 'detached' });

@@ -7,10 +7,11 @@ import { Button } from '../ui/button';
 import { Checkbox } from '../ui/checkbox';
 import { Question } from '../ui/dialog';
 import { Warning } from '../ui/icons';
-import { counted, number } from '../ui/text';
+import { counted } from '../ui/text';
 import { tell } from '../ui/toasts';
 import { execute } from './execute';
-import { bySource, type Deletable, linked, type Preview, read, type Refused, size, sum, whatGoes } from './preview';
+import { Facts, Refusals } from './facts';
+import { linked, type Preview, read, type Refused, sum, whatGoes } from './preview';
 import { isConfirmed, TypedCount } from './typed-count';
 
 /** After this time a deletion is said to take long, in milliseconds. */
@@ -31,67 +32,6 @@ type Step =
   | { is: 'asking'; notice?: string }
   | { is: 'deleting'; isLong: boolean }
   | { is: 'stayed'; refused: readonly Refused[] };
-
-const nameOf = ({ job, jobId }: Refused): string => job?.fileName ?? jobId;
-
-/** Whom to ask, where the rights are missing. */
-const because = ({ error: { code, message: said } }: Refused): string => {
-  const message = /[.!?]$/.test(said) ? said : `${said}.`;
-  if (code === 'FORBIDDEN') return `${message} Ask its creator, or an administrator of your organization.`;
-  if (code === 'JOB_ON_HOLD') return `${message} An administrator can lift the hold.`;
-  return message;
-};
-
-function Refusals({ refused, title }: { refused: readonly Refused[]; title: string }) {
-  return (
-    <div className="refusals">
-      <strong>{title}</strong>
-      <ul>
-        {refused.map(refusal => (
-          <li key={refusal.jobId}>
-            <span className="refused-name">{nameOf(refusal)}</span>
-            <span className="hint">{because(refusal)}</span>
-          </li>
-        ))}
-      </ul>
-    </div>
-  );
-}
-
-function Facts({ items, deletePredictions }: { items: readonly Deletable[]; deletePredictions: boolean }) {
-  const annual = sum(items, item => item.annualPredictions);
-  const quarterly = sum(items, item => item.quarterlyPredictions);
-  const alike = sum(items, item => item.unlinkedLookAlikes);
-  const artifacts = sum(items, item => item.artifacts);
-  const sources = bySource(items);
-  return (
-    <dl className="facts">
-      <dt>Predictions</dt>
-      <dd>
-        {annual + quarterly === 0
-          ? 'none'
-          : [annual && `${number(annual)} annual`, quarterly && `${number(quarterly)} quarterly`].filter(Boolean).join(', ')}
-        {sources.length > 0 && (
-          <span className="hint">{sources.map(({ text, count }) => `${number(count)} ${text}`).join(', ')}</span>
-        )}
-        {annual + quarterly > 0 && (
-          <span className="hint">{deletePredictions ? 'Deleted for good.' : 'Kept. They lose their link to the job for good.'}</span>
-        )}
-      </dd>
-      {alike > 0 && (
-        <>
-          <dt>Look-alikes</dt>
-          <dd>
-            {number(alike)} without a link
-            <span className="hint">They look as if the job had made them. They stay; a backfill may still find out whose they are.</span>
-          </dd>
-        </>
-      )}
-      <dt>Files</dt>
-      <dd>{artifacts ? `${number(artifacts)}, ${size(sum(items, item => item.bytes))}` : 'none'}</dd>
-    </dl>
-  );
-}
 
 /** Shows what deleting jobs would do, and does it once it is confirmed. */
 export function DeleteDialog({ ids, onGone, onClose }: Props) {
@@ -121,7 +61,9 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
       if (count) {
         const title = deleted.length === 0 && count === 1 ? 'This job has already been deleted.' : count === 1 ? 'Job deleted successfully' : `${counted(count, 'job')} deleted successfully`;
         const text = deleted.length && gone.length ? `${counted(gone.length, 'job')} of them had been deleted before.` : deleted.length === 0 && count > 1 ? 'All of them had been deleted before.' : undefined;
-        tell({ title, text, link: count === 1 && one ? { href: `/console/receipts/${one}`, text: 'Show the receipt' } : undefined });
+        // The list of receipts begins with the newest, which are these.
+        const link = count === 1 && one ? { href: `/console/receipts/${one}`, text: 'Show the receipt' } : { href: '/console/receipts', text: 'Show the receipts' };
+        tell({ title, text, link });
       }
       if (left === 0 && isOpen.current) onClose();
     },
@@ -256,7 +198,7 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
           What would be deleted could not be looked up. {step.why}
         </p>
       ) : step.is === 'stayed' ? (
-        <Refusals refused={step.refused} title={`${counted(step.refused.length, 'job stays', 'jobs stay')}:`} />
+        <Refusals jobs={step.refused} title={`${counted(step.refused.length, 'job stays', 'jobs stay')}:`} />
       ) : (
         <>
           {step.is === 'asking' && step.notice && (
@@ -301,7 +243,7 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
           <TypedCount predictions={deleted} typed={typed} isDisabled={isDeleting} onChange={setTyped} />
           {refused.length > 0 && (
             <Refusals
-              refused={refused}
+              jobs={refused}
               title={single || going.length === 0 ? 'This cannot be deleted:' : `${counted(refused.length, 'job stays', 'jobs stay')}:`}
             />
           )}

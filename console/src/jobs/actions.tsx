@@ -6,13 +6,14 @@ import { More } from '../ui/icons';
 export interface Actions {
   readonly onCancel: (job: JobRowFragment) => void;
   readonly onDelete: (job: JobRowFragment) => void;
+  readonly onRetry: (job: JobRowFragment) => void;
 }
 
 /** What the page does when an action of a row is chosen. */
-export const ActionsContext = createContext<Actions>({ onCancel: () => {}, onDelete: () => {} });
+export const ActionsContext = createContext<Actions>({ onCancel: () => {}, onDelete: () => {}, onRetry: () => {} });
 
 /** Why the job cannot be deleted, and whom to ask. */
-function remark({ can, hold, createdBy }: JobRowFragment): string | undefined {
+export function remark({ can, hold, createdBy }: JobRowFragment): string | undefined {
   if (can.delete || can.forceDelete) return undefined;
   if (hold) return `On hold: ${hold.reason}. An administrator can lift the hold.`;
   return `You may not delete this job. Ask ${createdBy?.name ?? 'its creator'}, or an administrator of your organization.`;
@@ -20,7 +21,7 @@ function remark({ can, hold, createdBy }: JobRowFragment): string | undefined {
 
 /** What the viewer may do with a job, as the server says. */
 export function JobActions({ job }: { job: JobRowFragment }) {
-  const { onCancel, onDelete } = useContext(ActionsContext);
+  const { onCancel, onDelete, onRetry } = useContext(ActionsContext);
   const { can } = job;
   const why = remark(job);
   return (
@@ -34,6 +35,11 @@ export function JobActions({ job }: { job: JobRowFragment }) {
           aria-label={`Actions for ${job.fileName}`}
           renderEmptyState={() => <p className="menu-note">{why}</p>}
         >
+          {can.retry && (
+            <MenuItem className="menu-item" onAction={() => onRetry(job)}>
+              Retry Job
+            </MenuItem>
+          )}
           {can.cancel && (
             <MenuItem className="menu-item" onAction={() => onCancel(job)}>
               Cancel Job
@@ -44,7 +50,7 @@ export function JobActions({ job }: { job: JobRowFragment }) {
               Delete Job
             </MenuItem>
           )}
-          {can.cancel && why && (
+          {(can.cancel || can.retry) && why && (
             <MenuSection>
               <Header className="menu-header">{why}</Header>
             </MenuSection>

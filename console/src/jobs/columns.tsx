@@ -1,4 +1,6 @@
+import { Link } from 'react-aria-components';
 import type { JobOrderField, JobRowFragment } from '../api/graphql';
+import { pageOf } from '../job/page-of';
 import { Lock } from '../ui/icons';
 import { columnsOf } from '../ui/table';
 import { took } from '../ui/text';
@@ -26,9 +28,9 @@ export const columns = listed([
     header: 'File',
     cell: ({ row: { original: job } }) => (
       <span className="file">
-        <span className="file-name" title={job.fileName}>
+        <Link className="file-name" href={pageOf(job.id)}>
           {job.fileName}
-        </span>
+        </Link>
         {job.hold && (
           <span className="held" title={`On hold: ${job.hold.reason}`}>
             <Lock />

@@ -3,6 +3,7 @@ import { Link } from 'react-aria-components';
 import type { JobRowFragment } from '../api/graphql';
 import { CancelDialog } from '../cancellation/dialog';
 import { DeleteDialog } from '../deletion/dialog';
+import { useRetry } from '../job/retry';
 import { go, usePlace } from '../place';
 import type { Viewer } from '../server/client';
 import { Button } from '../ui/button';
@@ -10,7 +11,7 @@ import { useKeptPlace } from '../ui/kept-place';
 import { ListBody, ListHead, type Noun, SelectionBar } from '../ui/list';
 import { FIRST } from '../ui/paging';
 import { useSelection } from '../ui/selection';
-import { Empty } from '../ui/states';
+import { Empty, Notice } from '../ui/states';
 import { ListTable, type Sort } from '../ui/table';
 import { type Actions, ActionsContext } from './actions';
 import { columns, FIELDS } from './columns';
@@ -34,6 +35,7 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
   const list = without(useJobs(variables(wanted, viewer.user.id), dropOne));
   const { soon } = list;
 
+  const { retry: runAgain, problem, forget } = useRetry();
   const [deleting, setDeleting] = useState<readonly string[] | undefined>(undefined);
   const [cancelling, setCancelling] = useState<JobRowFragment | undefined>(undefined);
   const keepPlace = useKeptPlace(deleting !== undefined || cancelling !== undefined);
@@ -57,7 +59,8 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
       keepPlace(job.id);
       setDeleting([job.id]);
     },
-  }), [keepPlace]);
+    onRetry: job => void runAgain(job),
+  }), [keepPlace, runAgain]);
 
   useEffect(() => {
     document.title = 'Jobs · Joblink';
@@ -82,6 +85,7 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
           Delete Selected Jobs
         </Button>
       </SelectionBar>
+      {problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
       <ListBody
         noun={NOUN}
         list={list}

@@ -36,7 +36,8 @@ function Origin({ row: { job, linkSource } }: { row: PredictionRow }) {
 
 const { accessor, columns: listed } = columnsOf<PredictionRow>();
 
-export const columns = listed([
+/** What a prediction says, whoever made it. */
+export const figures = listed([
   accessor(row => row.company.symbol, {
     id: 'company',
     header: 'Company',
@@ -62,6 +63,10 @@ export const columns = listed([
       return value ? percent.format(Number(value)) : nothing;
     },
   }),
+]);
+
+export const columns = listed([
+  ...figures,
   accessor('linkSource', { id: 'origin', header: 'Job', cell: ({ row }) => <Origin row={row.original} /> }),
   accessor(row => row.createdBy?.name, { id: 'who', header: 'Created by', cell: ({ getValue }) => getValue() ?? nothing }),
   accessor(row => row.predictedAt ?? row.createdAt, {

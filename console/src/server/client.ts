@@ -29,6 +29,7 @@ export function connect(): Server {
         keys: {
           BackfillDecision: value,
           Cancellation: value,
+          CleanupSummary: value,
           DeletionPreview: value,
           Hold: value,
           JobActions: value,

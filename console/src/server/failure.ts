@@ -1,5 +1,6 @@
 // What is said of a request that failed: one sentence, and what to do.
 import type { CombinedError } from 'urql';
+import type { UserErrorsFragment } from '../api/graphql';
 
 const codes = (error: CombinedError): unknown[] => error.graphQLErrors.map(({ extensions }) => extensions['code']);
 const status = (error: CombinedError): number | undefined => (error.response as Response | undefined)?.status;
@@ -28,4 +29,15 @@ export function sentence(error: CombinedError): string {
   if (found.includes('RATE_LIMITED') || status(error) === 429) return 'Too many requests: wait a few seconds.';
   if (error.graphQLErrors[0]) return error.graphQLErrors[0].message;
   return 'The server cannot be reached.';
+}
+
+/** Who may do with a job what the viewer may not. */
+export const CREATOR = 'Ask its creator, or an administrator of your organization.';
+
+/** What the server refuses, and whom to ask where the rights are missing. */
+export function refused({ code, message: said }: UserErrorsFragment, whom = CREATOR): string {
+  const message = /[.!?]$/.test(said) ? said : `${said}.`;
+  if (code === 'FORBIDDEN') return `${message} ${whom}`;
+  if (code === 'JOB_ON_HOLD') return `${message} An administrator can lift the hold.`;
+  return message;
 }

@@ -5,6 +5,7 @@ import { type AnyVariables, type CombinedError, createRequest, useQuery } from '
 import { useSession } from '../session/session';
 import { useRefresh, useServer } from './client';
 import { isUnreachable } from './failure';
+import { useThrottled } from './throttled';
 
 /** A page of a list, as the server gives it. */
 export interface Page<Item> {
@@ -27,24 +28,6 @@ export interface List<Item> {
 
 /** The least time between two questions for a list that events ask for, in milliseconds. */
 const AT_MOST_EVERY = 1500;
-
-/** Calls at once, and then at most once in a time, with the last call never lost. */
-function useThrottled(call: () => void): () => void {
-  const timer = useRef<number | undefined>(undefined);
-  const last = useRef(0);
-  const latest = useRef(call);
-  latest.current = call;
-  useEffect(() => () => window.clearTimeout(timer.current), []);
-  return useCallback(() => {
-    if (timer.current !== undefined) return;
-    const wait = Math.max(0, last.current + AT_MOST_EVERY - Date.now());
-    timer.current = window.setTimeout(() => {
-      timer.current = undefined;
-      last.current = Date.now();
-      latest.current();
-    }, wait);
-  }, []);
-}
 
 /**
  * The page of a list that these variables want; `of` says where in the answer it is. It is asked for again after a lost
@@ -73,7 +56,7 @@ export function useList<Data, Variables extends AnyVariables, Item>(
   useEffect(() => {
     if (renewals) void refresh();
   }, [renewals, refresh]);
-  const soon = useThrottled(() => void refresh());
+  const soon = useThrottled(() => void refresh(), AT_MOST_EVERY);
 
   // An answer that failed takes nothing away of what was shown before it.
   const last = useRef<{ key: number; page: Page<Item>; answer: Data } | undefined>(undefined);

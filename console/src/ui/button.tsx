@@ -1,6 +1,6 @@
 import { Button as AriaButton, type ButtonProps } from 'react-aria-components';
 
-type Look = 'plain' | 'primary' | 'danger' | 'quiet';
+export type Look = 'plain' | 'primary' | 'danger' | 'quiet';
 
 /** A button; `look` says how much it matters. */
 export function Button({ look = 'plain', ...rest }: ButtonProps & { look?: Look }) {

@@ -1,4 +1,5 @@
 import { Dialog, Heading, Modal, ModalOverlay } from 'react-aria-components';
+import { Button, type Look } from './button';
 
 interface Props {
   title: string;
@@ -29,5 +30,46 @@ export function Question({ title, isBusy = false, onClose, children, buttons }: 
         </Dialog>
       </Modal>
     </ModalOverlay>
+  );
+}
+
+interface ConfirmProps extends Omit<Props, 'buttons'> {
+  /** What answers no. */
+  keep: string;
+  /** What does it, and what it is called meanwhile. */
+  does: string;
+  doing: string;
+  look?: Look;
+  /** It cannot be done as it is filled in. */
+  isIncomplete?: boolean;
+  /** Why it was not done. */
+  problem: string;
+  onConfirm: () => void;
+}
+
+/** A question to which the answer is yes or no, and which stays where yes failed. */
+export function Confirm({ keep, does, doing, look = 'danger', isIncomplete = false, problem, onConfirm, children, ...question }: ConfirmProps) {
+  const { isBusy = false, onClose } = question;
+  return (
+    <Question
+      {...question}
+      buttons={
+        <>
+          <Button onPress={onClose} isDisabled={isBusy}>
+            {keep}
+          </Button>
+          <Button look={look} onPress={onConfirm} isDisabled={isBusy || isIncomplete}>
+            {isBusy ? doing : does}
+          </Button>
+        </>
+      }
+    >
+      {children}
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+    </Question>
   );
 }

@@ -5,9 +5,9 @@ import { isForbidden, isSignedOut, sentence } from '../server/failure';
 import type { List, Page } from '../server/list';
 import { announce } from './announce';
 import { Button } from './button';
-import { ChevronLeft, ChevronRight, Warning } from './icons';
+import { ChevronLeft, ChevronRight } from './icons';
 import { FIRST, PAGE, type Paging } from './paging';
-import { Empty, Failed, Forbidden } from './states';
+import { Empty, Failed, Forbidden, Notice } from './states';
 import { ListSkeleton } from './table';
 import { counted, number } from './text';
 
@@ -117,13 +117,7 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
   return (
     <>
       {error && !isSignedOut(error) && standing !== 'lost' && (
-        <div className="notice" role="alert">
-          <Warning />
-          <span>The list could not be refreshed. {sentence(error)}</span>
-          <Button look="quiet" onPress={retry}>
-            Retry
-          </Button>
-        </div>
+        <Notice said={`The list could not be refreshed. ${sentence(error)}`} does="Retry" onPress={retry} />
       )}
       {page.nodes.length > 0 ? (
         <>

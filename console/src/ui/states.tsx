@@ -36,6 +36,21 @@ export function Failed({ reason, onRetry, ...title }: Props & { reason: string; 
   );
 }
 
+/** Something failed on a page that goes on as it is. */
+export function Notice({ said, does, onPress }: { said: string; does?: string; onPress?: () => void }) {
+  return (
+    <div className="notice" role="alert">
+      <Warning />
+      <span>{said}</span>
+      {does && (
+        <Button look="quiet" onPress={onPress}>
+          {does}
+        </Button>
+      )}
+    </div>
+  );
+}
+
 /** The viewer may not see it: who may, and whom to ask. */
 export function Forbidden({ what, forWhom, whole }: { what: string; forWhom: string; whole?: boolean }) {
   return (

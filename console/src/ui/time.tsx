@@ -13,12 +13,15 @@ export function Clock({ children }: { children: React.ReactNode }) {
   return <Now value={now}>{children}</Now>;
 }
 
+/** The time, as the clock last told it; never behind what happened since. */
+export const useNow = (): number => Math.max(useContext(Now), Date.now());
+
 /** How long ago something was; the exact time where one points at it. */
 export function Time({ at }: { at: string }) {
-  const now = useContext(Now);
+  const now = useNow();
   return (
     <time dateTime={at} title={exactly(at)}>
-      {ago(at, Math.max(now, Date.now()))}
+      {ago(at, now)}
     </time>
   );
 }

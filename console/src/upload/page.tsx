@@ -3,6 +3,7 @@ import { DropZone, FileTrigger, Label, Link, ProgressBar, Radio, RadioGroup, Tex
 import { useQuery } from 'urql';
 import { CreateJobDocument, type JobRowFragment, type PredictionKind, UploadedJobDocument } from '../api/graphql';
 import { size } from '../deletion/preview';
+import { pageOf } from '../job/page-of';
 import { StatusBadge } from '../jobs/badge';
 import { JobProgress } from '../jobs/progress';
 import { KINDS } from '../jobs/wanted';
@@ -51,8 +52,8 @@ function Made({ job: made, onAgain }: { job: JobRowFragment; onAgain: () => void
         {job.errorMessage && <p className="problem">{job.errorMessage}</p>}
         {hasEnded && <p>{outcome}.</p>}
         <div className="dialog-buttons">
-          <Link className="button plain" href={`/console/jobs?q=${job.id}`}>
-            Show in the list
+          <Link className="button plain" href={pageOf(job.id)}>
+            Show the job
           </Link>
           <Button look="primary" onPress={onAgain}>
             Upload another file

@@ -1,9 +1,10 @@
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 import { useQuery } from 'urql';
 import { type RowErrorCode, RowErrorsDocument } from '../api/graphql';
 import { useServer } from '../server/client';
 import { sentence } from '../server/failure';
 import { Button } from '../ui/button';
+import { save } from '../ui/save';
 import { counted } from '../ui/text';
 
 const CODES: Record<RowErrorCode, string> = {
@@ -17,10 +18,22 @@ const CODES: Record<RowErrorCode, string> = {
 /** A cell of CSV, in which a spreadsheet sees no formula. */
 const cell = (text: string): string => `"${text.replace(/^(?=[=+\-@\t\r])/, "'").replaceAll('"', '""')}"`;
 
+interface Props {
+  id: string;
+  fileName: string;
+  /** How many of them are listed. */
+  first?: number;
+  /** Grows when there may be more of them than were read. */
+  news?: number;
+}
+
 /** The rows of a job that were not stored: the first of them here, all of them as a file. */
-export function RowErrors({ id, fileName }: { id: string; fileName: string }) {
+export function RowErrors({ id, fileName, first = 50, news = 0 }: Props) {
   const { client } = useServer();
-  const [{ data, error }, ask] = useQuery({ query: RowErrorsDocument, variables: { id, first: 50 }, requestPolicy: 'network-only' });
+  const [{ data, error }, ask] = useQuery({ query: RowErrorsDocument, variables: { id, first }, requestPolicy: 'network-only' });
+  useEffect(() => {
+    if (news) ask({ requestPolicy: 'network-only' });
+  }, [news, ask]);
   const [problem, setProblem] = useState('');
   const errors = data?.job?.rowErrors;
 
@@ -38,12 +51,7 @@ export function RowErrors({ id, fileName }: { id: string; fileName: string }) {
       if (!page.pageInfo.hasNextPage) break;
       after = page.pageInfo.endCursor ?? null;
     }
-    const url = URL.createObjectURL(new Blob([`${lines.join('\r\n')}\r\n`], { type: 'text/csv' }));
-    const link = document.createElement('a');
-    link.href = url;
-    link.download = `${fileName.replace(/\.[^.]*$/, '')}-errors.csv`;
-    link.click();
-    URL.revokeObjectURL(url);
+    save(new Blob([`${lines.join('\r\n')}\r\n`], { type: 'text/csv' }), `${fileName.replace(/\.[^.]*$/, '')}-errors.csv`);
   };
 
   if (!errors) {
