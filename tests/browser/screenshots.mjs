@@ -30,6 +30,7 @@ const PAGES = [
       await page.getByRole('alertdialog').getByText('This action cannot be undone.').waitFor();
     },
   ],
+  ['job', 'local', ({ job }) => `/console/jobs/${job}`, page => page.getByText('5 rows not stored').waitFor()],
   ['upload', 'local', () => '/console/upload', page => heading(page, 'Upload')],
   ['predictions', 'local', () => '/console/predictions', page => table(page, 'Predictions')],
   ['receipts', 'local', () => '/console/receipts', page => table(page, 'Receipts')],
@@ -64,7 +65,7 @@ async function populate(server) {
   await server.until(first, 'COMPLETED');
   await server.ask('mutation($id: ID!) { deleteJob(id: $id, deletePredictions: true, reason: "Uploaded by mistake") { deletedJobId } }', { id: first });
   const due = async (name, hours, rows, status, bad = 0) => {
-    const id = await server.upload(name, rows, { bad });
+    const id = await server.upload(name, rows, { bad, prefix: name.replace(/\W/g, '').toUpperCase() });
     await server.until(id, status);
     server.age(hours, id);
     return id;
@@ -84,13 +85,13 @@ async function populate(server) {
   await due('empty cells.csv', 30, 6, 'FAILED', 6);
   const held = await due('annual report.csv', 20, 60, 'COMPLETED');
   await server.ask('mutation($id: ID!) { holdJob(id: $id, reason: "Under audit until December") { userErrors { message } } }', { id: held });
-  await due('suppliers.csv', 3, 250, 'COMPLETED', 5);
+  const job = await due('suppliers.csv', 3, 250, 'COMPLETED', 5);
   // A job of the earlier program that is at work: nobody here stores more of it.
   const running = await due('customers.csv', 0, 180, 'COMPLETED');
   const atWork = "origin = NULL, status = 'processing', completed_at = NULL, total_rows = 500";
   server.database.change(`UPDATE bulk_upload_jobs SET ${atWork} WHERE id = $1`, running);
   const { backfillRuns } = await server.ask('{ backfillRuns { nodes { id } } }');
-  return { deleted: first, retention, backfill: backfillRuns.nodes[0].id };
+  return { deleted: first, job, retention, backfill: backfillRuns.nodes[0].id };
 }
 
 /** Puts in the place of what differs each time: ids, times to the second, how long something took. */
@@ -110,6 +111,7 @@ function settle() {
       .replace(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g, id)
       .replace(/\d{1,2} \w{3,4} \d{4}, \d\d:\d\d:\d\d/g, '22 Nov 2026, 14:30:00')
       .replace(/\d{1,2} \w{3,4} \d{4}(?!,)/g, '1 Oct 2026')
+      .replace(/[\da-f]{64}/g, '0123456789abcdef'.repeat(4))
       .replace(/^(just now|\d+ min ago)$/g, '2 min ago')
       .replace(/(?<=took |^)(less than )?\d+\.\d s$/g, '0.2 s');
   }

@@ -13,7 +13,7 @@ import {
 import { go, usePlace } from '../place';
 import { useAgain } from '../server/again';
 import { isForbidden, sentence } from '../server/failure';
-import { fetchFile } from '../server/file';
+import { fetched } from '../server/fetched';
 import { useList } from '../server/list';
 import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
@@ -135,18 +135,22 @@ type Run = Extract<NonNullable<BackfillRunQuery['node']>, { __typename: 'Backfil
 function Download({ path, children }: { path: string; children: string }) {
   const [isBusy, setIsBusy] = useState(false);
   const [problem, setProblem] = useState('');
-  const busy = useRef(false);
+  const fetching = useRef<AbortController | undefined>(undefined);
+  useEffect(() => () => fetching.current?.abort(), []);
   const download = async () => {
-    if (busy.current) return;
-    busy.current = true;
+    if (fetching.current) return;
+    const stop = new AbortController();
+    fetching.current = stop;
     setIsBusy(true);
     setProblem('');
-    const file = await fetchFile(path);
-    busy.current = false;
+    const answer = await fetched(path, stop.signal);
+    // The page was left.
+    if (stop.signal.aborted) return;
+    fetching.current = undefined;
     setIsBusy(false);
-    if ('failure' in file) return setProblem(`${file.failure} Try again.`);
+    if ('failure' in answer) return setProblem(`${answer.failure} Try again.`);
     const name = path.split('/').slice(1).join('-');
-    save(file, name);
+    save(answer.file, name);
     announce(`Downloaded ${name}`);
   };
   return (
@@ -166,36 +170,48 @@ function Download({ path, children }: { path: string; children: string }) {
 function RunFacts({ run }: { run: Run }) {
   const { hint } = STATUSES[run.status];
   return (
-    <dl className="facts card-facts">
-      <dt>Status</dt>
-      <dd>
-        <RunBadge status={run.status} />
-        {hint && <span className="hint">{hint}</span>}
-      </dd>
-      <dt>Began</dt>
-      <dd>{exactly(run.startedAt)}</dd>
-      {run.finishedAt && (
-        <>
-          <dt>Ended</dt>
+    <>
+      <dl className="sums">
+        <div>
+          <dt>Status</dt>
           <dd>
-            {exactly(run.finishedAt)}
-            <span className="hint">took {took(run.startedAt, run.finishedAt)}</span>
+            <RunBadge status={run.status} />
           </dd>
-          <dt>Linked</dt>
-          <dd>
-            {number(run.linked)}
-            {run.undone > 0 && <span className="hint">{number(run.undone)} of them were taken back.</span>}
-          </dd>
-          <dt>Left</dt>
-          <dd>
-            {number(run.unresolved)}
-            <span className="hint">
-              without a link. You decide about them by a list of your own: <code>migration backfill run --manifest FILE.csv</code>.
-            </span>
-          </dd>
-        </>
+        </div>
+        <div>
+          <dt>Began</dt>
+          <dd>{exactly(run.startedAt)}</dd>
+        </div>
+        {run.finishedAt && (
+          <>
+            <div>
+              <dt>Took</dt>
+              <dd>{took(run.startedAt, run.finishedAt)}</dd>
+            </div>
+            <div>
+              <dt>Linked</dt>
+              <dd>{number(run.linked)}</dd>
+            </div>
+            <div>
+              <dt>Left without a link</dt>
+              <dd>{number(run.unresolved)}</dd>
+            </div>
+          </>
+        )}
+        {run.undone > 0 && (
+          <div>
+            <dt>Taken back</dt>
+            <dd>{number(run.undone)}</dd>
+          </div>
+        )}
+      </dl>
+      {hint && <p className="hint">{hint}</p>}
+      {run.finishedAt && run.unresolved > 0 && (
+        <p className="hint">
+          You decide about what is left by a list of your own: <code>migration backfill run --manifest FILE.csv</code>.
+        </p>
       )}
-    </dl>
+    </>
   );
 }
 

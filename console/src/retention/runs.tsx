@@ -117,34 +117,44 @@ type Shown = Extract<NonNullable<RetentionRunQuery['node']>, { __typename: 'Rete
 
 function RunFacts({ run }: { run: Shown }) {
   return (
-    <dl className="facts card-facts">
-      <dt>Began</dt>
-      <dd>
-        {exactly(run.startedAt)}
-        <span className="hint">{setOffBy(run)}</span>
-      </dd>
-      <dt>Ended</dt>
-      <dd>
-        {run.finishedAt ? (
-          <>
-            {exactly(run.finishedAt)}
-            <span className="hint">took {took(run.startedAt, run.finishedAt)}</span>
-          </>
-        ) : (
-          <RunProgress run={run} />
-        )}
-      </dd>
-      <dt>Cleaned</dt>
-      <dd>{number(run.cleaned)}</dd>
-      <dt>Deleted</dt>
-      <dd>{number(run.deleted)}</dd>
-      <dt>Failed</dt>
-      <dd>
-        {number(run.failed)}
-        {run.failed > 0 && <span className="hint">The next run tries again.</span>}
-      </dd>
-      <dt>Freed</dt>
-      <dd>{size(run.bytesFreed)}</dd>
+    <dl className="sums">
+      <div>
+        <dt>Began</dt>
+        <dd>{exactly(run.startedAt)}</dd>
+      </div>
+      <div>
+        <dt>Set off by</dt>
+        <dd>{setOffBy(run)}</dd>
+      </div>
+      {run.finishedAt ? (
+        <div>
+          <dt>Took</dt>
+          <dd>{took(run.startedAt, run.finishedAt)}</dd>
+        </div>
+      ) : (
+        <div>
+          <dt>Progress</dt>
+          <dd>
+            <RunProgress run={run} />
+          </dd>
+        </div>
+      )}
+      <div>
+        <dt>Cleaned</dt>
+        <dd>{number(run.cleaned)}</dd>
+      </div>
+      <div>
+        <dt>Deleted</dt>
+        <dd>{number(run.deleted)}</dd>
+      </div>
+      <div>
+        <dt>Failed</dt>
+        <dd>{run.failed ? <span className="progress-failed">{number(run.failed)}; the next run tries again</span> : 0}</dd>
+      </div>
+      <div>
+        <dt>Freed</dt>
+        <dd>{size(run.bytesFreed)}</dd>
+      </div>
     </dl>
   );
 }
