@@ -113,7 +113,7 @@ function settle() {
       .replace(/\d{1,2} \w{3,4} \d{4}(?!,)/g, '1 Oct 2026')
       .replace(/[\da-f]{64}/g, '0123456789abcdef'.repeat(4))
       .replace(/^(just now|\d+ min ago)$/g, '2 min ago')
-      .replace(/(?<=took |^)(less than )?\d+\.\d s$/g, '0.2 s');
+      .replace(/(?<=took |queued for |ran for |^)(less than )?\d+\.\d s$/g, '0.2 s');
   }
 }
 
