@@ -1,6 +1,8 @@
 //! The runs of the backfill, which the program `migration` writes: what each decided about each job, and which
 //! predictions it left without a link. For operators alone.
 
+pub mod files;
+
 use std::collections::HashMap;
 
 use entity::{

@@ -7,6 +7,7 @@ pub mod backfill;
 pub mod checkpoint;
 pub mod cli;
 pub mod companies;
+pub mod csv_cell;
 pub mod database;
 pub mod deletion;
 pub mod error;

@@ -9,5 +9,6 @@ import './styles/jobs.css';
 import './styles/audit.css';
 import './styles/predictions.css';
 import './styles/upload.css';
+import './styles/admin.css';
 
 createRoot(document.getElementById('root')!).render(<App />);

@@ -21,6 +21,12 @@ const PAGES: readonly { readonly at: RegExp; readonly Page: ComponentType<PagePr
   { at: /^\/predictions$/, Page: lazily(() => import('./predictions/page').then(({ PredictionsPage }) => PredictionsPage)) },
   { at: /^\/receipts$/, Page: lazily(() => import('./receipts/page').then(({ ReceiptsPage }) => ReceiptsPage)) },
   { at: /^\/receipts\/([^/]+)$/, Page: lazily(() => import('./receipts/receipt').then(({ ReceiptPage }) => ReceiptPage)) },
+  { at: /^\/retention$/, Page: lazily(() => import('./retention/page').then(({ RetentionPage }) => RetentionPage)) },
+  { at: /^\/retention\/runs$/, Page: lazily(() => import('./retention/runs').then(({ RetentionRunsPage }) => RetentionRunsPage)) },
+  { at: /^\/retention\/runs\/([^/]+)$/, Page: lazily(() => import('./retention/runs').then(({ RetentionRunPage }) => RetentionRunPage)) },
+  { at: /^\/backfill$/, Page: lazily(() => import('./backfill/page').then(({ BackfillPage }) => BackfillPage)) },
+  { at: /^\/backfill\/([^/]+)$/, Page: lazily(() => import('./backfill/run').then(({ DecisionsPage }) => DecisionsPage)) },
+  { at: /^\/backfill\/([^/]+)\/unresolved$/, Page: lazily(() => import('./backfill/run').then(({ UnresolvedPage }) => UnresolvedPage)) },
   { at: /^\/audit$/, Page: lazily(() => import('./audit/page').then(({ AuditPage }) => AuditPage)) },
 ];
 

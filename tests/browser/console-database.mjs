@@ -84,3 +84,9 @@ class Postgres {
 
 /** A database of nobody else; `folder` is for a file. */
 export const database = folder => (on === 'postgres' ? new Postgres() : new Sqlite(folder));
+
+/** What sets times so many hours later in an UPDATE. */
+export const later = (hours, ...columns) =>
+  columns
+    .map(column => `${column} = ${on === 'postgres' ? `${column} + interval '${hours} hours'` : `strftime('%Y-%m-%d %H:%M:%f', ${column}, '${hours} hours')`}`)
+    .join(', ');

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
-import { database } from './console-database.mjs';
+import { database, later } from './console-database.mjs';
 
 const program = process.env.JOBLINK_PROGRAM;
 if (!program) throw new Error('JOBLINK_PROGRAM says which program to test: target/debug/joblink');
@@ -77,6 +77,12 @@ export class Server {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** Makes jobs as old as if they had been made, and had ended, so many hours earlier. */
+  age(hours, ...ids) {
+    const earlier = later(-hours, 'created_at', 'started_at', 'completed_at');
+    for (const id of ids) this.database.change(`UPDATE bulk_upload_jobs SET ${earlier} WHERE id = $1`, id);
+  }
+
   /** A user who may sign in, and their token. */
   user(name, role = 'operator', hours = 1) {
     const id = this.person({ username: name });
@@ -112,10 +118,9 @@ export class Server {
     return data;
   }
 
-  /** Uploads quarterly rows of companies that no other file names, and gives the id of the job. */
-  async upload(name, rows, { bad = 0, token } = {}) {
+  /** Uploads quarterly rows of companies that no other file names, unless by their prefix, and gives the id of the job. */
+  async upload(name, rows, { bad = 0, token, prefix = `C${process.hrtime.bigint().toString(36).toUpperCase()}` } = {}) {
     const header = 'company_symbol,company_name,sector,market_cap,reporting_year,reporting_quarter,total_debt_to_ebitda,sga_margin,long_term_debt_to_total_capital,return_on_capital';
-    const prefix = `C${process.hrtime.bigint().toString(36).toUpperCase()}`;
     const line = (_, row) => `${prefix}${row},Company ${row},Energy,1000000,2024,Q1,${row < bad ? 'many' : '3.1'},20.5,40.7,${row % 30}`;
     const form = new FormData();
     const query =

@@ -1,6 +1,7 @@
 //! The edge to the network: routes, and the background work that runs beside them.
 
 mod access;
+mod backfill_files;
 mod bundle;
 mod check;
 mod console;
@@ -156,6 +157,7 @@ pub fn routes(
         .route("/graphql", any(graphql::answer).get(socket::open).layer(compression()))
         .route("/uploads", post(uploads::answer))
         .route("/artifacts/{id}", get(download::answer))
+        .route("/backfill/{run}/{list}", get(backfill_files::answer))
         .route_layer(axum::middleware::from_fn(content_coding::only_identity))
         .route_layer(axum::middleware::from_fn_with_state(edge.clone(), rate::admit));
     let routes = Router::new()

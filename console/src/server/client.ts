@@ -27,6 +27,7 @@ export function connect(): Server {
       mapExchange({ onError: error => isSignedOut(error) && expire() }),
       cacheExchange({
         keys: {
+          BackfillDecision: value,
           Cancellation: value,
           CleanupSummary: value,
           DeletionPreview: value,
@@ -38,6 +39,11 @@ export function connect(): Server {
           JobRefusal: value,
           LinkSourceCount: value,
           PurgeState: value,
+          RetentionItem: value,
+          RetentionPolicy: value,
+          RetentionPreview: value,
+          RetentionRule: value,
+          UnresolvedPrediction: value,
           UserError: value,
           Viewer: value,
         },

@@ -96,7 +96,7 @@ async fn every_value_that_may_be_null_or_large_is_shown(engine: Engine) {
     let (known, gone) = (new_job(user, None), Uuid::now_v7());
     let firm = new_company(user, None, "A", "A");
     let (year, quarter) = (new_annual(&firm), new_quarterly(&firm));
-    let ended = backfill_run::Model { linked: 1 << 40, ..new_run() };
+    let ended = backfill_run::Model { linked: 1 << 40, undone: 3, ..new_run() };
     let begun =
         backfill_run::Model { status: "running".to_owned(), finished_at: None, linked: 0, unresolved: 0, ..new_run() };
     let decisions = [
@@ -118,7 +118,7 @@ async fn every_value_that_may_be_null_or_large_is_shown(engine: Engine) {
     store::<backfill_run::Entity>(&world, [ended, begun]).await;
     store::<backfill_decision::Entity>(&world, decisions).await;
     store::<backfill_unresolved::Entity>(&world, left).await;
-    let query = "{ backfillRuns { totalCount nodes { id startedAt finishedAt status linked unresolved
+    let query = "{ backfillRuns { totalCount nodes { id startedAt finishedAt status linked unresolved undone
         decisions { totalCount nodes { jobId job { id } evidence linked unresolved note } }
         unresolvedPredictions { totalCount nodes { prediction { __typename id } reason candidates { id } } } } } }";
     let none = json!({ "totalCount": 0, "nodes": [] });
@@ -126,9 +126,9 @@ async fn every_value_that_may_be_null_or_large_is_shown(engine: Engine) {
         world.data(query, json!({})).await["backfillRuns"],
         json!({ "totalCount": 2, "nodes": [
             { "id": begun_id, "startedAt": "2026-01-02T03:04:05Z", "finishedAt": null, "status": "INTERRUPTED",
-              "linked": 0, "unresolved": 0, "decisions": none, "unresolvedPredictions": none },
+              "linked": 0, "unresolved": 0, "undone": 0, "decisions": none, "unresolvedPredictions": none },
             { "id": ended_id, "startedAt": "2026-01-02T03:04:05Z", "finishedAt": "2026-01-02T03:04:06.500Z",
-              "status": "COMPLETED", "linked": i32::MAX, "unresolved": 1,
+              "status": "COMPLETED", "linked": i32::MAX, "unresolved": 1, "undone": 3,
               "decisions": { "totalCount": 2, "nodes": [
                   { "jobId": known_id, "job": { "id": known_id }, "evidence": "SOURCE_FILE", "linked": 2, "unresolved": 1, "note": null },
                   { "jobId": gone, "job": null, "evidence": null, "linked": 2, "unresolved": 1, "note": "A remark." },

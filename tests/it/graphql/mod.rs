@@ -3,6 +3,7 @@
 mod adopted;
 mod arguments;
 mod attacks;
+mod backfill_files;
 pub mod backfill_runs;
 mod contract;
 mod documents;

@@ -9,7 +9,7 @@ use super::{
     prediction::Prediction,
 };
 use crate::{
-    backfill::Unresolved,
+    backfill::{Unresolved, files::List},
     graphql::{
         connection::{Connection, of_parent},
         failure::placed,
@@ -67,6 +67,22 @@ impl BackfillRun {
     /// How many predictions it left without a link; 0 until it has come to its end.
     async fn unresolved(&self) -> i32 {
         int(self.0.unresolved)
+    }
+
+    /// How many of its links `undo` has taken back so far.
+    async fn undone(&self) -> i32 {
+        int(self.0.undone)
+    }
+
+    /// Where all its decisions can be fetched as CSV from this server by GET, with the same login as GraphQL.
+    async fn decisions_download_url(&self) -> String {
+        List::Decisions.path(self.0.id)
+    }
+
+    /// Where all predictions that it left and that still have no link can be fetched likewise, in the form that
+    /// `migration backfill run --unresolved` writes.
+    async fn unresolved_download_url(&self) -> String {
+        List::Unresolved.path(self.0.id)
     }
 
     /// What it decided about each job, in the order of the jobs' ids.

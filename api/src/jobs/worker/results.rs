@@ -13,6 +13,7 @@ use super::claim::Claim;
 use crate::{
     app::App,
     checkpoint::Checkpoint,
+    csv_cell::neutral,
     error::Error,
     jobs::input::Input,
     predictions::{
@@ -163,29 +164,4 @@ fn write<'a>(writer: &mut csv::Writer<Vec<u8>>, cells: impl IntoIterator<Item = 
         writer.write_field(neutral(cell).as_bytes()).map_err(failed)?;
     }
     writer.write_record(None::<&[u8]>).map_err(failed)
-}
-
-/// A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection").
-fn neutral(cell: &str) -> std::borrow::Cow<'_, str> {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}").into() } else { cell.into() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::neutral;
-
-    #[test]
-    fn no_cell_is_a_formula() {
-        for (cell, wanted) in [
-            ("=1+1", "'=1+1"),
-            ("+1", "'+1"),
-            ("-1", "'-1"),
-            ("@SUM(A1)", "'@SUM(A1)"),
-            ("\t=1", "'\t=1"),
-            ("A=1", "A=1"),
-            ("", ""),
-        ] {
-            assert_eq!(neutral(cell), wanted);
-        }
-    }
 }

@@ -1,9 +1,10 @@
 //! Measures deletions, uploads and the backfill beside the same work in bare SQL, on PostgreSQL, queries beside a server that
-//! does the least for them, how attacks are refused, what a run of retention depends on, and prints the tables of BENCHMARKS.md. `tests/bench` builds and runs
+//! does the least for them, how attacks are refused, what a run of retention depends on, how soon the console can be used, and prints the tables of BENCHMARKS.md. `tests/bench` builds and runs
 //! it; it says how.
 
 mod attack;
 mod backfill;
+mod console;
 mod delete;
 mod figures;
 mod jobs;
@@ -27,8 +28,8 @@ use place::Place;
 const MOST_MEMORY: u64 = 150_000_000;
 
 /// What can be measured, in the order in which it is.
-const MEASUREMENTS: [&str; 9] =
-    ["wire", "delete", "jobs", "upload", "attack", "retention", "backfill", "online", "sizes"];
+const MEASUREMENTS: [&str; 10] =
+    ["wire", "delete", "jobs", "upload", "attack", "retention", "console", "backfill", "online", "sizes"];
 
 #[derive(Default)]
 struct Wanted {
@@ -72,6 +73,9 @@ async fn main() -> Result<ExitCode> {
     }
     if wanted.wants("retention") {
         kept &= retention::measure(&postgres, &program()?, wanted.pairs).await?;
+    }
+    if wanted.wants("console") {
+        kept &= console::measure(&postgres, &program()?, wanted.pairs).await?;
     }
     if wanted.wants("backfill") {
         kept &= backfill::measure(&postgres, wanted.pairs).await?;

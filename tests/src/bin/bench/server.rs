@@ -32,6 +32,11 @@ impl Server {
         Self::start_with(program, database, folder, token, "jwt")
     }
 
+    /// Starts the program on a database, where everybody is the built-in user.
+    pub fn start_local(program: &Path, database: &str, folder: &Path) -> Result<Self> {
+        Self::start_with(program, database, folder, "none", "local")
+    }
+
     /// Starts the program with a SQLite database of its own in the folder, where everybody is the built-in user.
     pub fn start_embedded(program: &Path, folder: &Path) -> Result<Self> {
         Self::start_with(program, "sqlite://joblink.db?mode=rwc", folder, "none", "local")

@@ -1,0 +1,108 @@
+import { useEffect } from 'react';
+import { Link } from 'react-aria-components';
+import { type BackfillRunRowFragment, BackfillRunsDocument } from '../api/graphql';
+import { go, usePlace } from '../place';
+import { useList } from '../server/list';
+import { ListBody, ListHead, type Noun } from '../ui/list';
+import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
+import { Empty } from '../ui/states';
+import { columnsOf, ListTable } from '../ui/table';
+import { exactly, number, took } from '../ui/text';
+import { Time } from '../ui/time';
+import { useWatchedRuns } from './watch';
+import { STATUSES } from './words';
+
+const NOUN: Noun = ['run', 'runs'];
+
+const nothing = <span className="nothing">–</span>;
+
+/** How a run stands, by its word and its colour. */
+export function RunBadge({ status }: { status: BackfillRunRowFragment['status'] }) {
+  const { text, look } = STATUSES[status];
+  return <span className={`badge ${look}`}>{text}</span>;
+}
+
+const { accessor, columns: listed } = columnsOf<BackfillRunRowFragment>();
+
+/** What is counted at the end of a run. */
+const atItsEnd = (run: BackfillRunRowFragment, count: number): React.ReactNode => (run.finishedAt ? number(count) : nothing);
+
+const columns = listed([
+  accessor('startedAt', {
+    id: 'began',
+    header: 'Began',
+    cell: ({ row: { original: run } }) => (
+      <Link href={`/console/backfill/${run.id}`}>
+        <Time at={run.startedAt} />
+      </Link>
+    ),
+  }),
+  accessor('status', { id: 'status', header: 'Status', cell: ({ getValue }) => <RunBadge status={getValue()} /> }),
+  accessor('finishedAt', {
+    id: 'took',
+    header: 'Took',
+    cell: ({ row: { original: run } }) => (run.finishedAt ? took(run.startedAt, run.finishedAt) : nothing),
+  }),
+  accessor('linked', { id: 'linked', header: 'Linked', cell: ({ row: { original: run } }) => atItsEnd(run, run.linked) }),
+  accessor('unresolved', {
+    id: 'unresolved',
+    header: 'Left without a link',
+    cell: ({ row: { original: run } }) => atItsEnd(run, run.unresolved),
+  }),
+  accessor('undone', { id: 'undone', header: 'Taken back', cell: ({ getValue }) => (getValue() ? number(getValue()) : nothing) }),
+]);
+
+/** The address of a page of a list below `/console/backfill`. */
+export function address(path: string, paging: Paging): string {
+  const query = new URLSearchParams();
+  sayPaging(query, paging);
+  const text = query.toString();
+  return `/console/backfill${path}${text ? `?${text}` : ''}`;
+}
+
+/** The runs of the backfill, the newest first. */
+export function BackfillPage() {
+  const { query } = usePlace();
+  const page = paging(query);
+  const list = useList(BackfillRunsDocument, pageArguments(page), data => data.backfillRuns);
+  useWatchedRuns(list.page?.nodes ?? [], list.soon);
+  useEffect(() => {
+    document.title = 'Backfill · Joblink';
+  }, []);
+  return (
+    <div className="page">
+      <ListHead title="Backfill" noun={NOUN} total={list.page?.totalCount} />
+      <p className="page-note">
+        The backfill finds out which job made each prediction of an existing installation. It is run by the command{' '}
+        <code>migration backfill run</code>; here is what it decided and what it left.
+      </p>
+      <ListBody
+        noun={NOUN}
+        list={list}
+        paging={page}
+        onTurn={(paging, replace) => go(address('', paging), replace)}
+        forWhom="operators"
+        shapes={['long', 'pill', 'short', 'short', 'short']}
+        empty={
+          <Empty title="No run yet">
+            <p>
+              <code>migration backfill plan</code> shows what a run would link, and changes nothing. A run appears here when it has begun.
+            </p>
+          </Empty>
+        }
+      >
+        {runs => (
+          <ListTable
+            label="Runs"
+            className="backfill-table"
+            columns={columns}
+            rows={runs}
+            header="began"
+            nameOf={run => exactly(run.startedAt)}
+            isBehind={list.isBehind}
+          />
+        )}
+      </ListBody>
+    </div>
+  );
+}
