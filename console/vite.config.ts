@@ -9,7 +9,7 @@ export default defineConfig({
   base: '/console/',
   publicDir: false,
   plugins: [react()],
-  server: { proxy: { '/graphql': api, '/uploads': api, '/artifacts': api } },
+  server: { proxy: { '/graphql': api, '/uploads': api, '/artifacts': api, '/backfill': api } },
   build: {
     target: ['chrome123', 'firefox121', 'safari17.5'],
     modulePreload: { polyfill: false },

@@ -16,8 +16,14 @@ const subscribe = (listener: () => void) => {
 export function go(to: string, replace = false): void {
   const here = location.pathname + location.search;
   if (to === here) return;
+  const before = location.pathname;
   history[replace ? 'replaceState' : 'pushState'](null, '', to);
   tell();
+  // Another page begins at its top, for the eye and for the keyboard.
+  if (!replace && location.pathname !== before) {
+    window.scrollTo(0, 0);
+    document.getElementById('content')?.focus({ preventScroll: true });
+  }
 }
 
 /** The path without `/console` and a slash at its end, and the query. */

@@ -156,6 +156,34 @@ test('a job is followed while it is at work, is cancelled, frees its storage, an
     await title(page, 'This job was deleted').waitFor();
   }));
 
+test('what is asked about a job at work stays as it is while the job goes on', () =>
+  using(server, {}, async page => {
+    const id = await running('goes on meanwhile.csv');
+    await go(page, server, id);
+    await button(page, 'Delete Job').click();
+    const question = dialog(page);
+    const confirms = question.getByRole('button', { name: 'Cancel & Delete' });
+    await confirms.waitFor();
+    await question.evaluate(node => {
+      window.looks = 0;
+      const count = () => (window.looks += node.querySelector('.dialog-skeleton') ? 1 : 0);
+      new MutationObserver(count).observe(node, { childList: true, subtree: true });
+    });
+    await confirms.focus();
+    // Progress is told twice a second.
+    const progress = () => page.locator('.job-progress .progress-text').innerText();
+    for (let changes = 0, seen = await progress(); changes < 4; ) {
+      await page.waitForFunction(seen => document.querySelector('.job-progress .progress-text')?.innerText !== seen, seen);
+      seen = await progress();
+      changes++;
+    }
+    assert.equal(await page.evaluate(() => window.looks), 0, 'it was asked anew');
+    assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Cancel & Delete', 'the focus is lost');
+    await confirms.click();
+    await toast(page, 'Job deleted successfully');
+    await title(page, 'This job was deleted').waitFor();
+  }));
+
 test('what takes the server longer than news take is waited for all the same', () =>
   using(server, {}, async page => {
     const id = await running('slow to look up.csv');

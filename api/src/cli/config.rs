@@ -11,9 +11,7 @@ const FILE: &str = "joblink.toml";
 pub fn parse<A: CommandFactory + FromArgMatches>() -> Result<A, Exit> {
     let command = match read().and_then(|settings| with_defaults(A::command(), &settings)) {
         Ok(command) => command,
-        // Who looks for help with a file that is wrong gets it, without what the file says.
-        Err(_) if asks_for_help(std::env::args().skip(1)) => A::command(),
-        Err(wrong) => return Err(wrong),
+        Err(wrong) => return Err(help_or(wrong, A::command())),
     };
     let matches = command.get_matches();
     A::from_arg_matches(&matches).map_err(|error| error.exit())
@@ -27,8 +25,13 @@ pub fn defaults<A: Args>() -> Result<A, Exit> {
     A::from_arg_matches(&matches).map_err(|error| error.exit())
 }
 
-fn asks_for_help(mut arguments: impl Iterator<Item = String>) -> bool {
-    arguments.any(|argument| ["--help", "-h", "help", "--version", "-V"].contains(&argument.as_str()))
+/// Who looks for help with a file that is wrong gets it, without what the file says; nothing else is done without it.
+fn help_or(wrong: Exit, command: Command) -> Exit {
+    use clap::error::ErrorKind;
+    match command.try_get_matches() {
+        Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => help.exit(),
+        _ => wrong,
+    }
 }
 
 fn read() -> Result<toml::Table, Exit> {

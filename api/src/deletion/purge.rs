@@ -122,13 +122,7 @@ impl Queue for Purges {
     }
 
     async fn write_down(&self, ended: Vec<Ended>) -> Result<Vec<bool>, Error> {
-        let Self(app) = self;
-        // In another store nothing is found, and that is no confirmation.
-        let ended = match mark::still_right(app).await {
-            Ok(()) => ended,
-            Err(error) => ended.into_iter().map(|Ended { purge, .. }| refused(purge, &error)).collect(),
-        };
-        retrying(|| write_down(app, &ended)).await?;
+        retrying(|| write_down(&self.0, &ended)).await?;
         Ok(ended.iter().map(|ended| !matches!(ended.what, What::Refused(_))).collect())
     }
 }
@@ -171,7 +165,7 @@ async fn forget(app: &App, stop: &CancellationToken) {
 async fn purge_job(app: &App, purge: artifact_purge::Model) -> Result<Ended, Error> {
     let job = purge.job_id;
     app.checkpoints.pass(Checkpoint::PurgeClaimed).await?;
-    let keys = match remove_files(app, job).await {
+    let keys = match purge_files(app, job).await {
         Ok(keys) => keys,
         Err(error) => return Ok(refused(purge, &error)),
     };
@@ -188,6 +182,13 @@ fn refused(purge: artifact_purge::Model, error: &Error) -> Ended {
     let pause = queue::pause(attempts, LONGEST_PAUSE);
     tracing::warn!(%job, attempts, "purge failed, next attempt in {pause:?}: {error}");
     Ended { purge, what: What::Refused(now() + pause) }
+}
+
+/// Removes them, and makes sure that it was in the right store: in another one nothing is found, and that is no confirmation.
+async fn purge_files(app: &App, id: Uuid) -> Result<Vec<String>, Error> {
+    let removed = remove_files(app, id).await?;
+    mark::still_right(app).await?;
+    Ok(removed)
 }
 
 /// Removes all files of a job that does not exist, and of one that was cleaned those that it no longer knows.
@@ -231,7 +232,8 @@ fn due(others: &[Uuid], most: usize) -> Select<artifact_purge::Entity> {
 /// Takes purges that are due; others leave them alone for a while.
 async fn claim(app: &App, others: &[Uuid], most: usize) -> Result<Vec<artifact_purge::Model>, Error> {
     use artifact_purge::Column;
-    let transaction = app.db.begin_losable().await?;
+    // Never lost: what was asked for once more is told from what was begun by the count of attempts.
+    let transaction = app.db.begin().await?;
     let next = locked_if_free(due(others, most), app.db.backend(), LockType::Update);
     let mut purges = next.all(&*transaction).await?;
     if purges.is_empty() {

@@ -95,7 +95,7 @@ impl Event {
         Ok(Self::new(NotifiedEvent::RunFailed, run.id, &data))
     }
 
-    /// A run was cut off: its process was gone.
+    /// A run was cut off: its process was gone, or a person stopped it.
     pub fn run_interrupted(run: &retention_run::Model) -> Self {
         Self::new(NotifiedEvent::RunInterrupted, run.id, &of_run(run))
     }

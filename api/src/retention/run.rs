@@ -159,7 +159,7 @@ pub async fn claim(app: &App) -> Result<Option<retention_run::Model>, Error> {
 /// given again goes by its own. The lease tells that nobody is at them.
 async fn end_abandoned(app: &App) -> Result<(), Error> {
     while let Some((run, _)) = take(app, abandoned).await? {
-        finish(app, &run, "; its process was gone").await?;
+        finish(app, &run, End::ProcessGone).await?;
     }
     Ok(())
 }
@@ -219,7 +219,7 @@ pub enum Outcome {
     Finished(Box<retention_run::Model>),
     /// Another process has it.
     Lost,
-    /// It was told to stop; a server's run goes on elsewhere, or later.
+    /// It was told to stop; a server's run goes on elsewhere, or later, and a command's has ended.
     Stopped,
 }
 
@@ -241,7 +241,7 @@ pub async fn carry_out(
                     // A server that stops leaves it to the others.
                     Purges::Elsewhere => claim_until(app, &run, None).await?,
                     // A person who stops a command wants no more of it, from a server neither.
-                    Purges::Here => _ = finish(app, &run, "; it was told to stop").await?,
+                    Purges::Here => _ = finish(app, &run, End::Stopped).await?,
                 }
                 return Ok(Outcome::Stopped);
             }
@@ -262,7 +262,7 @@ pub async fn carry_out(
     if purges == Purges::Here && store_answers {
         purge_here(app, &run, stop).await?;
     }
-    finish(app, &run, "").await
+    finish(app, &run, End::Whole).await
 }
 
 /// Does what is due to one job. What fails of it alone is written down, and the run goes on.
@@ -329,8 +329,31 @@ async fn claim_until(app: &App, run: &retention_run::Model, until: Option<DateTi
     .await
 }
 
-/// Ends a run, with its audit entry, which `note` is added to.
-async fn finish(app: &App, run: &retention_run::Model, note: &str) -> Result<Outcome, Error> {
+/// How a run comes to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// All that was due was looked at.
+    Whole,
+    /// Nobody was at it any more.
+    ProcessGone,
+    /// A person stopped it.
+    Stopped,
+}
+
+impl End {
+    /// What the audit log and the program's log add to the counts.
+    const fn note(self) -> &'static str {
+        match self {
+            Self::Whole => "",
+            Self::ProcessGone => "; its process was gone",
+            Self::Stopped => "; it was told to stop",
+        }
+    }
+}
+
+/// Ends a run, with its audit entry.
+async fn finish(app: &App, run: &retention_run::Model, end: End) -> Result<Outcome, Error> {
+    let note = end.note();
     let finished = retrying(|| async {
         let transaction = app.db.begin().await?;
         let Some(run) = held(app, &transaction, run).await? else { return Ok(None) };
@@ -340,7 +363,11 @@ async fn finish(app: &App, run: &retention_run::Model, note: &str) -> Result<Out
         row.lease_expires_at = Set(None);
         let run = row.update(&*transaction).await?;
         record(&transaction, &run, in_words(&run) + note).await?;
-        outbox::enqueue(app, &transaction, &Event::run_ended(&*transaction, &run).await?).await?;
+        let event = match end {
+            End::Stopped => Event::run_interrupted(&run),
+            End::Whole | End::ProcessGone => Event::run_ended(&*transaction, &run).await?,
+        };
+        outbox::enqueue(app, &transaction, &event).await?;
         app.checkpoints.pass(Checkpoint::RetentionEnds).await?;
         transaction.commit().await.map_err(Error::of_commit)?;
         Ok(Some(run))

@@ -215,12 +215,24 @@ function RunFacts({ run }: { run: Run }) {
   );
 }
 
+/** Looks at a list of a run again whenever the run has come further, or to its end. */
+function useKeptUp({ status, linked, unresolved, undone }: Run, soon: () => void) {
+  const far = [status, linked, unresolved, undone].join(' ');
+  const seen = useRef(far);
+  useEffect(() => {
+    if (seen.current === far) return;
+    seen.current = far;
+    soon();
+  }, [far, soon]);
+}
+
 function Decisions({ run }: { run: Run }) {
   const { query } = usePlace();
   const page = paging(query);
   const list = useList(BackfillDecisionsDocument, { id: run.id, ...pageArguments(page) }, data =>
     data.node?.__typename === 'BackfillRun' ? data.node.decisions : undefined,
   );
+  useKeptUp(run, list.soon);
   return (
     <ListBody
       noun={JOBS}
@@ -255,6 +267,7 @@ function LeftOver({ run }: { run: Run }) {
     const found = data.node?.__typename === 'BackfillRun' ? data.node.unresolvedPredictions : undefined;
     return found && { ...found, nodes: found.nodes.map(left => ({ ...left, id: left.prediction.id })) };
   });
+  useKeptUp(run, list.soon);
   return (
     <ListBody
       noun={LEFT}

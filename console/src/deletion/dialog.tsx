@@ -52,10 +52,14 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
     return () => void (isOpen.current = false);
   }, []);
 
+  /** Who shows the dialog may do so anew at each event of the job; what is asked here stays as it was asked. */
+  const told = useRef({ onGone, onClose });
+  told.current = { onGone, onClose };
+
   /** Takes away what is gone, and closes where nothing is left. */
   const finish = useCallback(
     (deleted: readonly string[], gone: readonly string[], left: number) => {
-      if (deleted.length + gone.length) onGone([...deleted, ...gone]);
+      if (deleted.length + gone.length) told.current.onGone([...deleted, ...gone]);
       const [one] = [...deleted, ...gone];
       const count = deleted.length + gone.length;
       if (count) {
@@ -65,9 +69,9 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
         const link = count === 1 && one ? { href: `/console/receipts/${one}`, text: 'Show the receipt' } : { href: '/console/receipts', text: 'Show the receipts' };
         tell({ title, text, link });
       }
-      if (left === 0 && isOpen.current) onClose();
+      if (left === 0 && isOpen.current) told.current.onClose();
     },
-    [onClose, onGone],
+    [],
   );
 
   const look = useCallback(
@@ -87,7 +91,8 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
     },
     [client, finish],
   );
-  useEffect(() => void look(ids), [ids, look]);
+  const all = ids.join();
+  useEffect(() => void look(all.split(',')), [all, look]);
 
   const { ended = [], active = [], refused = [] } = preview ?? {};
   const force = active.length > 0 && (single || withActive);

@@ -68,15 +68,12 @@ function Deleted({ receipt }: { receipt: NonNullable<JobQuery['deletionReceipt']
 
 /** What a cancelled job still takes up, for who may delete it. */
 function Storage({ job }: { job: JobDetailsFragment }) {
-  const { artifacts, progress } = job;
-  const takes = [
-    artifacts.length > 0 && `${counted(artifacts.length, 'file')} of ${size(sum(artifacts, file => file.size))}`,
-    progress.succeeded > 0 && counted(progress.succeeded, 'prediction'),
-  ].filter(Boolean);
+  const { artifacts } = job;
+  const takes = artifacts.length > 0 && ` and left ${counted(artifacts.length, 'file')} of ${size(sum(artifacts, file => file.size))}`;
   return (
     <div className="notice plain">
       <span>
-        This job was cancelled{takes.length > 0 && ` and left ${takes.join(' and ')}`}. It can be deleted to free its storage.
+        This job was cancelled{takes}. It can be deleted to free its storage.
       </span>
     </div>
   );
@@ -163,93 +160,99 @@ export function JobPage({ id, viewer }: PageProps) {
     </>
   );
 
-  if (!job) {
-    return (
-      <>
-        {receipt ? (
-          <Deleted receipt={receipt} />
-        ) : error ? (
-          <Failed whole title="The job could not be loaded" reason={sentence(error)} onRetry={again} />
-        ) : fetching ? (
-          <JobSkeleton />
-        ) : (
-          <Empty whole title="No such job">
-            <p>It was never made, or is not yours to see.</p>
-            <Link className="button primary" href="/console/jobs">
-              Show the jobs
-            </Link>
-          </Empty>
-        )}
-        {dialogs}
-      </>
-    );
-  }
+  const content = () => {
+    if (!job) {
+      return (
+        <>
+          {receipt ? (
+            <Deleted receipt={receipt} />
+          ) : error ? (
+            <Failed whole title="The job could not be loaded" reason={sentence(error)} onRetry={again} />
+          ) : fetching ? (
+            <JobSkeleton />
+          ) : (
+            <Empty whole title="No such job">
+              <p>It was never made, or is not yours to see.</p>
+              <Link className="button primary" href="/console/jobs">
+                Show the jobs
+              </Link>
+            </Empty>
+          )}
+        </>
+      );
+    }
 
-  const isActive = isActiveAt(job.status);
-  const { can, hold, progress, errorMessage } = job;
-  const mayDelete = can.delete || can.forceDelete;
-  const why = remark(job);
-  return (
-    <div className="page job">
-      <Link className="back" href="/console/jobs">
-        <ChevronLeft />
-        Jobs
-      </Link>
-      <div className="job-head">
-        <h1>{job.fileName}</h1>
-        <StatusBadge status={job.status} />
-        {hold && (
-          <span className="held">
-            <Lock />
-            On hold
-          </span>
+    const isActive = isActiveAt(job.status);
+    const { can, hold, progress, errorMessage } = job;
+    const mayDelete = can.delete || can.forceDelete;
+    const why = remark(job);
+    return (
+      <div className="page job">
+        <Link className="back" href="/console/jobs">
+          <ChevronLeft />
+          Jobs
+        </Link>
+        <div className="job-head">
+          <h1>{job.fileName}</h1>
+          <StatusBadge status={job.status} />
+          {hold && (
+            <span className="held">
+              <Lock />
+              On hold
+            </span>
+          )}
+          <div className="job-actions">
+            {can.retry && (
+              <Button isDisabled={isBusy} onPress={() => void retry(job)}>
+                {isBusy ? 'Starting...' : 'Retry'}
+              </Button>
+            )}
+            {can.cancel && <Button onPress={() => setAsked('cancel')}>Cancel Job</Button>}
+            {mayDelete && (
+              <Button look="danger" onPress={() => setAsked('delete')}>
+                Delete Job
+              </Button>
+            )}
+          </div>
+        </div>
+        {why && !hold && <p className="job-remark">{why}</p>}
+        {problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
+        {error && !isSignedOut(error) && standing !== 'lost' && (
+          <Notice said={`The job could not be refreshed. ${sentence(error)}`} does="Retry" onPress={again} />
         )}
-        <div className="job-actions">
-          {can.retry && (
-            <Button isDisabled={isBusy} onPress={() => void retry(job)}>
-              {isBusy ? 'Starting...' : 'Retry'}
-            </Button>
-          )}
-          {can.cancel && <Button onPress={() => setAsked('cancel')}>Cancel Job</Button>}
-          {mayDelete && (
-            <Button look="danger" onPress={() => setAsked('delete')}>
-              Delete Job
-            </Button>
-          )}
+        {job.status === 'CANCELLED' && mayDelete && <Storage job={job} />}
+        {errorMessage && (
+          <div className="notice">
+            <Warning />
+            <span>{errorMessage}</span>
+          </div>
+        )}
+        <div className="job-progress">
+          <JobProgress job={job} />
         </div>
-      </div>
-      {why && !hold && <p className="job-remark">{why}</p>}
-      {problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
-      {error && !isSignedOut(error) && standing !== 'lost' && (
-        <Notice said={`The job could not be refreshed. ${sentence(error)}`} does="Retry" onPress={again} />
-      )}
-      {job.status === 'CANCELLED' && mayDelete && <Storage job={job} />}
-      {errorMessage && (
-        <div className="notice">
-          <Warning />
-          <span>{errorMessage}</span>
+        <Phases job={job} />
+        <div className="job-overview">
+          <Details job={job} />
+          <Risks id={job.id} kind={job.kind} news={news} />
         </div>
-      )}
-      <div className="job-progress">
-        <JobProgress job={job} />
+        {progress.failed > 0 && <RowErrors id={job.id} fileName={job.fileName} first={10} news={news} />}
+        <Files job={job} isActive={isActive} isAsking={asked === 'clean'} onAsk={asks => setAsked(asks ? 'clean' : undefined)} />
+        <Would
+          job={job}
+          isActive={isActive}
+          isAdministrator={viewer.role !== 'MEMBER'}
+          news={news}
+          onHold={() => setAsked('hold')}
+          onLift={() => setAsked('lift')}
+        />
+        <Predictions job={job} isActive={isActive} news={news} />
       </div>
-      <Phases job={job} />
-      <div className="job-overview">
-        <Details job={job} />
-        <Risks id={job.id} kind={job.kind} news={news} />
-      </div>
-      {progress.failed > 0 && <RowErrors id={job.id} fileName={job.fileName} first={10} news={news} />}
-      <Files job={job} isActive={isActive} isAsking={asked === 'clean'} onAsk={asks => setAsked(asks ? 'clean' : undefined)} />
-      <Would
-        job={job}
-        isActive={isActive}
-        isAdministrator={viewer.role !== 'MEMBER'}
-        news={news}
-        onHold={() => setAsked('hold')}
-        onLift={() => setAsked('lift')}
-      />
-      <Predictions job={job} isActive={isActive} news={news} />
+    );
+  };
+  return (
+    <>
+      {content()}
       {dialogs}
-    </div>
+    </>
   );
 }

@@ -17,6 +17,8 @@ import { columnsFor } from './columns';
 import { address, filterOf, NO_FILTER, PURGES, TRIGGERS, variables, type Wanted, wanted as wantedBy } from './wanted';
 
 const NOUN: Noun = ['receipt', 'receipts'];
+/** How often a list with files that are still to be removed is looked at again, in milliseconds. */
+const PURGE_LOOKS = 5000;
 
 /** What was deleted, by whom and when, and whether its files are gone. */
 export function ReceiptsPage({ viewer }: { viewer: Viewer }) {
@@ -25,6 +27,13 @@ export function ReceiptsPage({ viewer }: { viewer: Viewer }) {
   const list = useList(ReceiptsDocument, variables(wanted), data => data.deletionReceipts);
   const { soon } = list;
   useJobEvents(type => type === 'DELETED' && soon());
+  // Nothing tells when the files of a deleted job are gone.
+  const purging = list.page?.nodes.some(({ artifacts }) => artifacts.pending > 0) ?? false;
+  useEffect(() => {
+    if (!purging) return;
+    const looks = window.setInterval(soon, PURGE_LOOKS);
+    return () => window.clearInterval(looks);
+  }, [purging, soon]);
   useEffect(() => {
     document.title = 'Receipts · Joblink';
   }, []);

@@ -48,5 +48,5 @@ export function useRun(begun: Run | undefined): Followed {
       window.clearTimeout(timer);
     };
   }, [client, id, isOver]);
-  return { run: seen?.id === id ? seen : begun, problem };
+  return { run: !isOver && seen?.id === id ? seen : begun, problem };
 }

@@ -159,6 +159,12 @@ function DryRun({ moment, run, isLooking, onLook, onBegun }: {
   );
 }
 
+/** Of the run that was begun here and the last one that is known, the one that began later. */
+function newest(begun: Run | undefined, last: Run | undefined): Run | undefined {
+  if (!begun || !last || last.id === begun.id) return begun ?? last;
+  return last.startedAt > begun.startedAt ? last : begun;
+}
+
 /** The policy, and what it would do now. */
 export function RetentionPage() {
   const [{ data, error, fetching }, ask] = useQuery({ query: RetentionMomentDocument, requestPolicy: 'network-only' });
@@ -204,7 +210,7 @@ export function RetentionPage() {
           )}
           <DryRun
             moment={shown}
-            run={begun ?? data?.retentionRuns?.nodes[0]}
+            run={newest(begun, data?.retentionRuns?.nodes[0])}
             isLooking={fetching}
             onLook={look}
             onBegun={setBegun}

@@ -150,7 +150,7 @@ export function RunDialog({ due, followed: { run, problem: lost }, onBegun, onCl
             <dt>As shown at</dt>
             <dd>
               {exactly(due.at)}
-              <span className="hint">Jobs that have become due since stay. So do those that were put on hold.</span>
+              <span className="hint">Jobs that have become due since stay, and so do those that were put on hold. One whose hold was lifted since goes by its rule.</span>
             </dd>
           </dl>
           {problem && (

@@ -14,7 +14,8 @@ export interface Answer<Done extends Payload> {
   readonly error: CombinedError | undefined;
 }
 
-export function useAct(whom?: string) {
+/** `whom`: whom to ask where rights are missing. `lost`: what to do where nobody knows whether it was done. */
+export function useAct(whom?: string, lost = 'Try again.') {
   const [problem, setProblem] = useState('');
   const [isBusy, setIsBusy] = useState(false);
   const busy = useRef(false);
@@ -33,10 +34,10 @@ export function useAct(whom?: string) {
       const [refusal] = payload?.userErrors ?? [];
       if (refusal) setProblem(refused(refusal, whom));
       else if (payload) return payload;
-      else setProblem(`${error ? sentence(error) : 'The server did not answer.'} Try again.`);
+      else setProblem(`${error ? sentence(error) : 'The server did not answer.'} ${lost}`);
       return undefined;
     },
-    [whom],
+    [whom, lost],
   );
   return { act, problem, isBusy, forget: useCallback(() => setProblem(''), []) };
 }

@@ -1,4 +1,4 @@
-// Files of jobs, fetched with the sign-in, which a plain link to them lacks.
+// Files of the server, fetched with the sign-in, which a plain link to them lacks.
 import { authorization, expire } from '../session/session';
 
 export type Fetched = { file: Blob } | { failure: string };

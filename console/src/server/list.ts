@@ -11,7 +11,7 @@ import { useThrottled } from './throttled';
 export interface Page<Item> {
   readonly totalCount: number;
   readonly nodes: readonly Item[];
-  readonly pageInfo: { readonly startCursor?: string | null; readonly endCursor?: string | null };
+  readonly pageInfo: { readonly hasNextPage: boolean; readonly startCursor?: string | null; readonly endCursor?: string | null };
 }
 
 export interface List<Item> {

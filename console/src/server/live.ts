@@ -36,6 +36,7 @@ export class Live {
   #timer: number | undefined;
   #misses = 0;
   #waiting: (() => void) | undefined;
+  #isDisposed = false;
 
   constructor(url: string) {
     this.socket = createClient({
@@ -58,6 +59,7 @@ export class Live {
 
   /** Ends everything; the page is left or the user changes. */
   dispose(): void {
+    this.#isDisposed = true;
     window.clearTimeout(this.#timer);
     window.removeEventListener('online', this.now);
     this.#refreshes.clear();
@@ -119,6 +121,7 @@ export class Live {
 
   #schedule(milliseconds: number): void {
     window.clearTimeout(this.#timer);
+    if (this.#isDisposed) return;
     this.#timer = window.setTimeout(() => void this.#poll(), milliseconds);
   }
 

@@ -7,7 +7,7 @@ const isNowhere = (): boolean => document.activeElement === null || document.act
 
 /**
  * After a dialog the focus is where it was before it. Where that row is gone it is on the one that took its place, and
- * where none is left on the page itself.
+ * where none is left, or none was said, on the page itself.
  */
 export function useKeptPlace(isOpen: boolean): (id: string) => void {
   const place = useRef({ id: '', index: 0 });
@@ -24,6 +24,8 @@ export function useKeptPlace(isOpen: boolean): (id: string) => void {
       if (isNowhere()) {
         const all = rows();
         const { id, index } = place.current;
+        // Without a row to go back to, what had the focus was a button of the page.
+        if (!id) return document.getElementById('content')?.focus();
         const row = all.find(row => row.dataset['rowId'] === id);
         const button = row?.querySelector<HTMLElement>('button.more') ?? row;
         (button ?? all[Math.min(index, all.length - 1)] ?? document.getElementById('content'))?.focus();

@@ -40,14 +40,19 @@ export function SelectionBar({ noun, count, onClear, children }: { noun: Noun; c
 }
 
 /** Which part of a list is shown, and the pages beside it. */
-function Pager({ page, paging, onTurn }: { page: Page<unknown>; paging: Paging; onTurn: (paging: Paging) => void }) {
+function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging: Paging; isBehind: boolean; onTurn: (paging: Paging) => void }) {
   const { nodes, totalCount, pageInfo } = page;
   const hasPrevious = paging.at > 0;
-  const hasNext = paging.at + nodes.length < totalCount;
+  const hasNext = pageInfo.hasNextPage;
+  // What comes before this page may have grown or shrunk since it was turned to.
+  const most = Math.max(0, totalCount - nodes.length - (hasNext ? 1 : 0));
+  const at = hasNext ? Math.min(paging.at, most) : most;
+  // While a page is on its way the one before is shown, whose ends are not those of the one that is wanted.
+  const turn = (to: Paging) => isBehind || onTurn(to);
   return (
     <nav className="pages" aria-label="Pages">
       <span className="pages-text">
-        {number(paging.at + 1)}–{number(paging.at + nodes.length)} of {number(totalCount)}
+        {number(at + 1)}–{number(at + nodes.length)} of {number(totalCount)}
       </span>
       {(hasPrevious || hasNext) && (
         <>
@@ -55,7 +60,7 @@ function Pager({ page, paging, onTurn }: { page: Page<unknown>; paging: Paging; 
             isDisabled={!hasPrevious}
             aria-label="Previous page"
             onPress={() =>
-              onTurn(paging.at <= PAGE ? FIRST : { ...FIRST, before: pageInfo.startCursor ?? null, at: paging.at - PAGE })
+              turn(paging.at <= PAGE ? FIRST : { ...FIRST, before: pageInfo.startCursor ?? null, at: Math.max(0, at - PAGE) })
             }
           >
             <ChevronLeft />
@@ -64,7 +69,7 @@ function Pager({ page, paging, onTurn }: { page: Page<unknown>; paging: Paging; 
           <Button
             isDisabled={!hasNext}
             aria-label="Next page"
-            onPress={() => onTurn({ ...FIRST, after: pageInfo.endCursor ?? null, at: paging.at + nodes.length })}
+            onPress={() => turn({ ...FIRST, after: pageInfo.endCursor ?? null, at: at + nodes.length })}
           >
             Next
             <ChevronRight />
@@ -98,7 +103,7 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
   const { standing } = useLiveState();
   const [one, many] = noun;
   const total = page?.totalCount ?? 0;
-  const isNone = page !== undefined && (!page.pageInfo.startCursor || paging.at >= total);
+  const isNone = page !== undefined && !page.pageInfo.startCursor;
   const nowhere = isNone && paging.at > 0 && !fetching && !error;
   useEffect(() => {
     // The list is shorter than it was when this page was turned to.
@@ -122,7 +127,7 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
       {page.nodes.length > 0 ? (
         <>
           {children(page.nodes)}
-          <Pager page={page} paging={paging} onTurn={onTurn} />
+          <Pager page={page} paging={paging} isBehind={isBehind} onTurn={onTurn} />
         </>
       ) : total > 0 ? (
         <ListSkeleton of={many} shapes={shapes} />

@@ -1,4 +1,4 @@
-import { useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 import { type RowErrorCode, RowErrorsDocument } from '../api/graphql';
 import { useServer } from '../server/client';
@@ -36,7 +36,20 @@ export function RowErrors({ id, fileName, first = 50, news = 0 }: Props) {
   const [problem, setProblem] = useState('');
   const errors = data?.job?.rowErrors;
 
+  /** Ends a download whose page was left. */
+  const downloading = useRef<AbortController | undefined>(undefined);
+  useEffect(() => () => downloading.current?.abort(), []);
+
   const download = async () => {
+    if (downloading.current) return;
+    const { signal } = (downloading.current = new AbortController());
+    try {
+      await collect(signal);
+    } finally {
+      downloading.current = undefined;
+    }
+  };
+  const collect = async (signal: AbortSignal) => {
     setProblem('');
     const lines = ['line,column,code,message'];
     let after: string | null = null;
@@ -44,6 +57,7 @@ export function RowErrors({ id, fileName, first = 50, news = 0 }: Props) {
       const answer: { data?: typeof data; error?: typeof error } = await client
         .query(RowErrorsDocument, { id, first: 100, after }, { requestPolicy: 'network-only' })
         .toPromise();
+      if (signal.aborted) return;
       const page = answer.data?.job?.rowErrors;
       if (!page) return setProblem(answer.error ? sentence(answer.error) : 'The job is gone.');
       lines.push(...page.nodes.map(({ line, column, code, message }) => [`${line}`, cell(column ?? ''), code, cell(message)].join(',')));

@@ -23,6 +23,7 @@ import {
   parse,
   valueFromASTUntyped,
   validate,
+  __Type,
 } from 'graphql';
 import type { Request } from './request.ts';
 
@@ -48,6 +49,14 @@ const SCALARS: Record<string, (value: unknown) => boolean> = {
 
 /** What fits 32 bits, and is more than nothing. */
 const positive = (digits: string): boolean => BigInt(digits) > 0n && BigInt(digits) < 2n ** 32n;
+
+// Of an interface that implements none, async-graphql 7.0.19 says null where the specification has an empty list; graphql-js's own
+// readers of introspection take both (graphql 16, buildClientSchema).
+const { interfaces } = __Type.getFields();
+const resolve = interfaces?.resolve;
+if (interfaces && resolve) {
+  interfaces.resolve = (type, ...rest) => (isInterfaceType(type) && type.getInterfaces().length === 0 ? null : resolve(type, ...rest));
+}
 
 /** The schema, with the contract's scalars. */
 export function referenceSchema(sdl: string): GraphQLSchema {

@@ -62,6 +62,8 @@ async fn help_comes_although_the_settings_file_is_wrong() {
         };
         let wrong = run(&["demo"]).await;
         assert!(!wrong.status.success() && String::from_utf8_lossy(&wrong.stderr).contains(part), "{wrong:?}");
+        let meant = run(&["jobs", "delete", "x", "--reason", "help"]).await;
+        assert!(!meant.status.success() && String::from_utf8_lossy(&meant.stderr).contains(part), "{meant:?}");
         let help = run(&["serve", "--help"]).await;
         assert!(help.status.success() && String::from_utf8_lossy(&help.stdout).contains("--listen"), "{help:?}");
     }

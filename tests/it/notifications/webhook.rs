@@ -40,6 +40,7 @@ tests::on_both!(
     a_run_that_fails_for_a_job_tells_which,
     a_run_that_is_cut_off_tells_so_once,
     a_run_that_was_told_to_stop_was_not_cut_off,
+    a_command_that_is_stopped_tells_so,
     what_is_refused_keeps_no_other,
     a_server_that_stops_waits_for_no_receiver,
     many_at_once_are_each_told_once,
@@ -220,6 +221,25 @@ async fn a_run_that_was_told_to_stop_was_not_cut_off(engine: Engine) {
     // Another server goes on at once.
     assert_eq!(run::claim(&world.app).await.unwrap().unwrap().id, begun.id);
     assert_eq!(world.count("SELECT count(*) FROM notifications").await, 0);
+}
+
+async fn a_command_that_is_stopped_tells_so(engine: Engine) {
+    let receiver = Receiver::new(&[]).await;
+    let world = telling(engine, &receiver, idle()).await;
+    ended(&world, "failed", 20).await;
+    let begun = run::begin(&world.app, &wanted(Policy::default(), now())).await.unwrap().unwrap();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let stopped = run::carry_out(&world.app, begun.clone(), &stop, Purges::Here).await.unwrap();
+    assert!(matches!(stopped, Outcome::Stopped), "{stopped:?}");
+    assert!(run::claim(&world.app).await.unwrap().is_none(), "nobody goes on with it");
+    deliver(&world.app).await;
+    let told = receiver.received();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(
+        (&told[0].body["type"], &told[0].body["data"]["runId"]),
+        (&json!("retention_run.interrupted"), &json!(begun.id))
+    );
 }
 
 async fn what_is_refused_keeps_no_other(engine: Engine) {

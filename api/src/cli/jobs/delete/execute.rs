@@ -12,10 +12,12 @@ use super::{
 };
 use crate::cli::{Exit, progress::Progress};
 
-/// Jobs of one request; the server takes up to 100. Fewer show sooner how far it is, and cost next to nothing.
-const PAGE: usize = 25;
-/// Requests at a time: deletions of different jobs do not wait for each other on PostgreSQL.
-const AT_A_TIME: usize = 4;
+/// Jobs of one request; the server takes up to 100. Fewer show sooner how far it is, leave less for the last request alone, and
+/// cost next to nothing.
+const PAGE: usize = 10;
+/// Requests at a time: deletions of different jobs do not wait for each other on PostgreSQL, and while one waits for the disk
+/// others compute.
+const AT_A_TIME: usize = 6;
 /// How often a job is tried whose deletion failed in the server; what was done is answered with its receipt.
 const ATTEMPTS: usize = 3;
 
