@@ -103,7 +103,8 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
   const { standing } = useLiveState();
   const [one, many] = noun;
   const total = page?.totalCount ?? 0;
-  const isNone = page !== undefined && !page.pageInfo.startCursor;
+  // Nothing is here any more, or all that is left has its place on the first page.
+  const isNone = page !== undefined && (!page.pageInfo.startCursor || total <= PAGE);
   const nowhere = isNone && paging.at > 0 && !fetching && !error;
   useEffect(() => {
     // The list is shorter than it was when this page was turned to.
