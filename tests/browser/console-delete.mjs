@@ -192,10 +192,9 @@ test('a job that somebody else has deleted is said, and taken away', () =>
     const id = await ended('elsewhere.csv', 3);
     await page.goto(`${server.base}/console`);
     await act(page, id, 'Delete Job');
-    const button = page.getByRole('button', { name: 'Delete Permanently' });
-    await button.waitFor();
+    await dialog(page).getByText('3 quarterly').waitFor();
     await server.ask('mutation($id: ID!) { deleteJob(id: $id) { deletedJobId } }', { id });
-    await button.click();
+    await page.getByRole('button', { name: 'Delete Permanently' }).click();
     await toast(page, 'This job has already been deleted.');
     await dialog(page).waitFor({ state: 'detached' });
     await row(page, id).waitFor({ state: 'detached' });
