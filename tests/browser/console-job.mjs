@@ -255,6 +255,7 @@ test('an administrator puts a job on hold and lifts that; a member is told whom 
     const puts = question.getByRole('button', { name: 'Put on Hold' });
     assert.ok(await puts.isDisabled(), 'without a reason');
     const reason = question.getByLabel('Reason');
+    assert.ok(await reason.evaluate(field => field === document.activeElement), 'the dialog begins elsewhere');
     await reason.fill('é'.repeat(501));
     await question.getByText('501 of 500 characters').waitFor();
     assert.ok(await puts.isDisabled(), 'with too long a reason');

@@ -579,3 +579,20 @@ test('a list stays while the server is gone, and is fresh when it is back', () =
     await empty.upload('meanwhile.csv', 2);
     await rows(page).getByText('Create job').waitFor();
   }));
+
+test('a page that was gone to while the server was away comes when it is back', () =>
+  using(empty, { expected: /ERR_CONNECTION|WebSocket/ }, async page => {
+    const connection = text => page.getByRole('status', { name: 'Connection', exact: true }).getByText(text).waitFor();
+    await page.goto(`${empty.base}/console/jobs`);
+    await connection('Live');
+    await empty.stop();
+    await connection('Offline');
+    await page.getByRole('link', { name: 'Receipts' }).click();
+    const alert = page.getByRole('alert').filter({ hasText: 'The page could not be loaded' });
+    await alert.waitFor();
+    await page.getByRole('button', { name: 'Try now' }).click();
+    await connection('Offline');
+    await empty.begin();
+    await page.getByRole('heading', { name: 'Receipts', exact: true }).waitFor();
+    await alert.waitFor({ state: 'detached' });
+  }));

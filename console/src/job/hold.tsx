@@ -44,8 +44,8 @@ export function HoldDialog({ job, onClose }: Props) {
         Nobody can delete <span className="refused-name">{job.fileName}</span>, its files or its predictions, until an administrator lifts the
         hold.
       </p>
-      <CountedText label="Reason" lines={3} value={reason} onChange={setReason} isDisabled={isBusy} isRequired>
-        {'. Whoever wants to delete the job is told.'}
+      <CountedText label="Reason" lines={3} value={reason} onChange={setReason} isDisabled={isBusy} isRequired autoFocus>
+        {'. It is shown to whoever tries to delete the job.'}
       </CountedText>
     </Confirm>
   );

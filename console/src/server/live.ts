@@ -130,7 +130,8 @@ export class Live {
     if (isExpired()) return this.#schedule(1000);
     const answers = await Promise.all([...this.#refreshes].map(refresh => refresh()));
     if (this.state.standing === 'live') return;
-    const answered = answers.length === 0 || answers.every(Boolean);
+    // Where a page asks for nothing, nobody knows more than before.
+    const answered = answers.length === 0 ? this.state.standing !== 'lost' : answers.every(Boolean);
     this.#misses = answered ? 0 : this.#misses + 1;
     const pause = answered ? EVERY : Math.min(2 ** this.#misses, LONGEST);
     this.#become({ standing: answered ? 'polling' : 'lost', pause });

@@ -12,6 +12,8 @@ interface Props {
   onChange: (text: string) => void;
   isDisabled?: boolean;
   isRequired?: boolean;
+  /** Whether a dialog begins with it. */
+  autoFocus?: boolean;
   /** One line, or several whose characters are counted before the eyes of who writes them. */
   lines?: number;
   children?: React.ReactNode;
