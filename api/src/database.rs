@@ -2,6 +2,7 @@
 
 mod insert;
 mod numeric;
+pub mod parents;
 mod reader;
 pub mod rows;
 

@@ -6,14 +6,14 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Datelike, NaiveDateTime};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DbBackend, DbErr, EntityTrait, IntoSimpleExpr, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select, Value,
+    QuerySelect, QueryTrait, Select, TryGetableMany, Value,
     prelude::Uuid,
-    sea_query::{Asterisk, Expr, ExprTrait, Func, JoinType, NullOrdering, Order, Query, SelectStatement, UnionType},
+    sea_query::{Asterisk, ExprTrait, NullOrdering, Order, Query, SelectStatement, UnionType},
 };
 
 use crate::database::{
+    parents,
     rows::{self, ByPosition},
-    with_ids,
 };
 
 /// Rows of a page without `first` and `last`.
@@ -246,10 +246,6 @@ pub type PagesByParent<E> = HashMap<Uuid, Slice<<E as EntityTrait>::Model>>;
 /// The most parents of one statement: SQLite joins at most 500 SELECTs.
 const MOST_PARENTS: usize = 200;
 
-/// Parents and children in one statement.
-const PARENT: &str = "parent";
-const CHILD: &str = "child";
-
 /// The same page of the children of many parents, in one statement; on SQLite in one for 200 parents.
 pub async fn pages_of_children<E, K>(
     db: &impl ConnectionTrait,
@@ -293,20 +289,15 @@ where
     Ok(Ok(slices.collect()))
 }
 
-/// The children of each parent, by a subquery for each. One text, however many parents there are, so that it stays prepared.
+/// The children of each parent, by a subquery for each.
 fn lateral<E: EntityTrait, K>(
     order: &Ordering<E>,
     children: &Children<E, K>,
-    parents: &[Uuid],
+    of: &[Uuid],
     page: &Page,
 ) -> Result<SelectStatement, BadPage> {
-    let of_parent = children.rows.clone().filter(children.parent.into_simple_expr().eq(Expr::col((PARENT, PARENT))));
-    let one = order.select(of_parent, page)?.into_query();
-    Ok(Query::select()
-        .expr(Expr::col((CHILD, Asterisk)))
-        .from_function(Func::cust("unnest").arg(Expr::val(parents.to_vec())), PARENT)
-        .join_lateral(JoinType::InnerJoin, one, CHILD, Condition::all())
-        .to_owned())
+    let of_parent = parents::of_parent(children.rows.clone(), children.parent);
+    Ok(parents::for_each(of, order.select(of_parent, page)?.into_query()))
 }
 
 /// The children of each parent, by a SELECT for each: SQLite has no LATERAL.
@@ -335,17 +326,16 @@ pub async fn counts_of_children<E: EntityTrait>(
     db: &impl ConnectionTrait,
     children: Select<E>,
     parent: E::Column,
-    parents: &[Uuid],
+    of: &[Uuid],
 ) -> Result<HashMap<Uuid, u64>, DbErr> {
-    let found: Vec<(Uuid, i64)> = with_ids(children, parent, parents, db.get_database_backend())
-        .select_only()
-        .column(parent)
-        .column_as(parent.count(), "children")
-        .group_by(parent)
-        .into_tuple()
-        .all(db)
-        .await?;
-    Ok(found.into_iter().map(|(parent, count)| (parent, u64::try_from(count).unwrap_or_default())).collect())
+    let backend = db.get_database_backend();
+    let counted = children.select_only().column(parent).column_as(parent.count(), "children").group_by(parent);
+    let found = db.query_all(&parents::grouped(counted, parent, of, backend)).await?;
+    let counts = found.iter().map(|row| {
+        let (parent, count) = <(Uuid, i64)>::try_get_many_by_index(row)?;
+        Ok((parent, u64::try_from(count).unwrap_or_default()))
+    });
+    counts.collect()
 }
 
 /// A time as a cursor holds it.

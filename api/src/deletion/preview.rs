@@ -6,7 +6,9 @@ use entity::{
     annual_prediction, artifact, deletion_receipt, job, quarterly_prediction,
     stored::{Kind, LinkSource},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, prelude::Uuid};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, TryGetableMany, prelude::Uuid,
+};
 
 use super::{
     execute::{self, Refused},
@@ -16,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     audit::Caller,
-    database::{any_of, with_ids},
+    database::{any_of, parents, with_ids},
     error::Error,
 };
 
@@ -91,17 +93,17 @@ pub(crate) async fn links(
     let mut linked: HashMap<Uuid, Linked> = HashMap::new();
     macro_rules! count {
         ($table:ident, $kind:expr) => {
-            let found: Vec<(Uuid, Option<Uuid>, Option<String>, i64)> = $table::Entity::find()
-                .filter(any_of($table::Column::JobId, ids.clone(), db.get_database_backend()))
+            let counted = $table::Entity::find()
                 .select_only()
                 .columns([$table::Column::JobId, $table::Column::OrganizationId, $table::Column::JobLink])
                 .column_as($table::Column::Id.count(), "linked")
                 .group_by($table::Column::JobId)
                 .group_by($table::Column::OrganizationId)
-                .group_by($table::Column::JobLink)
-                .into_tuple()
-                .all(db)
-                .await?;
+                .group_by($table::Column::JobLink);
+            let found = parents::grouped(counted, $table::Column::JobId, &ids, db.get_database_backend());
+            let found = db.query_all(&found).await?;
+            let found = found.iter().map(<(Uuid, Option<Uuid>, Option<String>, i64)>::try_get_many_by_index);
+            let found = found.collect::<Result<Vec<_>, _>>()?;
             let own = |job: &Uuid, organization| jobs.get(job).is_some_and(|job| job.organization_id == organization);
             for (job, _, source, count) in found.into_iter().filter(|(job, organization, ..)| own(job, *organization)) {
                 add(linked.entry(job).or_default(), $kind, source.as_deref(), u64::try_from(count).unwrap_or_default());

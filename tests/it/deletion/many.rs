@@ -23,6 +23,45 @@ const DELETE_JOBS: &str = "mutation($ids: [ID!]!, $cascade: Boolean, $expected: 
         deletedJobIds receipts { jobId deletedAnnualPredictions } refused { jobId error { code } job { id } receipt { jobId } }
         userErrors { code message field } } }";
 
+/// Hundreds of gigabytes must not be read to count what a hundred jobs have made.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_preview_and_a_list_of_many_jobs_go_by_the_index() {
+    let world = World::new(Engine::Postgres).await;
+    let user = world.local_user().await;
+    let first = world.adopted_job(user, None, "annual", "completed").await;
+    world.linked_predictions(first, "source_file", 30_000).await;
+    let mut jobs = vec![first];
+    for _ in 1..100 {
+        jobs.push(world.adopted_job(user, None, "annual", "completed").await);
+    }
+    let spread = "UPDATE annual_predictions SET job_id = job.id FROM \
+                  (SELECT id, row_number() OVER (ORDER BY id) - 1 AS n FROM bulk_upload_jobs) AS job, \
+                  (SELECT id, row_number() OVER (ORDER BY id) AS n FROM annual_predictions) AS row \
+                  WHERE row.id = annual_predictions.id AND job.n = row.n % 100";
+    world.run(spread).await;
+    world.run("VACUUM (ANALYZE) annual_predictions").await;
+    let scans = "SELECT coalesce(seq_scan, 0) FROM pg_stat_user_tables WHERE relname = 'annual_predictions'";
+    let searches = "SELECT coalesce(idx_scan, 0) FROM pg_stat_user_tables WHERE relname = 'annual_predictions'";
+    // A connection tells what it did at its end at the latest.
+    world.app.db.clone().close().await.unwrap();
+    let mut world = World::with(Engine::Postgres, Setup { url: Some(world.url.clone()), ..Setup::default() }).await;
+    let (scanned, searched) = (world.count(scans).await, world.count(searches).await);
+
+    let preview = world.data(PREVIEW, json!({ "ids": jobs })).await["deletionPreview"].take();
+    let counts: Vec<_> = preview["deletable"].as_array().unwrap().iter().map(|job| &job["annualPredictions"]).collect();
+    assert_eq!(counts, [300; 100]);
+    let list = world.data("{ jobs(first: 100) { nodes { predictions { totalCount } } } }", json!({})).await;
+    let jobs = list["jobs"]["nodes"].as_array().unwrap();
+    let counts: Vec<_> = jobs.iter().map(|job| &job["predictions"]["totalCount"]).collect();
+    assert_eq!(counts, [300; 100]);
+
+    world.stop().await;
+    world.app.db.clone().close().await.unwrap();
+    let world = World::with(Engine::Postgres, Setup { url: Some(world.url.clone()), ..Setup::default() }).await;
+    assert!(world.count(searches).await >= searched + 200, "each job's rows are searched by the index");
+    assert_eq!(world.count(scans).await, scanned, "the whole table is never read");
+}
+
 /// What protects nothing must not look as if it did.
 async fn an_expectation_that_fits_no_job_refuses_the_whole_call(engine: Engine) {
     let world = World::new(engine).await;
