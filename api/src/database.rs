@@ -3,49 +3,43 @@
 mod insert;
 mod numeric;
 pub mod parents;
+mod primary;
 mod reader;
 pub mod rows;
+mod site;
+mod transaction;
 
-use std::{
-    fmt,
-    future::Future,
-    ops::Deref,
-    sync::{Arc, PoisonError},
-    time::{Duration, Instant},
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use migration::catalogue;
 use prometheus_client::metrics::gauge::Gauge;
 use sea_orm::{
-    AccessMode, ColumnTrait, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, EntityTrait, QueryFilter, QuerySelect, RuntimeErr, Select, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, Value,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect, Select,
+    Statement, Value,
     sea_query::{LockBehavior, LockType},
-    sqlx::{self, Connection, PgPool, postgres::PgPoolOptions},
 };
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::Mutex;
 
+use self::primary::{Primary, Wanted};
 pub use self::{
     insert::{insert_row, insert_rows},
     reader::{Reader, Watch},
+    site::Site,
+    transaction::{Statements, WriteTransaction},
 };
 use crate::{error::Error, metrics::Counted};
 
 /// How often a transaction is tried that lost against another one.
 const ATTEMPTS: u32 = 8;
-/// How long a SQLite file may be locked when it is opened.
-const BUSY_FOR: Duration = Duration::from_secs(10);
 /// How long a pooled connection may be idle without being asked whether it lives.
 const UNASKED: Duration = Duration::from_secs(1);
 /// How long to wait for a connection.
 const ACQUIRE_WITHIN: Duration = Duration::from_secs(10);
-/// The oldest SQLite without the race that could corrupt a database in WAL mode, as a number: 3.51.3.
-const OLDEST_SQLITE: i64 = 3_051_003;
 
-/// A pool of connections.
+/// The connections to the database.
 #[derive(Clone, Debug)]
 pub struct Database {
-    pool: DatabaseConnection,
+    backend: DbBackend,
+    primary: Primary,
     reader: Reader,
     /// SQLite has one writer at a time. Waiting here is fair; waiting inside SQLite is by polling.
     turn: Option<Arc<Mutex<()>>>,
@@ -67,68 +61,37 @@ pub struct PoolState {
 }
 
 impl Database {
-    /// Opens a pool of up to `connections` connections.
+    /// Opens up to `connections` connections. A URL with several hosts follows the one that takes changes.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, DbErr> {
         Self::connect_with(url, connections, None).await
     }
 
     /// As [`Self::connect`]; told of each statement.
     pub async fn connect_with(url: &str, connections: u32, watch: Option<Watch>) -> Result<Self, DbErr> {
-        let mut options = ConnectOptions::new(url);
-        options
-            .max_connections(connections)
-            .min_connections(1)
-            .sqlx_logging(false)
-            // Traces tell that there was a statement, never which.
-            .record_stmt_in_spans(false)
-            .connect_timeout(Duration::from_secs(10))
-            .acquire_timeout(ACQUIRE_WITHIN);
-        options.map_sqlx_sqlite_opts(|sqlite| {
-            use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-            sqlite
-                .create_if_missing(true)
-                .foreign_keys(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                // FULL: an answered deletion survives the loss of power.
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(Duration::from_secs(30))
-        });
-        // Closing the last connection of a SQLite pool under use can tear down its shared memory.
-        options.map_sqlx_sqlite_pool_opts(|pool| pool.idle_timeout(None).max_lifetime(None));
-        options.map_sqlx_postgres_pool_opts(as_ours);
-        let mut pool = open(options).await?;
-        let turn = match pool.get_database_backend() {
-            DbBackend::Sqlite => {
-                check_sqlite(&pool).await?;
-                Some(Arc::default())
-            }
-            _ => None,
-        };
-        if let Some(watch) = watch.clone() {
-            pool.set_metric_callback(move |_| watch());
-        }
-        let reader = Reader::new(&pool, connections, watch);
-        Ok(Self { pool, reader, turn, beginning: Gauge::default() })
+        let primary = Primary::connect(url, Wanted { connections, watch }).await?;
+        let backend = primary.last().pool.get_database_backend();
+        let turn = (backend == DbBackend::Sqlite).then(Arc::default);
+        Ok(Self { backend, reader: Reader(primary.clone()), primary, turn, beginning: Gauge::default() })
     }
 
     /// For reading, each statement by itself.
-    pub fn reader(&self) -> &Reader {
+    pub const fn reader(&self) -> &Reader {
         &self.reader
     }
 
-    /// The connections of transactions, on PostgreSQL alone.
-    pub fn postgres(&self) -> &PgPool {
-        self.pool.get_postgres_connection_pool()
+    /// The connections to the host that takes changes, or to the last one that did.
+    pub fn site(&self) -> Arc<Site> {
+        self.primary.last()
     }
 
     /// The connections of transactions, for what looks at the schema itself.
-    pub const fn pool(&self) -> &DatabaseConnection {
-        &self.pool
+    pub fn pool(&self) -> DatabaseConnection {
+        self.primary.last().pool.clone()
     }
 
     /// Which database it is.
-    pub fn backend(&self) -> DbBackend {
-        self.pool.get_database_backend()
+    pub const fn backend(&self) -> DbBackend {
+        self.backend
     }
 
     /// Tables that this database user may not read or not write, in order; of those that are written to. None on SQLite.
@@ -144,7 +107,7 @@ impl Database {
                    AND NOT (has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') \
                    AND (relname = 'audit_log' OR \
                    has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))) ORDER BY relname";
-        let rows = self.pool.query_all_raw(Statement::from_string(self.backend(), sql)).await?;
+        let rows = self.pool().query_all_raw(Statement::from_string(self.backend(), sql)).await?;
         rows.iter().map(|row| row.try_get_by_index(0)).collect()
     }
 
@@ -158,16 +121,8 @@ impl Database {
             Some(turn) => Some(turn.clone().lock_owned().await),
             None => None,
         };
-        let transaction = self
-            .pool
-            .begin_with_options(TransactionOptions {
-                isolation_level: None,
-                access_mode: None::<AccessMode>,
-                // A deferred transaction that reads first and writes then fails where another one wrote in between.
-                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            })
-            .await?;
-        Ok(WriteTransaction { transaction, turn, after: std::sync::Mutex::default() })
+        let begun = self.primary.run(|site| async move { Statements::begin(&site).await }).await?;
+        Ok(WriteTransaction::new(begun, turn))
     }
 
     /// The same, for what is simply done again where it is lost: PostgreSQL does not wait for the disk at its commit, and may
@@ -182,11 +137,12 @@ impl Database {
 
     /// How the pool stands.
     pub fn pool_state(&self) -> PoolState {
+        let host = self.primary.last();
         let (size, idle, most) = if self.backend() == DbBackend::Postgres {
-            let pool = self.pool.get_postgres_connection_pool();
+            let pool = host.pool.get_postgres_connection_pool();
             (pool.size(), pool.num_idle(), pool.options().get_max_connections())
         } else {
-            let pool = self.pool.get_sqlite_connection_pool();
+            let pool = host.pool.get_sqlite_connection_pool();
             (pool.size(), pool.num_idle(), pool.options().get_max_connections())
         };
         // They are read one after the other, and may have changed in between.
@@ -197,132 +153,54 @@ impl Database {
             most: most.into(),
             waiting: self.beginning.get(),
         };
-        self.reader.add_to(state)
+        host.kept.as_ref().map_or(state, |kept| kept.add_to(state))
     }
 
     /// Closes all connections.
     pub async fn close(self) -> Result<(), DbErr> {
-        self.reader.close().await;
-        self.pool.close().await
+        self.primary.close().await
     }
 }
 
-/// A pool of PostgreSQL as it is used here.
-fn as_ours(options: PgPoolOptions) -> PgPoolOptions {
-    options
-        .after_connect(|connection, _| {
-            Box::pin(async move {
-                // What locks protect is read after they are taken, so never from a snapshot of before, whatever the
-                // database's own default is; and what only reads makes nobody else's transaction fail.
-                let sql = "SET default_transaction_isolation = 'read committed'";
-                sqlx::raw_sql(sql).execute(connection).await.map(|_| ())
-            })
-        })
-        // Asked whether it lives only after a pause: asking costs as much as a statement.
-        .test_before_acquire(false)
-        .before_acquire(|connection, seen| {
-            Box::pin(async move {
-                if seen.idle_for > UNASKED {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-}
-
-/// Opens a pool. Where two connections bring a new SQLite file into WAL mode at the same moment, one is told that the file
-/// is locked, without the pause that it grants to statements.
-async fn open(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
-    let began = Instant::now();
-    loop {
-        match sea_orm::Database::connect(options.clone()).await {
-            Err(error) if is_busy(&error) && began.elapsed() < BUSY_FOR => {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            outcome => return outcome,
-        }
-    }
-}
-
-/// Whether it is SQLite's `SQLITE_BUSY`.
-fn is_busy(error: &DbErr) -> bool {
-    let DbErr::Conn(RuntimeErr::SqlxError(error)) = error else { return false };
-    error.as_database_error().is_some_and(|error| error.code().as_deref() == Some("5"))
-}
-
-async fn check_sqlite(pool: &DatabaseConnection) -> Result<(), DbErr> {
-    let parts = "CAST(substr(v, 1, 1) AS INTEGER) * 1000000 + CAST(substr(v, 3) AS INTEGER) * 1000 \
-                 + CAST(substr(v, 4 + instr(substr(v, 3), '.') - 1) AS INTEGER)";
-    let version = catalogue::count(pool, &format!("SELECT {parts} FROM (SELECT sqlite_version() AS v)")).await?;
-    if version < OLDEST_SQLITE {
-        return Err(DbErr::Custom(format!("the SQLite library is too old: {version}, needed is {OLDEST_SQLITE}")));
-    }
-    Ok(())
-}
-
-/// A transaction that may write.
-pub struct WriteTransaction {
-    transaction: DatabaseTransaction,
-    turn: Option<OwnedMutexGuard<()>>,
-    after: std::sync::Mutex<Vec<Box<dyn FnOnce() + Send>>>,
-}
-
-impl fmt::Debug for WriteTransaction {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WriteTransaction")
-    }
-}
-
-impl WriteTransaction {
-    /// Makes everything in it visible at once.
-    pub async fn commit(self) -> Result<(), DbErr> {
-        let Self { transaction, turn, after } = self;
-        let outcome = transaction.commit().await;
-        drop(turn);
-        // Also where the database did not answer: it may be there.
-        for wake in after.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            wake();
-        }
-        outcome
-    }
-
-    /// Calls this when the transaction is committed, to wake whoever waits for what is in it.
-    pub fn after_commit(&self, wake: impl FnOnce() + Send + 'static) {
-        self.after.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(wake));
-    }
-
-    /// Takes everything in it back, and waits until that is done.
-    pub async fn rollback(self) -> Result<(), DbErr> {
-        let Self { transaction, turn, .. } = self;
-        let outcome = transaction.rollback().await;
-        drop(turn);
-        outcome
-    }
-}
-
-impl Deref for WriteTransaction {
-    type Target = DatabaseTransaction;
-
-    fn deref(&self) -> &DatabaseTransaction {
-        &self.transaction
-    }
-}
-
-/// Runs a transaction again while it loses against another one, with growing pauses.
+/// Runs a transaction again while it loses against another one, or its connection, with growing pauses.
 pub async fn retrying<T, F>(attempt: impl Fn() -> F) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let mut tried = 1;
+    again(|_| attempt(), false).await
+}
+
+/// As [`retrying`], and also where a commit was not answered, so that the caller learns what became of it.
+///
+/// `attempt` is told whether one before may have been committed. It must find out then, by an id that was chosen before the
+/// first one, after it has waited for whatever that one may still do.
+pub async fn settling<T, F>(attempt: impl Fn(bool) -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    again(attempt, true).await
+}
+
+async fn again<T, F>(attempt: impl Fn(bool) -> F, settles: bool) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    let (mut tried, mut open) = (1, None);
     loop {
-        match attempt().await {
-            Err(error) if error.is_transient() && tried < ATTEMPTS => {
-                tracing::debug!("transaction tried again: {error}");
-                tokio::time::sleep(Duration::from_millis(5 << tried)).await;
-                tried += 1;
-            }
-            outcome => return outcome,
+        let error = match attempt(open.is_some()).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(error) => error,
+        };
+        let is_open = settles && matches!(error, Error::CommitUnknown(_));
+        if tried == ATTEMPTS || !(is_open || error.is_transient() || error.is_lost()) {
+            return Err(open.unwrap_or(error));
         }
+        tracing::debug!("transaction tried again: {error}");
+        if is_open {
+            open = Some(error);
+        }
+        tokio::time::sleep(Duration::from_millis(5 << tried)).await;
+        tried += 1;
     }
 }
 

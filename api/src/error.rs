@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use artifacts::{StoreError, table::TableError};
-use sea_orm::{DbErr, RuntimeErr};
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 
 /// Something failed that the caller cannot mend. Masked at the edge, logged with its source.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,11 @@ impl Error {
             if database_code(error).is_some_and(|code| matches!(code.as_str(), "40001" | "40P01" | "5" | "517")))
     }
 
+    /// Whether the connection was lost before anything was committed, so that the same may be done again on another one.
+    pub fn is_lost(&self) -> bool {
+        matches!(self, Self::Database(error) if is_lost(error))
+    }
+
     /// Whether it is about files, and not about what the database holds.
     pub const fn is_of_files(&self) -> bool {
         matches!(self, Self::Store(_) | Self::StoreReplaced | Self::Disk(_) | Self::Format(_) | Self::Unreadable(_))
@@ -91,11 +96,27 @@ impl Error {
         match error {
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
             _ => match sqlx_error(error) {
-                Some(sea_orm::sqlx::Error::Io(_) | sea_orm::sqlx::Error::PoolTimedOut) => true,
-                // SQLSTATE class 57P: the server is shutting down or starting.
-                _ => self.is_transient() || database_code(error).is_some_and(|code| code.starts_with("57P")),
+                Some(sea_orm::sqlx::Error::PoolTimedOut) => true,
+                _ => self.is_transient() || is_lost(error),
             },
         }
+    }
+}
+
+/// Whether the connection is lost, or leads to a host that takes no changes any more. That no connection was free in time is
+/// not: it has been waited for.
+pub fn is_lost(error: &DbErr) -> bool {
+    if matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::ConnectionClosed)) {
+        return true;
+    }
+    // SQLSTATE class 08, the connection failed; class 57P, the server is shutting down or starting; 25006
+    // read_only_sql_transaction.
+    let lost = |code: &str| code.starts_with("08") || code.starts_with("57P") || code == "25006";
+    match sqlx_error(error) {
+        Some(sea_orm::sqlx::Error::Io(_) | sea_orm::sqlx::Error::PoolClosed | sea_orm::sqlx::Error::WorkerCrashed) => {
+            true
+        }
+        _ => database_code(error).is_some_and(|code| lost(&code)),
     }
 }
 

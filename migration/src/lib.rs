@@ -8,6 +8,7 @@ pub mod catalogue;
 mod checksum;
 pub mod counted;
 mod error;
+pub mod hosts;
 mod job_id;
 pub mod lock;
 mod m0001_adopt_tables;
@@ -164,6 +165,7 @@ pub async fn connect_with(
     if !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme)) {
         return Err(Error::Failed("the database URL must begin with sqlite: or postgres:".to_owned()));
     }
+    let url = &hosts::writable_url(url, PATIENCE).await?;
     match error::sqlite_file(url) {
         Some(file) => prepare_file(file, access)?,
         None => answers(url).await?,

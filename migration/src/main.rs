@@ -16,7 +16,8 @@ use sea_orm::DatabaseConnection;
 #[derive(Parser)]
 #[command(name = "migration", version)]
 struct Arguments {
-    /// The database: `sqlite://FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`
+    /// The database: `sqlite://FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`; of a cluster `HOST:PORT,HOST:PORT,…`, of
+    /// which the one that takes changes is used
     #[arg(
         short = 'u',
         long,

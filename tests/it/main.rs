@@ -13,6 +13,7 @@
 mod audit;
 mod backfill;
 mod cli;
+mod cluster;
 mod crashes;
 mod database;
 mod deletion;

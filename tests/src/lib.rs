@@ -9,18 +9,21 @@
 )]
 
 mod attacks;
+mod cluster;
 mod dice;
 mod gate;
+pub mod history;
 mod invariants;
 mod seed;
 mod world;
 
 pub use attacks::{Attack, attacks};
+pub use cluster::Node;
 pub use dice::Dice;
 pub use gate::Gate;
 pub use invariants::sha256;
 pub use seed::{People, Person, people};
-pub use world::{Engine, Setup, World, http, multipart, multipart_request, secret, token};
+pub use world::{Engine, Setup, World, http, migrate, multipart, multipart_request, secret, token};
 
 /// Makes each test function run on SQLite and on PostgreSQL.
 #[macro_export]

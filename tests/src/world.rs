@@ -161,7 +161,8 @@ async fn create_database(template: Option<&str>) -> (String, String) {
     (name, url)
 }
 
-async fn migrate(url: &str) {
+/// Brings a database to the newest schema.
+pub async fn migrate(url: &str) {
     let db = migration::connect(url, None).await.unwrap();
     migration::up(&db, None, migration::lock::WAIT).await.unwrap();
     db.close().await.unwrap();

@@ -6,5 +6,6 @@ mod record;
 
 pub use list::{Filter, count, newest_first, page, visible};
 pub use record::{
-    Actor, Caller, Entry, RefusedTarget, noting_failure, record, record_nothing, record_refusal, record_refusals,
+    Actor, Caller, Entry, RefusedTarget, is_recorded, noting_failure, record, record_as, record_nothing,
+    record_refusal, record_refusals,
 };

@@ -7,7 +7,7 @@ use entity::{
     stored::{AuditAction, AuditOutcome},
 };
 use futures_util::FutureExt;
-use sea_orm::{ConnectionTrait, DbErr, prelude::Uuid};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, prelude::Uuid};
 
 use crate::{
     app::App,
@@ -63,16 +63,37 @@ pub struct Entry<'a> {
 
 /// Writes an entry, in the transaction of what it records.
 pub async fn record(db: &impl ConnectionTrait, by: impl Into<Actor>, entry: Entry<'_>) -> Result<(), DbErr> {
-    let outcome = if entry.refusal.is_some() { AuditOutcome::Refused } else { AuditOutcome::Done };
-    write(db, by.into(), entry, outcome).await
+    record_as(db, Uuid::now_v7(), by, entry).await
 }
 
-async fn write(db: &impl ConnectionTrait, by: Actor, entry: Entry<'_>, outcome: AuditOutcome) -> Result<(), DbErr> {
+/// The same, under an id that was chosen before, by which it can be found.
+pub async fn record_as(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    by: impl Into<Actor>,
+    entry: Entry<'_>,
+) -> Result<(), DbErr> {
+    let outcome = if entry.refusal.is_some() { AuditOutcome::Refused } else { AuditOutcome::Done };
+    write(db, id, by.into(), entry, outcome).await
+}
+
+/// Whether there is an entry with this id.
+pub async fn is_recorded(db: &impl ConnectionTrait, id: Uuid) -> Result<bool, DbErr> {
+    Ok(audit_entry::Entity::find_by_id(id).one(db).await?.is_some())
+}
+
+async fn write(
+    db: &impl ConnectionTrait,
+    id: Uuid,
+    by: Actor,
+    entry: Entry<'_>,
+    outcome: AuditOutcome,
+) -> Result<(), DbErr> {
     if by.user_id == Some(auth::local_user_id()) {
         auth::make_local_user(db).await?;
     }
     let row = audit_entry::Model {
-        id: Uuid::now_v7(),
+        id,
         at: now(),
         actor_id: by.user_id,
         organization_id: entry.organization,
@@ -181,7 +202,7 @@ async fn write_alone(
     crate::database::retrying(async || {
         let transaction = db.begin().await?;
         for entry in entries {
-            write(&*transaction, caller.into(), entry.clone(), outcome).await?;
+            write(&*transaction, Uuid::now_v7(), caller.into(), entry.clone(), outcome).await?;
         }
         transaction.commit().await?;
         Ok(())

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use artifacts::ArtifactStore;
 use clap::Args;
-use migration::counted::counted;
+use migration::{counted::counted, hosts};
 use reqwest::Url;
 
 use super::Exit;
@@ -21,7 +21,8 @@ const CONNECTIONS: u32 = 16;
 /// What every command takes that works on them.
 #[derive(Debug, Args)]
 pub struct Place {
-    /// The database: `sqlite://FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`
+    /// The database: `sqlite://FILE?mode=rwc` or `postgres://USER:PASSWORD@HOST/NAME`; of a cluster `HOST:PORT,HOST:PORT,…`, of
+    /// which the one that takes changes is used
     #[arg(long, env = "DATABASE_URL", hide_env_values = true, default_value = "sqlite://data/joblink.db?mode=rwc")]
     pub database_url: String,
     /// Where the files of jobs are kept: a directory, `file:///…`, or `s3://BUCKET/PREFIX` with the usual `AWS_…` variables
@@ -52,7 +53,7 @@ impl Place {
             return Err(Exit::Refused(format!("there is no artifact store at {folder}; name it with --artifacts")));
         }
         let app = self.open(limits, adopted_timezone).await?;
-        let pending = migration::pending(app.db.pool()).await;
+        let pending = migration::pending(&app.db.pool()).await;
         match pending.map_err(|error| Exit::failed("cannot use the database", error))?.len() {
             0 => Ok(app),
             lacking => Err(Exit::Refused(format!(
@@ -64,12 +65,17 @@ impl Place {
 
     /// Which they are, without passwords.
     pub fn in_words(&self) -> String {
-        let database = Url::parse(&self.database_url).ok().map(|mut url| {
+        let without_password = |url: &str| {
+            let mut url = Url::parse(url).ok()?;
             // A URL without a host has no password.
             _ = url.set_password(None);
             url.set_query(None);
-            url.to_string()
-        });
+            Some(url.to_string())
+        };
+        let database = match hosts::listed(&self.database_url) {
+            Ok(Some(hosts)) => Some(hosts.into_iter().map(|host| host.name).collect::<Vec<_>>().join(" or ")),
+            _ => without_password(&self.database_url),
+        };
         format!("database {}, artifact store {}", database.unwrap_or_default(), self.artifacts)
     }
 

@@ -11,8 +11,7 @@ use std::{
 
 use prometheus_client::metrics::gauge::Gauge;
 use sea_orm::{
-    ConnAcquireErr, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
-    Statement,
+    ConnAcquireErr, ConnectionTrait, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
     sea_query::Values,
     sqlx::{
         self, AssertSqlSafe, Connection, PgPool, Postgres,
@@ -28,7 +27,11 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use super::{ACQUIRE_WITHIN, PoolState, UNASKED, as_ours};
+use super::{
+    ACQUIRE_WITHIN, PoolState, UNASKED,
+    primary::Primary,
+    site::{Host, Site, as_ours},
+};
 use crate::{metrics::Counted, traces::STATEMENTS};
 
 /// How long a connection that is kept may go unused and still be trusted: what lies between may have forgotten it.
@@ -44,100 +47,81 @@ const STALE: [&str; 2] = ["0A000", "26000"];
 /// Told of each statement.
 pub type Watch = Arc<dyn Fn() + Send + Sync>;
 
-/// Reads, each statement by itself. Cheap to clone.
-#[derive(Clone)]
-pub struct Reader {
-    pool: DatabaseConnection,
-    /// On PostgreSQL.
-    kept: Option<Arc<Kept>>,
-    watch: Option<Watch>,
-}
-
-impl fmt::Debug for Reader {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Reader")
-    }
-}
+/// Reads, each statement by itself; of several hosts, again on the next one where one is lost. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Reader(pub(super) Primary);
 
 impl Reader {
-    /// Reads where the pool writes; on PostgreSQL by up to so many connections of its own.
-    pub(super) fn new(pool: &DatabaseConnection, connections: u32, watch: Option<Watch>) -> Self {
-        let kept = match pool.get_database_backend() {
-            DbBackend::Postgres => Some(Arc::new(Kept::new(pool.get_postgres_connection_pool(), connections))),
-            _ => None,
-        };
-        Self { pool: pool.clone(), kept, watch }
-    }
-
     /// Whether the database answers, to reads and to changes.
     pub async fn ping(&self) -> Result<(), DbErr> {
-        self.pool.ping().await?;
-        match &self.kept {
-            Some(kept) => kept.rows(Statement::from_string(DbBackend::Postgres, "SELECT 1")).await.map(|_| ()),
-            None => Ok(()),
-        }
-    }
-
-    /// Closes its own connections.
-    pub(super) async fn close(&self) {
-        if let Some(kept) = &self.kept {
-            // Closed from here on, so that what is given back meanwhile is not kept.
-            let closed = kept.pool.close();
-            kept.idle().clear();
-            _ = timeout(SOON, closed).await;
-        }
-    }
-
-    /// Adds its own connections to how the pool of transactions stands.
-    pub(super) fn add_to(&self, PoolState { in_use, idle, most, waiting }: PoolState) -> PoolState {
-        let Some(kept) = &self.kept else { return PoolState { in_use, idle, most, waiting } };
-        let count = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
-        let own = i64::from(kept.pool.options().get_max_connections());
-        PoolState {
-            in_use: in_use + own - count(kept.turns.available_permits()),
-            idle: idle + count(kept.idle().len() + kept.pool.num_idle()),
-            most: most + own,
-            waiting: waiting + kept.waiting.get(),
-        }
-    }
-
-    fn told(&self) {
-        if let Some(watch) = &self.watch {
-            watch();
-        }
+        let ping = |site: Arc<Site>| async move {
+            site.pool.ping().await?;
+            match &site.kept {
+                Some(kept) => kept.rows(Statement::from_string(DbBackend::Postgres, "SELECT 1")).await.map(|_| ()),
+                None => Ok(()),
+            }
+        };
+        self.0.run(ping).await
     }
 }
 
 #[sea_orm::entity::prelude::async_trait::async_trait]
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
-        self.pool.get_database_backend()
+        self.0.last().pool.get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.pool.execute_raw(statement).await
+        let site = self.0.last();
+        site.alive(site.pool.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.pool.execute_unprepared(sql).await
+        let site = self.0.last();
+        site.alive(site.pool.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let Some(kept) = &self.kept else { return self.pool.query_one_raw(statement).await };
-        self.told();
-        Ok(kept.rows(statement).await?.into_iter().next().map(Into::into))
+        if self.0.is_only() {
+            return one(&self.0.last(), statement).await;
+        }
+        let again = |site: Arc<Site>| {
+            let statement = statement.clone();
+            async move { one(&site, statement).await }
+        };
+        self.0.run(again).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let Some(kept) = &self.kept else { return self.pool.query_all_raw(statement).await };
-        self.told();
-        Ok(kept.rows(statement).await?.into_iter().map(Into::into).collect())
+        if self.0.is_only() {
+            return all(&self.0.last(), statement).await;
+        }
+        let again = |site: Arc<Site>| {
+            let statement = statement.clone();
+            async move { all(&site, statement).await }
+        };
+        self.0.run(again).await
+    }
+}
+
+async fn one(site: &Site, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+    match &site.kept {
+        Some(kept) => Ok(kept.rows(statement).await?.into_iter().next().map(Into::into)),
+        None => site.pool.query_one_raw(statement).await,
+    }
+}
+
+async fn all(site: &Site, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+    match &site.kept {
+        Some(kept) => Ok(kept.rows(statement).await?.into_iter().map(Into::into).collect()),
+        None => site.pool.query_all_raw(statement).await,
     }
 }
 
 /// Connections that are kept between statements.
-struct Kept {
+pub struct Kept {
     pool: PgPool,
+    watch: Option<Watch>,
     /// As many as the pool has connections.
     turns: Arc<Semaphore>,
     /// Who waits for a turn.
@@ -169,12 +153,39 @@ impl Drop for Lent {
     }
 }
 
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
 impl Kept {
-    fn new(writing: &PgPool, connections: u32) -> Self {
+    /// Connects where the pool does, by up to so many connections of its own.
+    pub(super) fn new(writing: &PgPool, connections: u32, host: Host, watch: Option<Watch>) -> Self {
         let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_WITHIN);
-        let pool = as_ours(options).connect_lazy_with((*writing.connect_options()).clone());
+        let pool = as_ours(options, host).connect_lazy_with((*writing.connect_options()).clone());
         let turns = Arc::new(Semaphore::new(connections as usize));
-        Self { pool, turns, waiting: Gauge::default(), idle: Mutex::default() }
+        Self { pool, watch, turns, waiting: Gauge::default(), idle: Mutex::default() }
+    }
+
+    /// Closes the connections.
+    pub(super) async fn close(&self) {
+        // Closed from here on, so that what is given back meanwhile is not kept.
+        let closed = self.pool.close();
+        self.idle().clear();
+        _ = timeout(SOON, closed).await;
+    }
+
+    /// Adds its connections to how the pool of transactions stands.
+    pub(super) fn add_to(&self, PoolState { in_use, idle, most, waiting }: PoolState) -> PoolState {
+        let count = |size: usize| i64::try_from(size).unwrap_or(i64::MAX);
+        let own = i64::from(self.pool.options().get_max_connections());
+        PoolState {
+            in_use: in_use + own - count(self.turns.available_permits()),
+            idle: idle + count(self.idle().len() + self.pool.num_idle()),
+            most: most + own,
+            waiting: waiting + self.waiting.get(),
+        }
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, Vec<Idle>> {
@@ -218,6 +229,9 @@ impl Kept {
     }
 
     async fn rows(&self, statement: Statement) -> Result<Vec<PgRow>, DbErr> {
+        if let Some(told) = &self.watch {
+            told();
+        }
         let span = tracing::info_span!(
             target: STATEMENTS,
             "select",

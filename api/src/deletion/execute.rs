@@ -21,7 +21,7 @@ use crate::{
     audit::{self, Actor, Caller, RefusedTarget},
     auth::Action,
     checkpoint::Checkpoint,
-    database::{WriteTransaction, insert_row, locked, now, retrying},
+    database::{WriteTransaction, insert_row, locked, now, settling},
     error::{Error, ErrorCode, Refusal},
     events,
     jobs::{
@@ -93,7 +93,9 @@ async fn delete(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Res
         return refuse(app, caller, Some(id), Refused { refusal, job: None, receipt: None }.into()).await;
     }
     app.checkpoints.pass(Checkpoint::DeletionBegins).await?;
-    let attempts = Box::pin(retrying(|| attempt(app, caller, id, wanted)));
+    // Chosen now: where a commit is not answered it tells whether that was done.
+    let receipt = Uuid::now_v7();
+    let attempts = Box::pin(settling(|_| attempt(app, caller, id, wanted, receipt)));
     let outcome = audit::noting_failure(&app.db, caller, AuditAction::DeleteJob, Some(id), attempts)
         .await
         .inspect_err(|error| tracing::error!(job = %id, "deletion failed; if a receipt exists it was done: {error}"));
@@ -125,13 +127,16 @@ pub async fn record_no_ids(app: &App, caller: &Caller, count: usize) -> Result<(
     audit::record_refusals(app, caller, AuditAction::DeleteJob, &vec![each; count]).await
 }
 
-async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Result<Outcome, Error> {
+async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob, receipt_id: Uuid) -> Result<Outcome, Error> {
     let transaction = app.db.begin().await?;
 
     let visible = job::Entity::find_by_id(id).filter(caller.viewer.sees_job());
     let Some(job) = locked(visible, app.db.backend(), LockType::Update).one(&*transaction).await? else {
-        let receipt = receipt::find(&*transaction, &caller.viewer, id).await?;
-        return Ok(Outcome::Refused(gone(receipt).into()));
+        return Ok(match receipt::find(&*transaction, &caller.viewer, id).await? {
+            // By the attempt before, whose commit was not answered.
+            Some(receipt) if receipt.row.id == receipt_id => Outcome::Deleted(receipt.into()),
+            receipt => Outcome::Refused(gone(receipt).into()),
+        });
     };
     if let Some(refusal) = guard(caller, &job, wanted.force) {
         return Ok(Outcome::Refused(Refused { refusal, job: Some(job), receipt: None }.into()));
@@ -146,6 +151,7 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
         return Ok(Outcome::Refused(Refused { refusal: stale(expected, count), job: Some(job), receipt: None }.into()));
     }
     let order = Order {
+        receipt: receipt_id,
         by: caller.into(),
         trigger: DeletionTrigger::Request,
         reason: wanted.reason.clone(),
@@ -156,13 +162,15 @@ async fn attempt(app: &App, caller: &Caller, id: Uuid, wanted: &DeleteJob) -> Re
     events::record(app, &transaction, &job, JobEventType::Deleted).await?;
 
     app.checkpoints.pass(Checkpoint::DeletionBeforeCommit).await?;
-    transaction.commit().await.map_err(Error::of_commit)?;
+    transaction.commit().await?;
     Ok(Outcome::Deleted(receipt.into()))
 }
 
 /// What a deletion is to say of itself.
 #[derive(Clone, Debug)]
 pub struct Order {
+    /// The id of the receipt.
+    pub receipt: Uuid,
     /// Who wants it.
     pub by: Actor,
     /// What set it off.
@@ -320,7 +328,7 @@ async fn files(db: &impl ConnectionTrait, job: Uuid) -> Result<Files, Error> {
 /// The receipt of a job, with nothing counted yet.
 fn blank_receipt(app: &App, job: &job::Model, order: &Order) -> deletion_receipt::Model {
     deletion_receipt::Model {
-        id: Uuid::now_v7(),
+        id: order.receipt,
         job_id: job.id,
         organization_id: job.organization_id,
         job_kind: status::kind(job).as_stored().to_owned(),

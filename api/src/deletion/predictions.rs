@@ -94,7 +94,7 @@ async fn attempt(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Out
         audit::record(&*transaction, caller, entry).await?;
     }
     app.checkpoints.pass(Checkpoint::PredictionsBeforeCommit).await?;
-    transaction.commit().await.map_err(Error::of_commit)?;
+    transaction.commit().await?;
     Ok(outcome)
 }
 

@@ -272,7 +272,7 @@ async fn write_down(app: &App, ended: &[Ended]) -> Result<(), Error> {
             .await?;
     }
     app.checkpoints.pass(Checkpoint::PurgeBeforeCommit).await?;
-    Ok(transaction.commit().await?)
+    transaction.commit().await
 }
 
 impl What {

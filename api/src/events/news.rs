@@ -10,15 +10,20 @@ use std::{
 };
 
 use sea_orm::{
-    DbBackend,
+    DbBackend, DbErr, RuntimeErr,
     sqlx::{
-        self,
+        self, PgConnection,
         postgres::{PgListener, PgPoolOptions},
     },
 };
 use tokio::sync::watch;
 
-use crate::{app::App, checkpoint::Checkpoint, database::Database, error::Error};
+use crate::{
+    app::App,
+    checkpoint::Checkpoint,
+    database::{Database, Site},
+    error::Error,
+};
 
 /// The channel on which processes of a PostgreSQL database wake each other.
 const CHANNEL: &str = "joblink_events";
@@ -26,6 +31,8 @@ const CHANNEL: &str = "joblink_events";
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for more that others are to be told of, so that many changes at once are one notice.
 const GATHERING: Duration = Duration::from_millis(10);
+/// How long to wait for another host.
+const SOON: Duration = Duration::from_millis(500);
 /// How long to go without notices before trying again.
 const PAUSE: Duration = Duration::from_secs(30);
 
@@ -59,14 +66,14 @@ impl News {
         if db.backend() != DbBackend::Postgres || self.sending.swap(true, Ordering::SeqCst) {
             return;
         }
-        let (news, pool) = (self.clone(), db.postgres().clone());
+        let (news, site) = (self.clone(), db.site());
         tokio::spawn(async move {
             tokio::time::sleep(GATHERING).await;
-            let connection = pool.acquire().await;
+            let connection = site.alive(site.connection()).await;
             // What is committed from here on wants a notice of its own.
             news.sending.store(false, Ordering::SeqCst);
             let sent = match connection {
-                Ok(mut connection) => notify(&mut *connection).await,
+                Ok(mut connection) => site.alive(notify(&mut connection)).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = sent {
@@ -93,15 +100,19 @@ impl News {
     }
 }
 
-async fn notify(db: impl sqlx::PgExecutor<'_>) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(db).await.map(|_| ())
+async fn notify(connection: &mut PgConnection) -> Result<(), DbErr> {
+    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(connection).await.map(|_| ()).map_err(failed)
+}
+
+fn failed(error: sqlx::Error) -> DbErr {
+    DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
 /// Why notices do not come.
 #[derive(Debug, thiserror::Error)]
 enum Deaf {
     #[error("{0}")]
-    Failed(#[from] sqlx::Error),
+    Failed(#[from] DbErr),
     #[error("{0}")]
     Held(#[from] Error),
     #[error("a notice does not arrive; is there a pooler in between?")]
@@ -114,7 +125,14 @@ pub async fn listen(app: App) {
         return;
     }
     loop {
-        let Err(error) = try_listen(&app).await;
+        let site = app.db.site();
+        let Err(error) = try_listen(&app, &site).await;
+        if site.is_over() {
+            // Another host takes changes, or soon will. Until it is heard, the readers look once a second.
+            app.events.news.wake(Look::Whole);
+            tokio::time::sleep(SOON).await;
+            continue;
+        }
         if !app.events.news.warned.swap(true, Ordering::SeqCst) {
             tracing::warn!("the events of other servers are looked for once a second, not heard at once: {error}");
         }
@@ -122,21 +140,25 @@ pub async fn listen(app: App) {
     }
 }
 
-async fn try_listen(app: &App) -> Result<std::convert::Infallible, Deaf> {
+async fn try_listen(app: &App, site: &Site) -> Result<std::convert::Infallible, Deaf> {
     app.checkpoints.pass(Checkpoint::Listening).await?;
-    let pool = app.db.postgres();
     // A connection of its own, which no request has to go without.
-    let own = PgPoolOptions::new().max_connections(1).connect_lazy_with((*pool.connect_options()).clone());
-    let mut listener = PgListener::connect_with(&own).await?;
-    listener.listen(CHANNEL).await?;
-    // A pooler accepts LISTEN and may lend the connection to another one afterwards.
-    notify(pool).await?;
-    tokio::time::timeout(PATIENCE, listener.recv()).await??;
+    let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(site.connect_options());
+    let mut listener = site
+        .alive(async {
+            let mut listener = PgListener::connect_with(&own).await.map_err(failed)?;
+            listener.listen(CHANNEL).await.map_err(failed)?;
+            // A pooler accepts LISTEN and may lend the connection to another one afterwards.
+            notify(&mut *site.connection().await?).await?;
+            Ok(listener)
+        })
+        .await?;
+    tokio::time::timeout(PATIENCE, site.alive(async { listener.recv().await.map_err(failed) })).await??;
     // Others may have told before it listened.
     app.events.news.wake(Look::Whole);
     loop {
         // Without a notice: a new connection after one that was lost, and notices with it.
-        let look = if listener.try_recv().await?.is_some() { Look::Recent } else { Look::Whole };
-        app.events.news.wake(look);
+        let heard = site.alive(async { listener.try_recv().await.map_err(failed) }).await?;
+        app.events.news.wake(if heard.is_some() { Look::Recent } else { Look::Whole });
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     app::App,
     audit::{self, Caller},
     checkpoint::Checkpoint,
-    database::{locked, retrying},
+    database::{locked, settling},
     deletion::{
         execute::gone,
         receipt::{self, Receipt},
@@ -71,7 +71,12 @@ pub async fn change(
     decide: impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync,
 ) -> Result<Outcome, Error> {
     app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
-    let attempts = retrying(|| attempt(app, caller, id, action, &decide));
+    // Chosen now: where a commit is not answered it tells whether that was done.
+    let entry = Uuid::now_v7();
+    let attempts = settling(|is_open| {
+        let wanted = Wanted { id, action, entry, is_open };
+        attempt(app, caller, wanted, &decide)
+    });
     let outcome = audit::noting_failure(&app.db, caller, action, id, attempts).await?;
     let code = outcome.refusal.as_ref().map_or("done", |refusal| refusal.code.as_str());
     tracing::info!(job = ?id, action = action.as_stored(), "{code}");
@@ -81,11 +86,20 @@ pub async fn change(
     Ok(outcome)
 }
 
+/// What an attempt is about.
+struct Wanted {
+    id: Option<Uuid>,
+    action: AuditAction,
+    /// The id of the audit entry.
+    entry: Uuid,
+    /// An attempt before may have been committed.
+    is_open: bool,
+}
+
 async fn attempt(
     app: &App,
     caller: &Caller,
-    id: Option<Uuid>,
-    action: AuditAction,
+    Wanted { id, action, entry: entry_id, is_open }: Wanted,
     decide: &(impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync),
 ) -> Result<Outcome, Error> {
     let Some(id) = id else { return Ok(Outcome::gone(caller, None)) };
@@ -95,6 +109,9 @@ async fn attempt(
         let receipt = receipt::find(&*transaction, &caller.viewer, id).await?;
         return Ok(Outcome::gone(caller, receipt));
     };
+    if is_open && audit::is_recorded(&*transaction, entry_id).await? {
+        return Ok(Outcome::done(job));
+    }
     let Change { row, detail, logged } = match decide(&job) {
         Ok(change) => change,
         Err(refusal) => return Ok(Outcome::refused(job, refusal)),
@@ -108,10 +125,10 @@ async fn attempt(
         log::write(&*transaction, id, logged).await?;
     }
     let entry = audit::Entry { action, target: Some(id), organization, refusal: None, detail: Some(detail) };
-    audit::record(&*transaction, caller, entry).await?;
+    audit::record_as(&*transaction, entry_id, caller, entry).await?;
     events::record_status(app, &transaction, before, &job).await?;
     app.checkpoints.pass(Checkpoint::ChangeBeforeCommit).await?;
-    transaction.commit().await.map_err(Error::of_commit)?;
+    transaction.commit().await?;
     Ok(Outcome::done(job))
 }
 

@@ -6,7 +6,7 @@ use entity::{
     stored::{ArtifactKind, AuditAction, JobEventType, Kind},
 };
 use migration::counted::counted;
-use sea_orm::prelude::Uuid;
+use sea_orm::{SqlErr, prelude::Uuid};
 
 use super::{idempotency, input, log, status::JobStatus};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
     audit::{self, Caller},
     auth,
     checkpoint::Checkpoint,
-    database::{insert_row, now, retrying},
+    database::{insert_row, now, settling},
     error::{Error, ErrorCode, Refusal},
     events,
     files::{ReceivedFile, file_name, staged},
@@ -115,8 +115,15 @@ async fn make(app: &App, caller: &Caller, wanted: &NewJob) -> Result<Made, Error
         }
         Ok(()) => {}
     }
-    let added = add(app, caller, AuditAction::CreateJob, counted(rows, "row"), &job, &input, Some((wanted, &file)));
-    match added.await {
+    let detail = counted(rows, "row");
+    let adding = Adding {
+        action: AuditAction::CreateJob,
+        detail: &detail,
+        job: &job,
+        input: &input,
+        taken: Some((wanted, &file)),
+    };
+    match add(app, caller, adding).await {
         Ok(Added::Job) => {
             drop_waiting(app, wanted, &file).await;
             Ok(Made::Job(job.into()))
@@ -195,17 +202,25 @@ pub enum Added {
     UploadTaken,
 }
 
-/// Adds a job whose input file stands in its place. `taken` is what it takes: the file that waited, and the caller's key.
-pub async fn add(
-    app: &App,
-    caller: &Caller,
-    action: AuditAction,
-    detail: String,
-    job: &job::Model,
-    input: &artifact::Model,
-    taken: Option<(&NewJob, &ReceivedFile)>,
-) -> Result<Added, Error> {
-    let added = retrying(|| insert(app, caller, action, &detail, job, input, taken)).await.inspect_err(|error| {
+/// A job that is to be added, whose input file stands in its place.
+#[derive(Clone, Copy, Debug)]
+pub struct Adding<'a> {
+    /// What the audit log calls it.
+    pub action: AuditAction,
+    /// What it says of it.
+    pub detail: &'a str,
+    /// The job.
+    pub job: &'a job::Model,
+    /// Its input.
+    pub input: &'a artifact::Model,
+    /// What it takes: the file that waited, and the caller's key.
+    pub taken: Option<(&'a NewJob, &'a ReceivedFile)>,
+}
+
+/// Adds a job.
+pub async fn add(app: &App, caller: &Caller, adding: Adding<'_>) -> Result<Added, Error> {
+    let Adding { detail, job, input, .. } = adding;
+    let added = settling(|is_open| insert(app, caller, adding, is_open)).await.inspect_err(|error| {
         if matches!(error, Error::CommitUnknown(_)) {
             // The job may be there, so its file stays.
             tracing::error!(job = %job.id, "it is unknown whether the job was made; its file is kept: {error}");
@@ -222,14 +237,21 @@ pub async fn add(
 async fn insert(
     app: &App,
     caller: &Caller,
-    action: AuditAction,
-    detail: &str,
-    job: &job::Model,
-    input: &artifact::Model,
-    taken: Option<(&NewJob, &ReceivedFile)>,
+    Adding { action, detail, job, input, taken }: Adding<'_>,
+    is_open: bool,
 ) -> Result<Added, Error> {
     app.checkpoints.pass(Checkpoint::JobBeforeInsert).await?;
     let transaction = app.db.begin().await?;
+    if caller.viewer.user_id == auth::local_user_id() {
+        auth::make_local_user(&*transaction).await?;
+    }
+    // First, since here it waits for an attempt before, whose commit was not answered, and learns that it was done.
+    match insert_row(&*transaction, job.clone()).await {
+        Err(error) if is_open && matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_))) => {
+            return Ok(Added::Job);
+        }
+        inserted => inserted?,
+    }
     if let Some((wanted, file)) = taken {
         let staged = matches!(wanted.source, Source::Staged(_));
         if let Some(key) = &wanted.key
@@ -241,10 +263,6 @@ async fn insert(
             return Ok(Added::UploadTaken);
         }
     }
-    if caller.viewer.user_id == auth::local_user_id() {
-        auth::make_local_user(&*transaction).await?;
-    }
-    insert_row(&*transaction, job.clone()).await?;
     insert_row(&*transaction, input.clone()).await?;
     log::write(&*transaction, job.id, created(caller, detail, job, input)).await?;
     let entry = audit::Entry {
@@ -257,7 +275,7 @@ async fn insert(
     audit::record(&*transaction, caller, entry).await?;
     events::record(app, &transaction, job, JobEventType::Created).await?;
     app.checkpoints.pass(Checkpoint::JobBeforeCommit).await?;
-    transaction.commit().await.map_err(Error::of_commit)?;
+    transaction.commit().await?;
     Ok(Added::Job)
 }
 

@@ -66,7 +66,9 @@ async fn again(app: &App, caller: &Caller, job: job::Model) -> Result<Outcome, E
         copied => copied?,
     }
     let detail = format!("the file of job {}", job.id);
-    match create::add(app, caller, AuditAction::RetryJob, detail, &new, &copy, None).await {
+    let adding =
+        create::Adding { action: AuditAction::RetryJob, detail: &detail, job: &new, input: &copy, taken: None };
+    match create::add(app, caller, adding).await {
         Ok(_) => {}
         Err(error @ Error::CommitUnknown(_)) => return Err(error),
         Err(error) => {

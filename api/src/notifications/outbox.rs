@@ -206,7 +206,7 @@ impl Queue for Outgoing {
                     .exec(&*transaction)
                     .await?;
             }
-            Ok(transaction.commit().await?)
+            transaction.commit().await
         })
         .await?;
         Ok(ended.iter().map(|ended| ended.is_delivered).collect())

@@ -69,7 +69,7 @@ pub async fn attempt(
     write(app, &transaction, run, &item).await?;
     events::record(app, &transaction, &job, event).await?;
     app.checkpoints.pass(Checkpoint::RetentionJobBeforeCommit).await?;
-    transaction.commit().await.map_err(Error::of_commit)?;
+    transaction.commit().await?;
     count(app, &item);
     Ok(acted)
 }
@@ -83,6 +83,7 @@ async fn delete(
 ) -> Result<Item, Error> {
     let went = execute::cut_links(transaction, job, rule.delete_predictions).await?;
     let order = Order {
+        receipt: Uuid::now_v7(),
         by: actor(run),
         trigger: DeletionTrigger::Retention,
         reason: Some(rule.in_words(JobStatus::of(job))),
@@ -151,7 +152,7 @@ pub async fn note_failure(
         format!("It failed, and nothing was changed; the log of the server or the command says why, at run {id}.");
     let item = Item { error: Some(error), ..blank(&job, rule.action) };
     write(app, &transaction, run, &item).await?;
-    transaction.commit().await.map_err(Error::of_commit)?;
+    transaction.commit().await?;
     Ok(Acted::Left)
 }
 

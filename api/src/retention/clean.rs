@@ -81,7 +81,7 @@ async fn attempt(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Outcome
         job
     };
     app.checkpoints.pass(Checkpoint::ChangeBeforeCommit).await?;
-    transaction.commit().await.map_err(Error::of_commit)?;
+    transaction.commit().await?;
     Ok(Outcome::done(job))
 }
 

@@ -89,7 +89,7 @@ pub async fn begin(app: &App, wanted: &Wanted) -> Result<Option<retention_run::M
         if wanted.trigger == RetentionTrigger::Request {
             record(&transaction, &row, "began by request".to_owned()).await?;
         }
-        transaction.commit().await.map_err(Error::of_commit)?;
+        transaction.commit().await?;
         Ok(true)
     })
     .await?;
@@ -369,7 +369,7 @@ async fn finish(app: &App, run: &retention_run::Model, end: End) -> Result<Outco
         };
         outbox::enqueue(app, &transaction, &event).await?;
         app.checkpoints.pass(Checkpoint::RetentionEnds).await?;
-        transaction.commit().await.map_err(Error::of_commit)?;
+        transaction.commit().await?;
         Ok(Some(run))
     })
     .await?;

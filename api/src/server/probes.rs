@@ -105,7 +105,7 @@ impl Probes {
         let migrations = self.migrations.ask(unknown, || {
             let db = app.db.clone();
             async move {
-                match migration::pending(db.pool()).await {
+                match migration::pending(&db.pool()).await {
                     Ok(pending) if !pending.is_empty() => Err("the database lacks migrations; run `migration up`"),
                     // A newer version has migrated it: what this one needs is there.
                     Ok(_) | Err(migration::Error::Refused(_)) => Ok(()),

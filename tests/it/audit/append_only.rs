@@ -21,7 +21,7 @@ async fn refused(db: &DatabaseConnection, changes: &[&str], says: &str) {
 async fn sqlite_refuses_to_change_an_entry() {
     let world = World::new(Engine::Sqlite).await;
     world.data("mutation { cancelJob(id: \"x\") { userErrors { code } } }", json!({})).await;
-    refused(world.app.db.pool(), &CHANGES, "entries of the audit log are never changed or deleted").await;
+    refused(&world.app.db.pool(), &CHANGES, "entries of the audit log are never changed or deleted").await;
     assert_eq!(world.count("SELECT count(*) FROM audit_log WHERE action = 'cancel_job'").await, 1);
 }
 

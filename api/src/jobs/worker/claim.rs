@@ -11,15 +11,15 @@ use std::{
 use entity::{job, stored::JobEventType};
 use migration::counted::counted;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, Select, prelude::Uuid, sea_query::LockType,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    Select, prelude::Uuid, sea_query::LockType,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
     checkpoint::Checkpoint,
-    database::{locked, now, retrying},
+    database::{Statements, locked, now, retrying},
     error::Error,
     events,
     jobs::{log, status::JobStatus},
@@ -189,7 +189,7 @@ pub enum Held {
 }
 
 /// Locks the row of a job.
-pub async fn hold(app: &App, transaction: &DatabaseTransaction, job: &job::Model) -> Result<Held, Error> {
+pub async fn hold(app: &App, transaction: &Statements, job: &job::Model) -> Result<Held, Error> {
     let Some(held) = locked(own(job), app.db.backend(), LockType::Update).one(transaction).await? else {
         return Ok(Held::Lost);
     };

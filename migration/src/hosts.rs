@@ -1,0 +1,211 @@
+//! A PostgreSQL database on several hosts, of which one takes changes: `postgres://a:5432,b:5432,c:5432/name`.
+//!
+//! The driver knows one host (sqlx 0.9), so the list is taken apart here, and each host is asked how it stands. A cluster
+//! manager (`pg_auto_failover`, Patroni) decides which one that is; this only finds it.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use futures_util::future::join_all;
+use sea_orm_migration::sea_orm::sqlx::{self, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::Error;
+
+/// How long a host may take to say how it stands. One that is frozen accepts connections and never answers.
+pub const ANSWERS_WITHIN: Duration = Duration::from_millis(700);
+/// How often hosts are asked while none takes changes.
+pub const PAUSE: Duration = Duration::from_millis(500);
+
+/// Whether it takes changes, and on which line of the cluster's history. Each promotion begins a line with a greater number,
+/// so of two hosts that both take changes the one with the lower number was demoted and does not know it yet.
+const STANDING: &str = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, \
+                        CASE WHEN pg_is_in_recovery() THEN NULL ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END";
+
+/// How a host stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It takes changes, on this timeline.
+    Writable(u32),
+    /// It answers, and takes none.
+    ReadOnly,
+    /// It did not answer in time.
+    Silent,
+}
+
+/// A host of a list.
+#[derive(Clone)]
+pub struct Host {
+    /// `host:port`, for people.
+    pub name: String,
+    /// The whole URL, with this host alone.
+    pub url: String,
+    options: PgConnectOptions,
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The rest may hold a password.
+        f.write_str(&self.name)
+    }
+}
+
+/// Takes a URL apart that names several hosts; `None`: it names one, or is no PostgreSQL URL.
+pub fn listed(url: &str) -> Result<Option<Vec<Host>>, Error> {
+    let Some((scheme, rest)) = url.split_once("://").filter(|(scheme, _)| ["postgres", "postgresql"].contains(scheme))
+    else {
+        return Ok(None);
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
+    if !hosts.contains(',') {
+        return Ok(None);
+    }
+    let at = if user.is_empty() { "" } else { "@" };
+    let each = hosts.split(',').map(|name| {
+        let url = format!("{scheme}://{user}{at}{name}{path}");
+        let unreadable = || {
+            Error::Failed(format!(
+                "the list of database hosts {hosts} cannot be read; it should look like \
+                 postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/NAME, with special characters in the password as %XX"
+            ))
+        };
+        if name.is_empty() {
+            return Err(unreadable());
+        }
+        let options = PgConnectOptions::from_str(&url).map_err(|_| unreadable())?;
+        Ok(Host { name: format!("{}:{}", options.get_host(), options.get_port()), url, options })
+    });
+    each.collect::<Result<Vec<_>, _>>().map(Some)
+}
+
+impl Host {
+    /// Asks how it stands, by the connection of last time if that still lives.
+    pub async fn standing(&self, kept: &mut Option<PgConnection>) -> Standing {
+        let connection = kept.take();
+        match timeout(ANSWERS_WITHIN, self.ask(connection)).await {
+            Ok(Ok((connection, standing))) => {
+                *kept = Some(connection);
+                standing
+            }
+            // What was kept may have died since: a new connection tells, the next time.
+            _ => Standing::Silent,
+        }
+    }
+
+    async fn ask(&self, kept: Option<PgConnection>) -> Result<(PgConnection, Standing), sqlx::Error> {
+        if let Some(mut connection) = kept
+            && let Ok(standing) = ask(&mut connection).await
+        {
+            return Ok((connection, standing));
+        }
+        let mut connection = self.options.clone().application_name("joblink hosts").connect().await?;
+        let standing = ask(&mut connection).await?;
+        Ok((connection, standing))
+    }
+}
+
+async fn ask(connection: &mut PgConnection) -> Result<Standing, sqlx::Error> {
+    let (is_read_only, timeline): (bool, Option<String>) = sqlx::query_as(STANDING).fetch_one(connection).await?;
+    let timeline = timeline.and_then(|timeline| u32::from_str_radix(&timeline, 16).ok());
+    Ok(timeline.filter(|_| !is_read_only).map_or(Standing::ReadOnly, Standing::Writable))
+}
+
+/// Which of them takes changes: the one on the latest timeline, if that is not before `since`. Of several, the first.
+pub fn writable(standings: &[Standing], since: u32) -> Option<(usize, u32)> {
+    let writable = standings.iter().enumerate().filter_map(|(place, standing)| match standing {
+        Standing::Writable(timeline) if *timeline >= since => Some((place, *timeline)),
+        _ => None,
+    });
+    writable.reduce(|best, other| if other.1 > best.1 { other } else { best })
+}
+
+/// Asks all of them at once, again and again until one takes changes or the time is over.
+pub async fn find(hosts: &[Host], patience: Duration) -> Result<(usize, u32), Error> {
+    let end = Instant::now() + patience;
+    loop {
+        let standings = join_all(hosts.iter().map(async |host| {
+            let mut connection = None;
+            let standing = host.standing(&mut connection).await;
+            if let Some(connection) = connection {
+                _ = timeout(ANSWERS_WITHIN, connection.close()).await;
+            }
+            standing
+        }))
+        .await;
+        if let Some(found) = writable(&standings, 0) {
+            return Ok(found);
+        }
+        if Instant::now() + PAUSE > end {
+            return Err(Error::Failed(format!(
+                "none of the database hosts takes changes: {}",
+                told(hosts, &standings)
+            )));
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// How each stands, for people.
+pub fn told(hosts: &[Host], standings: &[Standing]) -> String {
+    let each = hosts.iter().zip(standings).map(|(host, standing)| {
+        let standing = match standing {
+            Standing::Writable(_) => "takes changes",
+            Standing::ReadOnly => "is read-only",
+            Standing::Silent => "does not answer",
+        };
+        format!("{} {standing}", host.name)
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// The URL of the host that takes changes, of a URL that may name several.
+pub async fn writable_url(url: &str, patience: Duration) -> Result<String, Error> {
+    match listed(url)? {
+        Some(hosts) => find(&hosts, patience).await.map(|(place, _)| hosts[place].url.clone()),
+        None => Ok(url.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn urls(url: &str) -> Option<Vec<String>> {
+        listed(url).unwrap().map(|hosts| hosts.into_iter().map(|host| host.url).collect())
+    }
+
+    #[test]
+    fn a_list_is_taken_apart_and_everything_else_left_alone() {
+        assert_eq!(
+            urls("postgres://me:p%2Cw@a:1,b,[::1]:3/db?sslmode=disable").unwrap(),
+            [
+                "postgres://me:p%2Cw@a:1/db?sslmode=disable",
+                "postgres://me:p%2Cw@b/db?sslmode=disable",
+                "postgres://me:p%2Cw@[::1]:3/db?sslmode=disable"
+            ]
+        );
+        assert_eq!(urls("postgresql://a,b").unwrap(), ["postgresql://a", "postgresql://b"]);
+        assert_eq!(urls("postgres://a,b?dbname=x").unwrap(), ["postgres://a?dbname=x", "postgres://b?dbname=x"]);
+        for one in ["postgres://me:a,b@a:1/db", "postgres://a/x,y", "sqlite://a,b.db", "postgres:"] {
+            assert_eq!(urls(one), None, "{one}");
+        }
+        for bad in ["postgres://a,/db", "postgres://,/db", "postgres://a:x,b/db"] {
+            assert!(listed(bad).unwrap_err().to_string().contains("cannot be read"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(format!("{:?}", listed("postgres://me:secret@a:1,b:2/db").unwrap().unwrap()), "[a:1, b:2]");
+    }
+
+    #[test]
+    fn the_latest_timeline_wins_and_none_before_the_last_one_is_taken() {
+        use Standing::{ReadOnly, Silent, Writable};
+        assert_eq!(writable(&[Silent, ReadOnly], 0), None);
+        assert_eq!(writable(&[Writable(3), Writable(4), Writable(4)], 0), Some((1, 4)));
+        assert_eq!(writable(&[Writable(3), ReadOnly], 4), None);
+        assert_eq!(writable(&[Silent, Writable(4)], 4), Some((1, 4)));
+    }
+}

@@ -1,0 +1,137 @@
+//! A server that was given several hosts follows the one that takes changes.
+
+use api::checkpoint::Checkpoint;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use tests::{Engine, Gate, Node, Setup, World, migrate};
+
+use crate::{
+    deletion::{DELETE, delete, file, variables},
+    migrations::program::run,
+};
+
+/// A server on a cluster of two.
+struct Cluster {
+    first: Node,
+    second: Node,
+    world: World,
+}
+
+impl Cluster {
+    async fn with(setup: Setup) -> Self {
+        let first = Node::start();
+        migrate(first.url()).await;
+        let second = first.standby();
+        // The standby first: the order of the list says nothing.
+        let url = Some(Node::list(&[&second, &first]));
+        let world = World::with(Engine::Postgres, Setup { url, ..setup }).await;
+        Self { first, second, world }
+    }
+
+    /// Uploads a file and waits until all of it is on both.
+    async fn upload(&self) -> String {
+        let job = self.world.upload("ANNUAL", "a.csv", file(20)).await;
+        assert_eq!(self.world.ended(&job).await, "completed");
+        self.first.followed_by(&self.second).await;
+        job
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deletion_waits_until_another_host_takes_changes() {
+    let (mut gate, checkpoints) = Gate::first(Checkpoint::DeletionBegins, 1);
+    let cluster = Cluster::with(Setup { checkpoints, ..Setup::default() }).await;
+    let job = cluster.upload().await;
+    let (payload, ()) = tokio::join!(delete(&cluster.world, &job, json!({ "cascade": true })), async {
+        gate.wait().await;
+        cluster.first.kill();
+        gate.open();
+        cluster.second.promote();
+    });
+    assert_eq!(payload["receipt"]["deletedAnnualPredictions"], 20, "{payload}");
+    assert_eq!(cluster.second.one::<i64>("SELECT count(*) FROM deletion_receipts").await, 1);
+    cluster.world.purged().await;
+    cluster.world.check_invariants().await;
+
+    // All that goes on by itself goes on there: a worker takes a job, and what happens is heard.
+    let next = cluster.world.upload("ANNUAL", "b.csv", file(20)).await;
+    assert_eq!(cluster.world.ended(&next).await, "completed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_hangs_on_a_frozen_host_is_done_on_the_next_one_and_the_old_one_is_left_alone() {
+    let (mut gate, checkpoints) = Gate::first(Checkpoint::DeletionBeforeCommit, 1);
+    let cluster = Cluster::with(Setup { checkpoints, ..Setup::default() }).await;
+    let job = cluster.upload().await;
+    let (payload, ()) = tokio::join!(delete(&cluster.world, &job, json!({ "cascade": true })), async {
+        gate.wait().await;
+        cluster.first.freeze();
+        gate.open();
+        cluster.second.promote();
+    });
+    assert_eq!(payload["receipt"]["deletedAnnualPredictions"], 20, "{payload}");
+    assert_eq!(cluster.second.one::<i64>("SELECT count(*) FROM deletion_receipts").await, 1);
+
+    // It takes itself for the one that takes changes until its cluster tells it otherwise.
+    cluster.first.thaw();
+    assert!(!cluster.first.one::<bool>("SELECT pg_is_in_recovery()").await);
+    for _ in 0..5 {
+        let job = cluster.world.upload("ANNUAL", "b.csv", file(20)).await;
+        assert_eq!(cluster.world.ended(&job).await, "completed");
+        let payload = delete(&cluster.world, &job, json!({ "cascade": true })).await;
+        assert_eq!(payload["receipt"]["deletedAnnualPredictions"], 20, "{payload}");
+    }
+    assert_eq!(cluster.second.one::<i64>("SELECT count(*) FROM deletion_receipts").await, 6);
+    // It may have carried out the commit that it was sent before it froze, and nothing since.
+    assert!(cluster.first.one::<i64>("SELECT count(*) FROM deletion_receipts").await <= 1);
+    cluster.world.check_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_host_requests_are_told_to_come_again() {
+    let cluster = Cluster::with(Setup::default()).await;
+    let job = cluster.upload().await;
+    cluster.first.kill();
+    let request = cluster.world.post().json(&json!({ "query": DELETE, "variables": variables(&job, json!({})) }));
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(response.headers().contains_key("retry-after"));
+    let answer: Value = response.json().await.unwrap();
+    assert_eq!(answer["errors"][0]["extensions"]["code"], "DATABASE_BUSY", "{answer}");
+    let ready = cluster.world.http.get(format!("{}/readyz", cluster.world.base())).send().await.unwrap();
+    assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+
+    // The same host, without another having taken its place.
+    cluster.first.restart();
+    let payload = delete(&cluster.world, &job, json!({})).await;
+    assert_eq!(payload["deletedJobId"], job, "{payload}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_frozen_host_without_another_in_its_place_holds_nobody_for_ever() {
+    let cluster = Cluster::with(Setup::default()).await;
+    let job = cluster.upload().await;
+    cluster.first.freeze();
+    for query in ["{ jobs { totalCount } }", "mutation { deleteJob(id: \"ID\") { deletedJobId } }"] {
+        let answer = cluster.world.answer(&query.replace("ID", &job), json!({})).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "DATABASE_BUSY", "{answer}");
+    }
+    cluster.first.thaw();
+    let payload = delete(&cluster.world, &job, json!({})).await;
+    assert_eq!(payload["deletedJobId"], job, "{payload}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_migration_program_takes_the_same_list() {
+    let first = Node::start();
+    let second = first.standby();
+    let list = Node::list(&[&second, &first]);
+    assert_eq!(run("migration", &list, &["up"]).await.code, 0);
+    first.followed_by(&second).await;
+    assert_eq!(second.one::<i64>("SELECT count(*) FROM bulk_upload_jobs").await, 0);
+    first.kill();
+    let said = run("migration", &list, &["status"]).await;
+    assert!(said.err.contains("none of the database hosts takes changes"), "{said:?}");
+    second.promote();
+    assert_eq!(run("migration", &list, &["status"]).await.code, 0);
+}

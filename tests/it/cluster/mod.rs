@@ -1,0 +1,6 @@
+//! A database on several hosts, and commits whose answer is lost.
+
+mod commits;
+mod failover;
+mod history;
+mod storm;
