@@ -71,7 +71,7 @@ pub async fn faults(told: &[Told], db: &impl ConnectionTrait) -> Vec<Fault> {
         match job {
             None => torn(None, format!("{count} predictions belong to no job")),
             Some(job) if !jobs.contains_key(job) => {
-                torn(Some(*job), format!("{count} predictions of a job that is gone"))
+                torn(Some(*job), format!("{count} predictions of a job that is gone"));
             }
             Some(_) => {}
         }
