@@ -178,7 +178,9 @@ async fn tables_elsewhere(db: &impl ConnectionTrait, facts: &Facts) -> Result<Op
     }
     let sql = format!(
         "SELECT DISTINCT c.relnamespace::regnamespace::text FROM unnest(ARRAY['{}']) AS name
-         JOIN pg_class c ON c.oid = to_regclass(name)",
+         JOIN pg_class c ON c.oid = to_regclass(name)
+         -- Another run may have made some here since the facts were asked for.
+         WHERE c.relnamespace::regnamespace IS DISTINCT FROM quote_ident(current_schema())::regnamespace",
         missing.join("', '")
     );
     let elsewhere: Vec<_> = strings(db, &sql).await?.into_iter().collect();
