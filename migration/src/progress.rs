@@ -1,4 +1,4 @@
-//! Tells how far a plan or a run is: a bar on a terminal, a line now and then elsewhere.
+//! Tells how far a long command is: a bar on a terminal, a line now and then elsewhere.
 
 use std::{
     io::IsTerminal,
@@ -8,25 +8,25 @@ use std::{
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
-use crate::counted::counted;
+use crate::counted::{counted, named};
 
 /// How often there is a line where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// How far it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Progress {
-    /// Predictions looked at.
+    /// Rows that are dealt with.
     pub rows: u64,
     /// Of how many.
     pub of: u64,
-    /// Links found, or written.
-    pub linked: u64,
+    /// What else there is to say.
+    pub more: String,
 }
 
 /// Who is told how far it is.
 #[derive(Clone, Default)]
-pub struct Watch(Option<Arc<dyn Fn(Progress) + Send + Sync>>);
+pub struct Watch(Option<Arc<dyn Fn(&Progress) + Send + Sync>>);
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -35,9 +35,9 @@ impl std::fmt::Debug for Watch {
 }
 
 impl Watch {
-    /// The person in front of this program.
-    pub fn person() -> Self {
-        Self(Some(if std::io::stderr().is_terminal() { bar() } else { lines() }))
+    /// The person in front of this program, who is told of rows by their name, in English and for one of them.
+    pub fn person(noun: &'static str) -> Self {
+        Self(Some(if std::io::stderr().is_terminal() { bar(noun) } else { lines(noun) }))
     }
 
     /// Whether there is anybody.
@@ -46,30 +46,30 @@ impl Watch {
     }
 
     /// Tells them.
-    pub fn tell(&self, progress: Progress) {
+    pub fn tell(&self, progress: &Progress) {
         if let Some(tell) = &self.0 {
             tell(progress);
         }
     }
 }
 
-fn bar() -> Arc<dyn Fn(Progress) + Send + Sync> {
+fn bar(noun: &str) -> Arc<dyn Fn(&Progress) + Send + Sync> {
     let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} predictions, {msg}, {eta} left");
-    if let Ok(style) = style {
+    let template = format!("{{wide_bar}} {{human_pos}} of {{human_len}} {}, {{msg}}, {{eta}} left", named(2, noun));
+    if let Ok(style) = ProgressStyle::with_template(&template) {
         bar.set_style(style);
     }
     Arc::new(move |progress| {
         bar.set_length(progress.of.max(progress.rows));
         bar.set_position(progress.rows);
-        bar.set_message(format!("{} linked", progress.linked));
+        bar.set_message(progress.more.clone());
         if progress.rows >= progress.of {
             bar.finish_and_clear();
         }
     })
 }
 
-fn lines() -> Arc<dyn Fn(Progress) + Send + Sync> {
+fn lines(noun: &'static str) -> Arc<dyn Fn(&Progress) + Send + Sync> {
     let began = Instant::now();
     let last = Mutex::new(began);
     Arc::new(move |progress| {
@@ -78,19 +78,19 @@ fn lines() -> Arc<dyn Fn(Progress) + Send + Sync> {
             return;
         }
         *last = Instant::now();
-        tracing::info!("{}", line(progress, began.elapsed()));
+        tracing::info!("{}", line(noun, progress, began.elapsed()));
     })
 }
 
-fn line(progress: Progress, since: Duration) -> String {
-    let Progress { rows, of, linked } = progress;
-    let left = of.saturating_sub(rows);
-    let time = u32::try_from(rows.max(1)).ok().and_then(|rows| {
+fn line(noun: &str, progress: &Progress, since: Duration) -> String {
+    let Progress { rows, of, more } = progress;
+    let left = of.saturating_sub(*rows);
+    let time = u32::try_from((*rows).max(1)).ok().and_then(|rows| {
         let left = u32::try_from(left).ok()?;
         Some(since.checked_mul(left)? / rows)
     });
     let time = time.map_or_else(String::new, |time| format!(", about {} left", HumanDuration(time)));
-    format!("{rows} of {}, {linked} linked{time}", counted(of, "prediction"))
+    format!("{rows} of {}, {more}{time}", counted(of, noun))
 }
 
 #[cfg(test)]
@@ -99,12 +99,12 @@ mod tests {
 
     #[test]
     fn a_line_says_how_much_is_left() {
-        let progress = Progress { rows: 250_000, of: 1_000_000, linked: 240_000 };
+        let progress = Progress { rows: 250_000, of: 1_000_000, more: "240000 linked".to_owned() };
         assert_eq!(
-            line(progress, Duration::from_mins(1)),
+            line("prediction", &progress, Duration::from_mins(1)),
             "250000 of 1000000 predictions, 240000 linked, about 3 minutes left"
         );
-        let nothing = Progress { rows: 0, of: 0, linked: 0 };
-        assert_eq!(line(nothing, Duration::ZERO), "0 of 0 predictions, 0 linked, about 0 seconds left");
+        let nothing = Progress { rows: 0, of: 0, more: "users".to_owned() };
+        assert_eq!(line("row", &nothing, Duration::ZERO), "0 of 0 rows, users, about 0 seconds left");
     }
 }
