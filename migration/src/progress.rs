@@ -24,9 +24,11 @@ pub struct Progress {
     pub more: String,
 }
 
-/// Who is told how far it is.
+type Tell = dyn Fn(&Progress) + Send + Sync;
+
+/// Who is told how far it is. Time counts from the first time.
 #[derive(Clone, Default)]
-pub struct Watch(Option<Arc<dyn Fn(&Progress) + Send + Sync>>);
+pub struct Watch(Option<Arc<Tell>>);
 
 impl std::fmt::Debug for Watch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -53,7 +55,7 @@ impl Watch {
     }
 }
 
-fn bar(noun: &str) -> Arc<dyn Fn(&Progress) + Send + Sync> {
+fn bar(noun: &str) -> Arc<Tell> {
     let bar = ProgressBar::new(0);
     let template = format!("{{wide_bar}} {{human_pos}} of {{human_len}} {}, {{msg}}, {{eta}} left", named(2, noun));
     if let Ok(style) = ProgressStyle::with_template(&template) {
@@ -69,11 +71,12 @@ fn bar(noun: &str) -> Arc<dyn Fn(&Progress) + Send + Sync> {
     })
 }
 
-fn lines(noun: &'static str) -> Arc<dyn Fn(&Progress) + Send + Sync> {
-    let began = Instant::now();
-    let last = Mutex::new(began);
+fn lines(noun: &'static str) -> Arc<Tell> {
+    // When it began, and when there was a line.
+    let times: Mutex<Option<(Instant, Instant)>> = Mutex::default();
     Arc::new(move |progress| {
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut times = times.lock().unwrap_or_else(PoisonError::into_inner);
+        let (began, last) = times.get_or_insert_with(|| (Instant::now(), Instant::now()));
         if last.elapsed() < LINE_EVERY {
             return;
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::{Compared, Wanted, copy, verify};
+use super::{Compared, Sum, Wanted, copy, verify};
 use crate::{
     Error,
     counted::{counted, named},
@@ -24,7 +24,7 @@ pub struct Copy {
     /// What to copy: `sqlite://FILE`, or another PostgreSQL as `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(long, value_name = "URL")]
     from: String,
-    /// Where to: `postgres://USER:PASSWORD@HOST/NAME`; by default the database that DATABASE_URL names
+    /// Where to: `postgres://USER:PASSWORD@HOST/NAME`; by default the database that `DATABASE_URL` names
     #[arg(long, value_name = "URL")]
     to: Option<String>,
     /// Only compare both, and change nothing
@@ -50,9 +50,9 @@ impl Copy {
             watch: [Watch::person("row"), Watch::person("row")],
         };
         let (copied, compared) = if self.verify {
-            (None, verify(&wanted).await?)
+            (None, Box::pin(verify(&wanted)).await?)
         } else {
-            let outcome = copy(&wanted).await?;
+            let outcome = Box::pin(copy(&wanted)).await?;
             (Some(outcome.copied), outcome.compared)
         };
         let different: Vec<_> = compared.iter().filter(|table| !table.is_same()).collect();
@@ -82,26 +82,56 @@ impl Copy {
 fn same(copied: Option<u64>, compared: &[Compared]) -> String {
     let rows: u64 = compared.iter().map(|table| table.source.rows).sum();
     let same = format!("{} in {} are the same on both sides", counted(rows, "row"), counted(compared.len(), "table"));
-    match copied {
-        None => format!("{same}\n"),
-        Some(0) => format!("nothing was left to copy; {same}\n"),
-        Some(copied) => format!("copied {}; {same}\n", counted(copied, "row")),
-    }
+    let done = match copied {
+        None => return format!("{same}\n"),
+        Some(0) => "nothing was left to copy".to_owned(),
+        Some(copied) => format!("copied {}", counted(copied, "row")),
+    };
+    format!(
+        "{done}; {same}\nstart the server on the target, with the JOBLINK_ARTIFACTS that it had: files stay where they are\n"
+    )
 }
 
 /// The comparison as a table.
 fn text(compared: &[Compared]) -> String {
     let widest = compared.iter().map(|table| table.table.len()).max().unwrap_or_default();
-    let mut text =
-        format!("{:widest$}  {:>10}  {:>10}  {:32}  \n", "TABLE", "SOURCE", "TARGET", "CHECKSUM").replace("  \n", "\n");
-    for Compared { table, source, target } in compared {
-        let checksum = if source.checksum == target.checksum {
-            format!("{:032x}", source.checksum)
+    let lines = compared.iter().map(|Compared { table, source, target }| {
+        let digits = |sum: &Sum| if sum.rows == 0 { "-".to_owned() } else { format!("{:032x}", sum.checksum) };
+        let checksum = if source == target {
+            digits(source)
         } else {
-            format!("{:032x}  {:032x}", source.checksum, target.checksum)
+            format!("{}  {}  DIFFERENT", digits(source), digits(target))
         };
-        let verdict = if source == target { "" } else { "  DIFFERENT" };
-        text.push_str(&format!("{table:widest$}  {:>10}  {:>10}  {checksum}{verdict}\n", source.rows, target.rows));
+        format!("{table:widest$}  {:>10}  {:>10}  {checksum}\n", source.rows, target.rows)
+    });
+    let head = format!("{:widest$}  {:>10}  {:>10}  CHECKSUM\n", "TABLE", "SOURCE", "TARGET");
+    head + &lines.collect::<String>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_difference_shows_both_checksums() {
+        let compared = |table: &str, source: (u64, u128), target: (u64, u128)| {
+            let sum = |(rows, checksum)| Sum { rows, checksum };
+            Compared { table: table.to_owned(), source: sum(source), target: sum(target) }
+        };
+        let tables = [
+            compared("jobs", (2, 0xab), (2, 0xab)),
+            compared("users", (1, 0xcd), (0, 0)),
+            compared("x", (0, 0), (0, 0)),
+        ];
+        let zeros = "0".repeat(30);
+        assert_eq!(
+            text(&tables),
+            format!(
+                "TABLE      SOURCE      TARGET  CHECKSUM\n\
+                 jobs            2           2  {zeros}ab\n\
+                 users           1           0  {zeros}cd  -  DIFFERENT\n\
+                 x               0           0  -\n"
+            )
+        );
     }
-    text
 }

@@ -52,6 +52,7 @@ pub async fn compare(
     tables: &[Table],
     watch: &Watch,
 ) -> Result<Vec<Compared>, Error> {
+    tracing::info!("comparing the source and the target");
     let (mut source, mut target) = (Snapshot::of(source).await?, Snapshot::of(target).await?);
     let (mut rows, mut of) = (0, 0);
     for table in tables {
@@ -61,7 +62,7 @@ pub async fn compare(
     for table in tables {
         let tell = |some| {
             rows += some;
-            watch.tell(&Progress { rows, of, more: table.name.clone() });
+            watch.tell(&Progress { rows, of, more: format!("comparing {}", table.name) });
         };
         let (source, target) = tokio::try_join!(sum(&mut source, table, tell), sum(&mut target, table, |_| ()))?;
         compared.push(Compared { table: table.name.clone(), source, target });

@@ -25,10 +25,16 @@ pub struct Ends {
 
 /// Opens both, where they are of the same schema. A target without a table gets its tables, unless nothing is to be written.
 pub async fn open(wanted: &Wanted, access: Access) -> Result<Ends, Error> {
-    let to_postgres = ["postgres:", "postgresql:"].iter().any(|scheme| wanted.to.starts_with(scheme));
-    if !to_postgres {
+    let is_postgres = |url: &str| ["postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme));
+    if !is_postgres(&wanted.to) {
         return Err(Error::Refused(
             "a copy goes to PostgreSQL alone; name it with --to postgres://USER:PASSWORD@HOST/NAME".to_owned(),
+        ));
+    }
+    if !is_postgres(&wanted.from) && sqlite_file(&wanted.from).is_none() {
+        return Err(Error::Refused(
+            "a copy comes from SQLite or PostgreSQL; name it with --from sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME"
+                .to_owned(),
         ));
     }
     if let Some(file) = sqlite_file(&wanted.from).filter(|file| !Path::new(file).is_file()) {

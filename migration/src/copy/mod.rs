@@ -68,7 +68,7 @@ pub struct Outcome {
 /// Copies what is not copied yet, and compares. Fails where both differ in the end: see [`Compared::is_same`].
 pub async fn copy(wanted: &Wanted) -> Result<Outcome, Error> {
     let Ends { source, target, name } = ends::open(wanted, Access::Write).await?;
-    lock::hold(&target, "migration copy", wanted.wait, async {
+    let work = Box::pin(async {
         let tables = tables::all(&source, &target).await?;
         leave_strangers(&source).await?;
         let mut changes = Changes::of(&source).await?;
@@ -85,8 +85,8 @@ pub async fn copy(wanted: &Wanted) -> Result<Outcome, Error> {
             place::end(&target).await?;
         }
         Ok(Outcome { copied, compared })
-    })
-    .await
+    });
+    lock::hold(&target, "migration copy", wanted.wait, work).await
 }
 
 /// Compares both databases, and changes neither.
@@ -180,7 +180,7 @@ async fn rows(
         let Some(place) = places.get_mut(&table.name) else { continue };
         let told = async |some| {
             rows += some;
-            wanted.watch[0].tell(&Progress { rows, of, more: table.name.clone() });
+            wanted.watch[0].tell(&Progress { rows, of, more: format!("copying {}", table.name) });
             changes.none().await
         };
         write::rows(source, pool, table, place, wanted.batch, told).await?;

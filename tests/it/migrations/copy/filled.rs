@@ -103,8 +103,8 @@ pub async fn filled() -> World {
                      WHERE id = (SELECT id FROM annual_predictions ORDER BY id LIMIT 1 OFFSET {number});
                  INSERT INTO audit_log (id, at, action, outcome, detail)
                      VALUES (randomblob(16), '2026-01-01T00:00:00.{number}00001+00:00', 'sweep', 'done', '{text}')",
-                [0.0, -0.5, 99_999_999_999.9999, 123_456_789.01, 0.0001][number],
-                [1.0, 12.34, -999_999.9999, 0.1, 100_000_000.0][number],
+                [0.0, -0.5, 99_999_999_999.999_9, 123_456_789.01, 0.0001][number],
+                [1.0, 12.34, -999_999.999_9, 0.1, 100_000_000.0][number],
             ))
             .await;
     }

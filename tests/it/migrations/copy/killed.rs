@@ -63,34 +63,54 @@ async fn a_copy_killed_at_each_table_goes_on_where_it_was() {
     contents::same(source.app.db.pool(), &target).await;
 }
 
+/// Where it stops: before a row of a table that has so many before it, within a batch of four or at its beginning. The key of
+/// the second table has two columns.
+const STOPS: [(&str, i64); 6] = [
+    ("annual_predictions", 1),
+    ("annual_predictions", 7),
+    ("annual_predictions", 20),
+    ("annual_predictions", 27),
+    ("row_errors", 4),
+    ("row_errors", 5),
+];
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_copy_killed_within_a_table_loses_no_row_and_brings_none_twice() {
-    let (source, target) = (filled().await, Site::made(Engine::Postgres).await);
-    let rows = source.count("SELECT count(*) FROM annual_predictions").await;
-    target
-        .run(
-            "CREATE TABLE stops (id uuid);
-             CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-                 IF NEW.id IN (SELECT id FROM stops) THEN PERFORM pg_advisory_xact_lock(1); END IF;
-                 RETURN NEW;
-             END $$;
-             CREATE TRIGGER stop BEFORE INSERT ON annual_predictions FOR EACH ROW EXECUTE FUNCTION stop()",
-        )
-        .await;
-    // In the first batch, at the end of one, at the beginning of one, and in the last one.
-    for place in [1, 7, 20, rows - 1] {
-        let sql = format!("SELECT lower(hex(id)) FROM annual_predictions ORDER BY id LIMIT 1 OFFSET {place}");
-        let id: String = source.one(&sql, []).await;
-        target.run(&format!("INSERT INTO stops VALUES ('{id}')")).await;
-        killed(&source.url, &target, "BEGIN; SELECT pg_advisory_xact_lock(1)").await;
-        target.run("TRUNCATE stops").await;
-        let there = target.count("SELECT count(*) FROM annual_predictions").await;
-        assert_eq!(there, place / 4 * 4, "whole batches alone");
-        assert_eq!(target.count("SELECT copied_rows FROM joblink_copy WHERE name = 'annual_predictions'").await, there);
+    let (world, between) = (filled().await, Site::empty(Engine::Postgres).await);
+    for number in 100_000..100_007 {
+        let line = "INSERT INTO row_errors SELECT id, NUMBER, NULL, 'duplicate', '' FROM bulk_upload_jobs LIMIT 1";
+        world.run(&line.replace("NUMBER", &number.to_string())).await;
     }
-    copied(copy(&source.url, &target.url, &FEW).await);
-    target.run("DROP TABLE stops").await;
-    contents::same(source.app.db.pool(), &target).await;
+    copied(copy(&world.url, &between.url, &[]).await);
+    for source in [&world.url, &between.url] {
+        let target = Site::made(Engine::Postgres).await;
+        target
+            .run(
+                "CREATE TABLE stops (name text, place bigint);
+                 CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE rows bigint; BEGIN
+                     EXECUTE format('SELECT count(*) FROM %I', TG_TABLE_NAME) INTO rows;
+                     IF EXISTS (SELECT FROM stops WHERE name = TG_TABLE_NAME AND place = rows) THEN
+                         PERFORM pg_advisory_xact_lock(1);
+                     END IF;
+                     RETURN NEW;
+                 END $$;
+                 CREATE TRIGGER stop BEFORE INSERT ON annual_predictions FOR EACH ROW EXECUTE FUNCTION stop();
+                 CREATE TRIGGER stop BEFORE INSERT ON row_errors FOR EACH ROW EXECUTE FUNCTION stop()",
+            )
+            .await;
+        for (table, place) in STOPS {
+            target.run(&format!("INSERT INTO stops VALUES ('{table}', {place})")).await;
+            killed(source, &target, "BEGIN; SELECT pg_advisory_xact_lock(1)").await;
+            target.run("TRUNCATE stops").await;
+            let there = target.count(&format!("SELECT count(*) FROM {table}")).await;
+            assert_eq!(there, place / 4 * 4, "whole batches alone");
+            let told = format!("SELECT copied_rows FROM joblink_copy WHERE name = '{table}'");
+            assert_eq!(target.count(&told).await, there);
+        }
+        copied(copy(source, &target.url, &FEW).await);
+        target.run("DROP TABLE stops").await;
+        contents::same(world.app.db.pool(), &target).await;
+    }
 }
 
 /// A second one waits for the first.

@@ -19,8 +19,8 @@ async fn ends_that_are_none_are_refused() {
     refused(3, &postgres.url, &sqlite.url, only).await;
     refused(3, &sqlite.url, "", only).await;
     refused(3, &sqlite.url, "mysql://host/name", only).await;
-    let scheme = "the database URL must begin with sqlite: or postgres:";
-    refused(1, "mysql://host/name", &postgres.url, scheme).await;
+    let scheme = "a copy comes from SQLite or PostgreSQL; name it with --from sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
+    refused(3, "mysql://host/name", &postgres.url, scheme).await;
     let missing = "there is no SQLite file /nowhere/joblink.db; name the one to copy with --from";
     refused(1, "sqlite:///nowhere/joblink.db?mode=rwc", &postgres.url, missing).await;
     let same = "the source and the target are the same database; name another target";
