@@ -6,6 +6,7 @@ mod adopted;
 pub mod backfill;
 pub mod catalogue;
 mod checksum;
+pub mod copy;
 pub mod counted;
 mod error;
 pub mod hosts;
@@ -36,6 +37,7 @@ mod m0022_audit_log_append_only;
 mod m0023_retention;
 mod m0024_notifications;
 pub mod plan;
+pub mod progress;
 mod run;
 pub mod step;
 
@@ -60,7 +62,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// SeaORM's ledger of applied migrations.
 const LEDGER: &str = "seaql_migrations";
 /// Tables that tell of migrations, and hold nothing else.
-const BOOKKEEPING: [&str; 3] = [LEDGER, checksum::TABLE, lock::TABLE];
+const BOOKKEEPING: [&str; 4] = [LEDGER, checksum::TABLE, lock::TABLE, copy::TABLE];
 
 /// One schema migration.
 struct Migration {
@@ -141,6 +143,8 @@ impl MigratorTrait for Migrator {
 pub enum Access {
     /// It only reads.
     Read,
+    /// The same, and the database holds it to that.
+    ReadOnly,
     /// It makes a missing SQLite file, and the folder that it lies in.
     Write,
 }
@@ -178,9 +182,14 @@ pub async fn connect_with(
     }
     // Tells the sessions of this process from all others.
     let name = format!("joblink migration {}", std::process::id());
-    options.map_sqlx_postgres_opts(move |postgres| postgres.application_name(&name));
-    options
-        .map_sqlx_sqlite_opts(|sqlite| sqlite.create_if_missing(true).busy_timeout(std::time::Duration::from_secs(30)));
+    let read_only = access == Access::ReadOnly;
+    options.map_sqlx_postgres_opts(move |postgres| {
+        let postgres = postgres.application_name(&name);
+        if read_only { postgres.options([("default_transaction_read_only", "on")]) } else { postgres }
+    });
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        sqlite.create_if_missing(!read_only).read_only(read_only).busy_timeout(std::time::Duration::from_secs(30))
+    });
     let db = Database::connect(options).await.map_err(|error| error::unreachable(url, &error))?;
     if db.get_database_backend() == DbBackend::Postgres {
         if let Some(schema) = schema
@@ -204,7 +213,7 @@ fn prepare_file(file: &str, access: Access) -> Result<(), Error> {
     if file.is_empty() || file.starts_with(':') || Path::new(file).exists() {
         return Ok(());
     }
-    if access == Access::Read {
+    if access != Access::Write {
         return Err(Error::Failed(format!("there is no SQLite file {file}; `migration up` makes it")));
     }
     let Some(folder) = Path::new(file).parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists())

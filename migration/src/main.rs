@@ -4,7 +4,7 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use migration::{
-    Access, Error, backfill,
+    Access, Error, backfill, copy,
     plan::{self, Direction},
     say,
 };
@@ -80,6 +80,7 @@ enum Command {
     /// Find out which job made each existing prediction
     #[command(subcommand)]
     Backfill(backfill::command::Command),
+    Copy(copy::command::Copy),
 }
 
 #[tokio::main]
@@ -116,6 +117,9 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         return command.execute(&arguments.database_url, arguments.database_schema.as_deref()).await;
     }
     let (access, wait) = (command.access(), Duration::from_secs(arguments.wait));
+    if let Command::Copy(copy) = &command {
+        return copy.execute(&arguments.database_url, arguments.database_schema.as_deref(), wait).await;
+    }
     let db = migration::connect_with(&arguments.database_url, arguments.database_schema.as_deref(), access, 1).await?;
     if let Some(name) = command.drops_everything() {
         // Before the question: there is nothing to agree to.
@@ -136,7 +140,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Up { num } => migration::up(&db, num, wait).await?,
         Command::Plan { direction, num, json } => return print_plan(&db, direction.into(), num, json).await,
         Command::Down { num } => migration::down(&db, Some(num), wait).await?,
-        Command::Status | Command::Backfill(_) => {}
+        Command::Status | Command::Backfill(_) | Command::Copy(_) => {}
         Command::Fresh => migration::fresh(&db, wait).await?,
         Command::Refresh => migration::refresh(&db, wait).await?,
         Command::Reset => migration::reset(&db, wait).await?,
@@ -198,7 +202,12 @@ impl Command {
     /// The name of a command that is refused on an adopted database.
     fn drops_everything(&self) -> Option<&'static str> {
         match self {
-            Self::Up { .. } | Self::Plan { .. } | Self::Down { .. } | Self::Status | Self::Backfill(_) => None,
+            Self::Up { .. }
+            | Self::Plan { .. }
+            | Self::Down { .. }
+            | Self::Status
+            | Self::Backfill(_)
+            | Self::Copy(_) => None,
             Self::Fresh => Some("fresh"),
             Self::Refresh => Some("refresh"),
             Self::Reset => Some("reset"),
@@ -208,7 +217,12 @@ impl Command {
     /// What a command destroys, for the question before it.
     fn loss(&self) -> Option<&'static str> {
         match self {
-            Self::Up { .. } | Self::Plan { .. } | Self::Status | Self::Down { .. } | Self::Backfill(_) => None,
+            Self::Up { .. }
+            | Self::Plan { .. }
+            | Self::Status
+            | Self::Down { .. }
+            | Self::Backfill(_)
+            | Self::Copy(_) => None,
             Self::Fresh | Self::Refresh | Self::Reset => Some("drops every job and every prediction"),
         }
     }

@@ -53,8 +53,12 @@ impl Place {
             return Err(Exit::Refused(format!("there is no artifact store at {folder}; name it with --artifacts")));
         }
         let app = self.open(limits, adopted_timezone).await?;
+        let cannot = |error: migration::Error| Exit::failed("cannot use the database", error);
+        if migration::copy::is_unfinished(&app.db.pool()).await.map_err(|error| cannot(error.into()))? {
+            return Err(Exit::Refused(migration::copy::UNFINISHED.to_owned()));
+        }
         let pending = migration::pending(&app.db.pool()).await;
-        match pending.map_err(|error| Exit::failed("cannot use the database", error))?.len() {
+        match pending.map_err(cannot)?.len() {
             0 => Ok(app),
             lacking => Err(Exit::Refused(format!(
                 "the database lacks {}; run `migration up` first",

@@ -235,6 +235,9 @@ async fn migrate(arguments: &Arguments) -> Result<(), Exit> {
         }
         migration::up(&db, None, migration::lock::WAIT).await.map_err(failed)?;
     }
+    if migration::copy::is_unfinished(&db).await.map_err(|error| failed(error.into()))? {
+        return Err(Exit::Refused(migration::copy::UNFINISHED.to_owned()));
+    }
     db.close().await.map_err(|error| Exit::failed("cannot close the database", error))
 }
 

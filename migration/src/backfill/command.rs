@@ -7,8 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use sea_orm_migration::sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
-use super::{Pace, Report, Settings, Watch, plan, run, runs, undo};
-use crate::{Error, counted::counted, say};
+use super::{Pace, Report, Settings, plan, run, runs, undo};
+use crate::{Error, counted::counted, progress::Watch, say};
 
 /// One to read, two to write, and one to show that it lives.
 const CONNECTIONS: u32 = 4;
@@ -122,7 +122,7 @@ impl Plan {
             stale_after: self.stale_after,
             full_speed: self.full_speed,
             unresolved: self.unresolved.clone(),
-            watch: Watch::person(),
+            watch: Watch::person("prediction"),
         }
     }
 

@@ -17,7 +17,6 @@ mod lease;
 mod load;
 mod manifest;
 mod pace;
-mod progress;
 mod report;
 mod rows;
 mod run;
@@ -34,7 +33,6 @@ use sea_orm_migration::sea_orm::{DatabaseConnection, DbErr, prelude::DateTimeUtc
 
 pub use lease::at_work;
 pub use pace::Pace;
-pub use progress::{Progress, Watch};
 pub use report::{Decision, Report};
 pub use run::{Outcome, run};
 pub use undo::{Run, runs, undo};
@@ -44,6 +42,8 @@ use manifest::Manifest;
 use pace::Courtesy;
 use report::Unresolved;
 use walk::{Decided, Evidence, Walk};
+
+use crate::progress::{Progress, Watch};
 
 /// What a plan or a run rests on.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ pub async fn plan(db: &DatabaseConnection, settings: &Settings) -> Result<Report
     let walk = Walk { db, settings, evidence: &evidence, courtesy: &courtesy, start: now().naive_utc(), run: None };
     walk.go(async |decided| {
         report.add(&decided);
-        settings.watch.tell(Progress { rows: report.rows, of, linked: report.total_linked() });
+        settings.watch.tell(&Progress { rows: report.rows, of, more: format!("{} linked", report.total_linked()) });
         list_unresolved(&mut unresolved, settings, &decided)
     })
     .await?;

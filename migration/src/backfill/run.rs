@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::{
-    Failure, Pace, Progress, Report, Settings, all_rows,
+    Failure, Pace, Report, Settings, all_rows,
     batches::Batches,
     finish_unresolved,
     lease::{Lease, audit_failure, beat},
@@ -23,6 +23,7 @@ use super::{
     walk::{Decided, Evidence, Walk},
     write::Writer,
 };
+use crate::progress::Progress;
 
 /// How many transactions write at once.
 const WRITERS: usize = 2;
@@ -104,7 +105,7 @@ async fn under_lease(
                 batches.add_rows(kind, rows);
             }
             batches.hand_on(false).await?;
-            settings.watch.tell(Progress { rows: report.rows, of, linked: writer.written() });
+            settings.watch.tell(&Progress { rows: report.rows, of, more: format!("{} linked", writer.written()) });
             Ok(())
         })
         .await?;

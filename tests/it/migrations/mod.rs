@@ -2,6 +2,7 @@
 
 mod adoption;
 mod catalogue;
+mod copy;
 mod interruption;
 mod lock;
 mod messages;
