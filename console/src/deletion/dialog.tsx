@@ -7,11 +7,12 @@ import { Button } from '../ui/button';
 import { Checkbox } from '../ui/checkbox';
 import { Question } from '../ui/dialog';
 import { Warning } from '../ui/icons';
+import { sum } from '../ui/sum';
 import { counted } from '../ui/text';
 import { tell } from '../ui/toasts';
 import { execute } from './execute';
 import { Facts, Refusals } from './facts';
-import { linked, type Preview, read, type Refused, sum, whatGoes } from './preview';
+import { linked, type Preview, read, type Refused, whatGoes } from './preview';
 import { isConfirmed, TypedCount } from './typed-count';
 
 /** After this time a deletion is said to take long, in milliseconds. */

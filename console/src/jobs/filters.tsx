@@ -5,7 +5,8 @@ import { Choice } from '../ui/choice';
 import { Day } from '../ui/day';
 import { ChevronDown } from '../ui/icons';
 import { SearchText } from '../ui/search-text';
-import { KINDS, ORDERS, ORIGINS, STATUSES, type Wanted } from './wanted';
+import { STATUSES } from './status';
+import { KINDS, ORDERS, ORIGINS, type Wanted } from './wanted';
 
 interface Props {
   wanted: Wanted;

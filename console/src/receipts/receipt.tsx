@@ -2,14 +2,13 @@ import { useEffect } from 'react';
 import { Link } from 'react-aria-components';
 import { useQuery } from 'urql';
 import { type ReceiptQuery, ReceiptDocument } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { StatusBadge } from '../jobs/badge';
 import { address as auditOf } from '../audit/wanted';
 import { KINDS } from '../jobs/wanted';
 import type { Viewer } from '../server/client';
 import { sentence } from '../server/failure';
 import { Empty, Failed } from '../ui/states';
-import { counted, exactly, number } from '../ui/text';
+import { counted, exactly, number, size } from '../ui/text';
 
 type Receipt = NonNullable<ReceiptQuery['deletionReceipt']>;
 

@@ -1,10 +1,9 @@
 import { useMemo } from 'react';
 import { Link } from 'react-aria-components';
 import type { RetentionItemRowFragment } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { StatusBadge } from '../jobs/badge';
 import { type Columns, columnsOf, ListTable } from '../ui/table';
-import { counted, number } from '../ui/text';
+import { counted, number, size } from '../ui/text';
 import { Time } from '../ui/time';
 import { DONE, type Rules, TO_DO, why } from './words';
 

@@ -1,14 +1,13 @@
 import { useRef, useState } from 'react';
 import { Link, ProgressBar } from 'react-aria-components';
 import { RunRetentionDocument } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { useServer } from '../server/client';
 import { sentence } from '../server/failure';
 import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
 import { Question } from '../ui/dialog';
 import { Warning } from '../ui/icons';
-import { counted, exactly, number } from '../ui/text';
+import { counted, exactly, number, size } from '../ui/text';
 import type { Followed, Run } from './follow';
 import { asInput, isOff, outcome, type Rules } from './words';
 

@@ -8,7 +8,6 @@ import {
   type RetentionRunRowFragment,
   RetentionRunsDocument,
 } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { go, usePlace } from '../place';
 import { useAgain } from '../server/again';
 import { sentence } from '../server/failure';
@@ -17,11 +16,11 @@ import { ListBody, type Noun } from '../ui/list';
 import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
 import { Empty, Failed } from '../ui/states';
 import { columnsOf, ListSkeleton, ListTable } from '../ui/table';
-import { exactly, number, took } from '../ui/text';
+import { exactly, number, size, took } from '../ui/text';
 import { Time } from '../ui/time';
 import { useRun } from './follow';
+import { RetentionHead } from './head';
 import { ItemsTable } from './items';
-import { RetentionHead } from './page';
 import { Policy } from './policy';
 import { RunProgress } from './run-dialog';
 import { TRIGGERS } from './words';

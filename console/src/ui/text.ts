@@ -36,3 +36,10 @@ export function took(from: string, to: string): string {
   if (hours) return `${number(hours)} h ${minutes} min`;
   return minutes ? `${minutes} min ${rest} s` : `${rest} s`;
 }
+
+/** "7.9 kB", in steps of a thousand. */
+export function size(bytes: number): string {
+  const step = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const value = bytes / 1000 ** step;
+  return `${step && value < 100 ? value.toFixed(1) : number(Math.round(value))} ${['bytes', 'kB', 'MB', 'GB', 'TB'][step]}`;
+}

@@ -2,8 +2,8 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { DropZone, FileTrigger, Label, Link, ProgressBar, Radio, RadioGroup, Text } from 'react-aria-components';
 import { useQuery } from 'urql';
 import { CreateJobDocument, type JobRowFragment, type PredictionKind, UploadedJobDocument } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { pageOf } from '../job/page-of';
+import { RowErrors } from '../job/row-errors';
 import { StatusBadge } from '../jobs/badge';
 import { JobProgress } from '../jobs/progress';
 import { KINDS } from '../jobs/wanted';
@@ -13,9 +13,8 @@ import { isUnreachable, sentence } from '../server/failure';
 import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
 import { File as FileIcon } from '../ui/icons';
-import { counted } from '../ui/text';
+import { counted, size } from '../ui/text';
 import { guessed } from './kind';
-import { RowErrors } from './row-errors';
 import { send } from './send';
 
 /** A name that no other request has; `randomUUID` is there on encrypted pages alone. */
