@@ -2,6 +2,11 @@
 const whole = new Intl.NumberFormat();
 const stamp = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const zoned = new Intl.DateTimeFormat(undefined, {
+  ...{ year: 'numeric', month: 'short', day: 'numeric' },
+  ...{ hour: 'numeric', minute: '2-digit', second: '2-digit', timeZoneName: 'short' },
+});
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
 
 export const number = (value: number): string => whole.format(value);
@@ -11,6 +16,12 @@ export const counted = (count: number, one: string, many = `${one}s`): string =>
   `${number(count)} ${count === 1 ? one : many}`;
 
 export const exactly = (time: string): string => stamp.format(new Date(time));
+
+/** "22 Nov 2026 at 14:30:00", in a sentence. */
+export const dayAndTime = (time: string): string => `${day.format(new Date(time))} at ${clock.format(new Date(time))}`;
+
+/** The same with its zone, for where a time stands by itself. */
+export const inItsZone = (time: string): string => zoned.format(new Date(time));
 
 const STEPS = [
   ['minute', 60],
