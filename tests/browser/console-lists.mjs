@@ -145,7 +145,8 @@ test('only pages that one may use are offered, and the others say whom to ask', 
     assert.deepEqual(await main.getByRole('link').allInnerTexts(), ['Jobs', 'Predictions', 'Receipts', 'Upload', 'GraphiQL']);
     await page.goto(`${signed.base}/console/audit`);
     await page.getByRole('heading', { name: 'Only administrators and operators see the entries' }).waitFor();
-    await page.getByText('Ask an administrator of your organization').waitFor();
+    await page.getByText('Ask an administrator of your organization, or an operator of the server, for what you need').waitFor();
+    assert.equal(await filters(page).count(), 0);
     await accessibleInBoth(page, 'a forbidden list');
     await narrow(page, 'a forbidden list');
   });
@@ -197,6 +198,21 @@ test('predictions are shown with company, period, risk, probability and where th
     await accessibleInBoth(page, 'predictions');
     await narrow(page, 'predictions');
     assert.equal(await page.title(), 'Predictions · Joblink');
+  }));
+
+test('a probability that was rounded to the bound of a level is not said to have reached it', () =>
+  using(server, {}, async page => {
+    const job = made['north.csv'];
+    const nodes = (await predictions({ jobId: job })).nodes.slice(30);
+    const cases = [[0.02, 'LOW', '< 2.00%'], [0.02, 'MEDIUM', '2.00%'], [0.05, 'MEDIUM', '< 5.00%'], [0.15, 'CRITICAL', '> 15.00%']];
+    for (const [at, [probability, level]] of cases.entries()) {
+      const change = 'UPDATE quarterly_predictions SET ensemble_probability = $1, logistic_probability = $2, risk_level = $3 WHERE id = $4';
+      server.database.change(change, probability, probability, level, nodes[at].id);
+    }
+    await page.goto(`${server.base}/console/predictions?kind=QUARTERLY&job=${job}`);
+    for (const [at, [, , text]] of cases.entries()) {
+      await page.locator(`[data-prediction-id="${nodes[at].id}"]`).getByText(text, { exact: true }).waitFor();
+    }
   }));
 
 test('predictions are narrowed by all that they have, which the address keeps', () =>
@@ -272,6 +288,8 @@ test('a company is found by a part of its name, by the keyboard alone', () =>
     await chip.focus();
     await page.keyboard.press('Enter');
     await counts(page, '80 predictions');
+    // The chip is gone: the focus is beside it.
+    await page.waitForFunction(() => document.activeElement?.closest('.filters'));
     await button.click();
     await page.getByRole('dialog').getByRole('searchbox').fill('nobody is called like this');
     await page.getByText('No company matches.').waitFor();
@@ -485,13 +503,17 @@ test('receipts say what went, are narrowed, and lead to what was done with their
     await page.getByText('sent twice').waitFor();
     await accessibleInBoth(page, 'a receipt');
     await narrow(page, 'a receipt');
-    await page.getByRole('link', { name: 'What was done and tried with this job' }).click();
+    await page.getByRole('link', { name: 'All entries for this job' }).click();
     await page.getByRole('heading', { name: 'Audit log' }).waitFor();
     await counts(page, '2 entries');
     const deletion = rows(page).filter({ hasText: 'Delete job' });
     await deletion.getByText('Done').waitFor();
-    await deletion.getByRole('link', { name: made['deleted.csv'] }).click();
+    await deletion.getByText('6 quarterly predictions deleted', { exact: true }).waitFor();
+    await rows(page).filter({ hasText: 'Create job' }).getByText('File with 8 rows').waitFor();
+    await deletion.getByRole('link', { name: 'deleted.csv', exact: true }).click();
     await page.getByRole('heading', { name: 'Deletion receipt' }).waitFor();
+    await page.getByRole('main').getByRole('link', { name: 'Receipts', exact: true }).click();
+    await page.getByRole('heading', { name: 'Receipts', exact: true }).waitFor();
   }));
 
 test('a job that is deleted elsewhere is among the receipts at once', () =>
@@ -520,10 +542,11 @@ test('the audit log says what was done and tried, and is narrowed', () =>
     await page.getByRole('heading', { name: 'No entry matches' }).waitFor();
     await choose(page, /^Outcome:/, 'Done');
     await counts(page, '1 entry');
-    await rows(page).first().getByText('reason: an audit').waitFor();
+    await rows(page).first().getByText('Reason: an audit', { exact: true }).waitFor();
+    await rows(page).first().getByRole('link', { name: 'held.csv', exact: true }).waitFor();
     await page.reload();
     await counts(page, '1 entry');
-    await rows(page).first().getByRole('link', { name: 'All about it' }).click();
+    await rows(page).first().getByRole('link', { name: 'All entries for this job' }).click();
     await filters(page).getByRole('button', { name: 'Clear filters' }).waitFor();
     await page.getByRole('button', { name: 'Action: 2 chosen' }).waitFor();
     assert.equal(await page.getByRole('searchbox').inputValue(), made['held.csv']);
@@ -544,7 +567,7 @@ test('administrators see by name who did what, and narrow the log to one of them
   usingAs('olga', {}, async page => {
     await page.goto(`${signed.base}/console/audit`);
     await rows(page).first().getByRole('link', { name: 'nina' }).waitFor();
-    await rows(page).filter({ hasText: 'Create job' }).getByRole('link', { name: 'mary' }).click();
+    await rows(page).filter({ hasText: 'Create job' }).getByRole('link', { name: 'mary', exact: true }).click();
     await page.getByRole('button', { name: 'By: mary, remove this filter' }).waitFor();
     await counts(page, '1 entry');
     await page.getByRole('button', { name: 'By: mary, remove this filter' }).click();

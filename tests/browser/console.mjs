@@ -39,7 +39,8 @@ test('the address of the server leads to the console, where this machine is let 
     await page.locator('[data-job-id]').first().waitFor();
     assert.equal(await page.title(), 'Jobs · Joblink');
     assert.ok(bytes > 100_000 && bytes < 300_000, `the first load takes ${bytes} bytes`);
-    await page.getByText('Local operator').waitFor();
+    await page.locator('.account').getByText('Local user', { exact: true }).waitFor();
+    await page.getByText('All times are in the zone UTC.').waitFor();
     await page.getByRole('status', { name: 'Connection', exact: true }).getByText('Live').waitFor();
   }));
 
@@ -91,7 +92,7 @@ test('who is not signed in pastes a token, by the keyboard alone, and it is kept
     await page.keyboard.press('ControlOrMeta+A');
     // As it comes out of a terminal: with the scheme before it, and broken.
     await page.keyboard.insertText(`Bearer ${token.slice(0, 60)}\n${token.slice(60)}\n`);
-    await submit();
+    await page.keyboard.press('Enter');
     await jobs(page).waitFor();
     await page.getByRole('status', { name: 'Connection', exact: true }).getByText('Live').waitFor();
 

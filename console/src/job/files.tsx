@@ -8,7 +8,7 @@ import { Button } from '../ui/button';
 import { Confirm } from '../ui/dialog';
 import { save } from '../ui/save';
 import { sum } from '../ui/sum';
-import { counted, exactly, size } from '../ui/text';
+import { counted, dayAndTime, exactly, size } from '../ui/text';
 import { tell } from '../ui/toasts';
 
 type Artifact = JobDetailsFragment['artifacts'][number];
@@ -121,8 +121,8 @@ export function Files({ job, isActive, onAsk, isAsking }: { job: JobDetailsFragm
       </div>
       {dataCleanedAt && (
         <p>
-          {cleanupSummary ? `${counted(cleanupSummary.artifacts, 'file')} of ${size(cleanupSummary.bytes)} were removed` : 'Files were removed'} at{' '}
-          {exactly(dataCleanedAt)}.
+          {cleanupSummary ? `${counted(cleanupSummary.artifacts, 'file')} of ${size(cleanupSummary.bytes)} were removed` : 'Files were removed'} on{' '}
+          {dayAndTime(dataCleanedAt)}.
         </p>
       )}
       {problem && (

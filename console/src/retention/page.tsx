@@ -68,7 +68,7 @@ function DryRun({ moment, run, isLooking, onLook, onBegun }: {
     const text = `${outcome(ended)}, ${size(ended.bytesFreed)} freed`;
     // The dialog says it where it is open.
     if (asked) announce(text);
-    else tell({ title: 'Retention has run', text, link: { href: `/console/retention/runs/${ended.id}`, text: 'Show what was done' } });
+    else tell({ title: 'Retention has run', text, links: [{ href: `/console/retention/runs/${ended.id}`, text: 'Show what was done' }] });
     onLook();
   }, [ended, asked, onLook]);
 
@@ -80,7 +80,7 @@ function DryRun({ moment, run, isLooking, onLook, onBegun }: {
           What a run would do, as of <time dateTime={at}>{exactly(at)}</time>. Nothing is changed by looking.
         </span>
         <div className="section-actions">
-          <Button onPress={onLook} isDisabled={isLooking}>
+          <Button onPress={onLook} isBusy={isLooking}>
             {isLooking ? 'Looking...' : 'Look Again'}
           </Button>
           <Button look="danger" isDisabled={!isDue || list.page === undefined || goesOn !== undefined} onPress={() => setAsked(true)}>
@@ -166,12 +166,12 @@ export function RetentionPage() {
 
   return (
     <div className="page">
-      <RetentionHead />
+      <RetentionHead isRefused={!shown && error !== undefined && isForbidden(error)} />
       {!shown ? (
         !error ? (
           <ListSkeleton of="policy" shapes={SHAPES} />
         ) : isForbidden(error) ? (
-          <Forbidden what="the retention policy and run it" forWhom="operators" />
+          <Forbidden what="the retention policy and run it" forWhom="OPERATOR" />
         ) : (
           <Failed title="The policy could not be loaded" reason={sentence(error)} onRetry={look} />
         )

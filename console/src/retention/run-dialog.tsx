@@ -89,7 +89,7 @@ export function RunDialog({ due, followed: { run, problem: lost }, onBegun, onCl
     const payload = data?.runRetention;
     if (payload?.run) return onBegun(payload.run);
     const [refused] = payload?.userErrors ?? [];
-    if (refused) return setProblem(refused.code === 'FORBIDDEN' ? `${refused.message} Ask one of them.` : refused.message);
+    if (refused) return setProblem(refused.code === 'FORBIDDEN' ? `${refused.message} Ask an operator of the server.` : refused.message);
     setProblem(`${error ? sentence(error) : 'The server did not answer.'} Retry: no job is dealt with twice.`);
   };
 
@@ -106,16 +106,16 @@ export function RunDialog({ due, followed: { run, problem: lost }, onBegun, onCl
             <Button onPress={onClose}>Close</Button>
             {isOver && (
               <Link className="button primary" href={`/console/retention/runs/${run.id}`}>
-                Show what was done
+                Show What Was Done
               </Link>
             )}
           </>
         ) : (
           <>
-            <Button onPress={onClose} isDisabled={isBeginning}>
-              Keep Jobs
+            <Button onPress={onClose} isBusy={isBeginning}>
+              Cancel
             </Button>
-            <Button look="danger" onPress={() => void begin()} isDisabled={isBeginning}>
+            <Button look="danger" onPress={() => void begin()} isBusy={isBeginning}>
               {isBeginning ? 'Running...' : problem ? 'Retry: Run Retention' : 'Run Retention'}
             </Button>
           </>
