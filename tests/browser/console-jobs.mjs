@@ -304,6 +304,14 @@ test('a list of 100,000 jobs is paged without slowing down, and a selection goes
     await page.getByText('401–450 of 100,001').waitFor();
     await page.goto(`${crowded.base}/console/jobs?sort=created.up&status=FAILED`);
     await page.getByText('1–50 of 10,000').waitFor();
+    // A button that leads nowhere any more gives the focus on.
+    await page.getByRole('button', { name: 'Next page' }).click();
+    await page.getByText('51–100 of 10,000').waitFor();
+    await page.locator('.jobs-table:not(.behind)').waitFor();
+    await page.getByRole('button', { name: 'Previous page' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('1–50 of 10,000').waitFor();
+    await page.waitForFunction(() => document.activeElement?.matches('[aria-label="Next page"]'));
     await page.getByRole('searchbox').fill('file 0999');
     await page.getByText('1–10 of 10').waitFor();
   }));

@@ -130,6 +130,15 @@ test('what is shown is what is done, by the keyboard alone, and what was done is
     await page.getByRole('link', { name: 'shown failed.csv, its receipt' }).click();
     await page.getByText('By the retention policy').waitFor();
 
+    // The audit log says of it what people read.
+    await page.goto(`${server.base}/console/audit`);
+    const entry = action => page.locator('[data-row-id]').filter({ hasText: action });
+    await entry('Retention run').getByText(/^1 job cleaned, 1 job deleted, .* kB freed$/).waitFor();
+    await entry('Clean job').getByText(/^3 files of .* removed; Retention: completed jobs are cleaned 7 days after their end$/).waitFor();
+    await entry('Clean job').getByRole('link', { name: 'shown completed.csv', exact: true }).waitFor();
+    await entry('Delete job').getByText('It had no predictions', { exact: true }).waitFor();
+    await entry('Delete job').getByRole('link', { name: 'shown failed.csv', exact: true }).waitFor();
+
     await page.goto(`${server.base}/console/retention/runs`);
     await page.getByRole('grid', { name: 'Runs' }).getByText('Local user', { exact: true }).first().waitFor();
     await accessibleInBoth(page, 'past runs');

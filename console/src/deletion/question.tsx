@@ -4,7 +4,7 @@ import { Question } from '../ui/dialog';
 import { number } from '../ui/text';
 
 /** How far such a question is: what goes is looked up, could not be, is shown, is being deleted, or some of it stays. */
-export type Standing = 'reading' | 'unreadable' | 'asking' | 'deleting' | 'stayed';
+type Standing = 'reading' | 'unreadable' | 'asking' | 'deleting' | 'stayed';
 
 /** What is said behind the reason why a deletion failed. */
 export const NOT_TWICE = 'Retry: what was deleted meanwhile is not deleted twice.';

@@ -1,6 +1,6 @@
 // The keyboard's place on the page is never lost: where what has the focus goes away, something beside it gets it.
 import { useEffect } from 'react';
-import { FRAMES } from './kept-place';
+import { FRAMES, isNowhere } from './kept-place';
 
 const CONTROLS = 'a[href], button, input, textarea, [tabindex="0"], .list-table';
 
@@ -9,9 +9,6 @@ const scopeOf = (element: Element): Element | null => element.closest('[role=ale
 
 const canHave = (element: Element): boolean =>
   element.isConnected && !element.matches(':disabled') && element.checkVisibility({ visibilityProperty: true });
-
-/** Nothing has the focus, as after the removal of what had it. */
-export const isNowhere = (): boolean => document.activeElement === null || document.activeElement === document.body;
 
 /** Watches the focus as long as the console is open. */
 export function useKeptFocus(): void {
@@ -40,7 +37,8 @@ export function useKeptFocus(): void {
       if (next instanceof HTMLElement) next.focus();
     };
     const changed = () => {
-      if (!isNowhere() || !last || canHave(last)) return;
+      // A button that was disabled just now has the focus until the next frame.
+      if (!last || canHave(last)) return;
       cancelAnimationFrame(frame);
       left = isInDialog ? FRAMES + 5 : 2;
       frame = requestAnimationFrame(look);

@@ -1,8 +1,10 @@
 import { useCallback, useEffect, useRef } from 'react';
-import { isNowhere } from './kept-focus';
 
 /** React Aria gives the focus back in the next frame, and the list may lose the row in the one after that: so many are waited. */
 export const FRAMES = 20;
+
+/** Nothing has the focus, as after the removal of what had it. */
+export const isNowhere = (): boolean => document.activeElement === null || document.activeElement === document.body;
 
 const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('[data-row-id]')];
 
