@@ -336,7 +336,7 @@ test('who may not delete a job is told whom to ask', () =>
     await signed.until(id, 'COMPLETED', token(owner));
     await page.goto(`${signed.base}/console`);
     await page.getByRole('textbox', { name: 'Bearer token' }).fill(token(colleague));
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign In' }).click();
     await row(page, id).getByRole('button', { name: /^Actions for/ }).click();
     await page.getByText('You may not delete this job. Ask The owner, or an administrator of your organization.').waitFor();
     await accessibleInBoth(page, 'no actions');

@@ -418,6 +418,6 @@ test('a page keeps what it shows while the server is gone, and shows what happen
     await accessibleInBoth(page, 'a job without a server');
     await server.begin();
     await server.ask('mutation($id: ID!) { deleteJob(id: $id) { deletedJobId } }', { id });
-    await button(page, 'Try now').click({ timeout: 2000 }).catch(() => {});
+    await button(page, 'Try Now').click({ timeout: 2000 }).catch(() => {});
     await title(page, 'This job was deleted').waitFor();
   }));

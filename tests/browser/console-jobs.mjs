@@ -137,26 +137,26 @@ test('the list is sorted, narrowed and searched, which its address keeps', () =>
     await page.getByRole('searchbox').fill('nothing like it');
     await page.getByRole('heading', { name: 'No job matches' }).waitFor();
     await accessibleInBoth(page, 'a list without a match');
-    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Clear filters' }).click();
+    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Clear Filters' }).click();
     await lists(page, 'gamma.csv', 'beta.csv', 'Alpha.csv');
     assert.equal(await page.getByRole('searchbox').inputValue(), '');
 
     await page.getByRole('searchbox').fill(made['beta.csv'].slice(0, 36));
     await lists(page, 'beta.csv');
     await page.getByRole('button', { name: 'Clear the search' }).click();
-    await page.getByRole('button', { name: 'More filters' }).click();
-    const more = page.getByRole('dialog', { name: 'More filters' });
+    await page.getByRole('button', { name: 'More Filters' }).click();
+    const more = page.getByRole('dialog', { name: 'More Filters' });
     await accessibleInBoth(page, 'more filters');
     await more.getByText('Created by me').click();
     await lists(page, 'gamma.csv', 'beta.csv', 'Alpha.csv');
     await more.getByLabel('Created until').fill('2020-02-29');
-    await page.getByRole('button', { name: 'Clear filters' }).last().waitFor();
+    await page.getByRole('button', { name: 'Clear Filters' }).last().waitFor();
     await lists(page);
     await more.getByLabel('Created until').fill('');
     await more.getByLabel('Finished from').fill('2020-02-29');
     await lists(page, 'gamma.csv', 'beta.csv', 'Alpha.csv');
     await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: 'More filters (2)' }).waitFor();
+    await page.getByRole('button', { name: 'More Filters (2)' }).waitFor();
   }));
 
 test('what happens on the server is shown at once, and what is selected stays selected', () =>
@@ -358,7 +358,7 @@ test('a server that is gone is said, and what was missed is there when it is bac
     await accessibleInBoth(page, 'a list without a server');
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'a list without a server');
-    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByRole('button', { name: 'Try Now' }).click();
     await empty.begin();
     const id = await empty.upload('meanwhile.csv', 3);
     await connection(page, 'Live');

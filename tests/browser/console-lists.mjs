@@ -225,14 +225,14 @@ test('predictions are narrowed by all that they have, which the address keeps', 
     await page.getByText('released', { exact: true }).first().waitFor();
     await choose(page, /^Job:/, 'Linked');
     await counts(page, '74 predictions');
-    await filters(page).getByRole('button', { name: 'Clear filters' }).click();
+    await filters(page).getByRole('button', { name: 'Clear Filters' }).click();
     await counts(page, '80 predictions');
     await choose(page, /^Link source:/, 'Released');
     await counts(page, '6 predictions');
     await accessibleInBoth(page, 'a narrowed list');
     await choose(page, /^Link source:/, 'Created via bulk upload');
     await counts(page, '80 predictions');
-    await filters(page).getByRole('button', { name: 'Clear filters' }).click();
+    await filters(page).getByRole('button', { name: 'Clear Filters' }).click();
 
     await choose(page, /^Quarter:/, 'Q2');
     await page.getByRole('heading', { name: 'No prediction matches' }).waitFor();
@@ -250,7 +250,7 @@ test('predictions are narrowed by all that they have, which the address keeps', 
     await page.reload();
     await counts(page, high === 1 ? '1 prediction' : `${high} predictions`);
     assert.equal(await year.inputValue(), '2024');
-    await filters(page).getByRole('button', { name: 'Clear filters' }).first().click();
+    await filters(page).getByRole('button', { name: 'Clear Filters' }).first().click();
     await counts(page, '80 predictions');
     assert.equal(await year.inputValue(), '');
     await choose(page, /^By:/, 'Me');
@@ -477,7 +477,7 @@ test('receipts say what went, are narrowed, and lead to what was done with their
     await counts(page, '1 receipt');
     await page.reload();
     await whole.waitFor();
-    await filters(page).getByRole('button', { name: 'Clear filters' }).click();
+    await filters(page).getByRole('button', { name: 'Clear Filters' }).click();
     await counts(page, '2 receipts');
     await choose(page, /^Files:/, 'Still to be removed');
     await page.getByRole('heading', { name: 'No receipt matches' }).waitFor();
@@ -486,7 +486,7 @@ test('receipts say what went, are narrowed, and lead to what was done with their
     await counts(page, '2 receipts');
     await choose(page, /^Deleted:/, 'By retention');
     await counts(page, '0 receipts');
-    await filters(page).getByRole('button', { name: 'Clear filters' }).first().click();
+    await filters(page).getByRole('button', { name: 'Clear Filters' }).first().click();
     await kept.getByRole('link', { name: 'Local user' }).click();
     await page.getByRole('button', { name: 'By: Me' }).waitFor();
     await counts(page, '2 receipts');
@@ -547,7 +547,7 @@ test('the audit log says what was done and tried, and is narrowed', () =>
     await page.reload();
     await counts(page, '1 entry');
     await rows(page).first().getByRole('link', { name: 'All entries for this job' }).click();
-    await filters(page).getByRole('button', { name: 'Clear filters' }).waitFor();
+    await filters(page).getByRole('button', { name: 'Clear Filters' }).waitFor();
     await page.getByRole('button', { name: 'Action: 2 chosen' }).waitFor();
     assert.equal(await page.getByRole('searchbox').inputValue(), made['held.csv']);
     await choose(page, /^Action:/, 'Hold job', 'Cancel job');
@@ -613,7 +613,7 @@ test('a page that was gone to while the server was away comes when it is back', 
     await page.getByRole('link', { name: 'Receipts' }).click();
     const alert = page.getByRole('alert').filter({ hasText: 'The page could not be loaded' });
     await alert.waitFor();
-    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByRole('button', { name: 'Try Now' }).click();
     await connection('Offline');
     await empty.begin();
     await page.getByRole('heading', { name: 'Receipts', exact: true }).waitFor();

@@ -270,7 +270,7 @@ test('who is no operator is told whom to ask', () =>
     const { id } = signed.user('mary', 'member');
     await page.goto(`${signed.base}/console/retention`);
     await page.getByRole('textbox', { name: 'Bearer token' }).fill(signed.token(id, 'member'));
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign In' }).click();
     await page.getByRole('heading', { name: 'Only operators see the retention policy and run it' }).waitFor();
     await accessibleInBoth(page, 'no operator');
     await page.getByText('Ask an operator of the server for what you need from it, or for the role.').waitFor();

@@ -65,7 +65,7 @@ test('a file is chosen, its kind is known by its header, and the rows that were 
     assert.equal(lines[0], 'line,column,code,message');
     assert.match(lines[1], /^2,"total_debt_to_ebitda",INVALID_VALUE,"/);
 
-    await page.getByRole('link', { name: 'Show the job' }).click();
+    await page.getByRole('link', { name: 'Show the Job' }).click();
     await page.getByRole('heading', { level: 1, name: 'with errors.csv' }).waitFor();
   }));
 
@@ -83,7 +83,7 @@ test('a file is dropped', () =>
     await page.getByText('dropped.csv').waitFor();
     await upload(page).click();
     await page.getByText('3 rows stored, 0 not stored.').waitFor();
-    await page.getByRole('button', { name: 'Upload another file' }).click();
+    await page.getByRole('button', { name: 'Upload Another File' }).click();
     await page.getByText('Drop a CSV or Excel file here').waitFor();
   }));
 
