@@ -446,9 +446,10 @@ test('a list of 100,000 predictions has one page of them, one request for each, 
     await page.route('**/graphql', lost);
     await button.dblclick();
     await question.getByText('The server cannot be reached. Retry: what was deleted meanwhile is not deleted twice.').waitFor();
+    // News go after some seconds, which axe may need.
+    await toast(page, '300 predictions deleted successfully');
     await accessibleInBoth(page, 'a deletion that failed');
     assert.equal(sent, 4, 'it was sent twice');
-    await toast(page, '300 predictions deleted successfully');
     await question.getByText('This deletes 750 predictions').waitFor();
     await question.getByRole('button', { name: 'Retry: Delete Permanently' }).click();
     await question.waitFor({ state: 'detached' });
