@@ -12,6 +12,7 @@ import { SignInAgain, SignInPage } from './session/sign-in';
 import { Announcer } from './ui/announce';
 import { Button } from './ui/button';
 import { ChevronDown, Warning } from './ui/icons';
+import { useKeptFocus } from './ui/kept-focus';
 import { Failed } from './ui/states';
 import { Clock } from './ui/time';
 import { Toasts } from './ui/toasts';
@@ -51,7 +52,7 @@ function ConnectionBanner() {
           <Warning />
           <span>{said}</span>
           <Button look="quiet" onPress={live.now}>
-            Try now
+            Try Now
           </Button>
         </div>
       )}
@@ -61,7 +62,7 @@ function ConnectionBanner() {
 
 function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void }) {
   const of = [ROLES[viewer.role], viewer.organization?.name].filter(Boolean).join(', ');
-  if (token() === null) return <span className="account">Local {ROLES[viewer.role].toLowerCase()}</span>;
+  if (token() === null) return <span className="account">{viewer.user.name}</span>;
   return (
     <MenuTrigger>
       <AriaButton className="button quiet account">
@@ -82,7 +83,7 @@ function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void 
               {of}
             </Header>
             <MenuItem className="menu-item" id="out">
-              Sign out
+              Sign Out
             </MenuItem>
           </MenuSection>
         </Menu>
@@ -91,8 +92,12 @@ function Account({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void 
   );
 }
 
+/** The browser's zone, as people know it: "Europe/Berlin". */
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone.replaceAll('_', ' ');
+
 function Shell({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void }) {
   useWatch();
+  useKeptFocus();
   return (
     <>
       <a className="skip" href="#content">
@@ -110,6 +115,7 @@ function Shell({ viewer, onSignOut }: { viewer: Viewer; onSignOut: () => void })
       <ConnectionBanner />
       <main id="content" tabIndex={-1}>
         <Page viewer={viewer} />
+        <p className="zone">All times are in the zone {ZONE}.</p>
       </main>
     </>
   );

@@ -51,7 +51,7 @@ export function Page({ viewer }: { viewer: Viewer }) {
     <Empty whole title="Nothing is at this address">
       <p>The page may have moved, or what it showed was deleted.</p>
       <Link className="button primary" href={`${BASE}/jobs`}>
-        Show the jobs
+        Show the Jobs
       </Link>
     </Empty>
   );

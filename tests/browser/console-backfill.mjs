@@ -139,7 +139,7 @@ test('operators fetch the files with their token, and others are told whom to as
   using(signed, { acceptDownloads: true, expected: /status of 401/ }, async page => {
     const signIn = async token => {
       await page.getByRole('textbox', { name: 'Bearer token' }).fill(token);
-      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('button', { name: 'Sign In' }).click();
     };
     const operator = signed.user('olga');
     await backfill(signed, 'run');

@@ -237,9 +237,15 @@ test('fifty jobs are deleted at once, and those that stay are named with their r
     await question.getByText('An administrator can lift the hold.').waitFor();
     await question.getByText('Also delete the predictions they made').click();
     await question.getByText('49 jobs and 98 predictions').waitFor();
+    // The first few by their names.
+    await question.getByText('and 44 more').waitFor();
+    assert.match((await question.locator('.going').first().getByRole('listitem').allInnerTexts()).join(), /^(bulk \d+\.csv,){5}and 44 more$/);
     await accessibleInBoth(page, 'the question before many deletions');
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'the question before many deletions');
+    // The buttons stand below each other, as wide as the dialog, the one that answers no first.
+    const places = await question.locator('.dialog-buttons button').evaluateAll(buttons => buttons.map(button => button.getBoundingClientRect().toJSON()));
+    assert.ok(places[0].bottom <= places[1].top && places.every(({ width }) => width > 250), JSON.stringify(places));
     await page.setViewportSize({ width: 1280, height: 800 });
     await question.getByRole('button', { name: 'Delete Permanently' }).click();
     await toast(page, '49 jobs deleted successfully');
@@ -283,8 +289,10 @@ test('a failed request keeps the dialog, and is made again by Retry', () =>
     await act(page, id, 'Delete Job');
     await page.getByText('Also delete the predictions it made').click();
     await server.stop();
-    await page.getByRole('button', { name: 'Delete Permanently' }).click();
+    await page.getByRole('button', { name: 'Delete Permanently' }).focus();
+    await page.keyboard.press('Enter');
     await dialog(page).getByRole('alert').getByText('The server cannot be reached.').waitFor();
+    assert.equal(await focused(page), 'Retry: Delete Permanently', 'the button lost the focus while it was at it');
     await accessibleInBoth(page, 'a deletion that failed');
     assert.ok(await page.getByRole('checkbox', { name: 'Also delete the predictions it made' }).isChecked());
     await server.begin();
@@ -310,7 +318,8 @@ test('a job is cancelled with a reason and notes of up to 500 characters', () =>
     assert.ok(await question.getByRole('button', { name: 'Confirm Cancellation' }).isDisabled());
     await notes.fill('é'.repeat(500));
     await question.getByText('500 of 500 characters').waitFor();
-    await question.getByRole('button', { name: 'Confirm Cancellation' }).click();
+    await question.getByRole('button', { name: 'Confirm Cancellation' }).focus();
+    await page.keyboard.press('Enter');
     await toast(page, 'Job cancelled successfully');
     await row(page, id).getByText('Cancelled', { exact: true }).waitFor();
     const { job } = await server.ask('query($id: ID!) { job(id: $id) { cancellation { reason notes } } }', { id });
@@ -327,7 +336,7 @@ test('who may not delete a job is told whom to ask', () =>
     await signed.until(id, 'COMPLETED', token(owner));
     await page.goto(`${signed.base}/console`);
     await page.getByRole('textbox', { name: 'Bearer token' }).fill(token(colleague));
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign In' }).click();
     await row(page, id).getByRole('button', { name: /^Actions for/ }).click();
     await page.getByText('You may not delete this job. Ask The owner, or an administrator of your organization.').waitFor();
     await accessibleInBoth(page, 'no actions');

@@ -44,7 +44,7 @@ const fact = (page, term) => page.locator(`dt:text-is("${term}") + dd`);
 async function signIn(page, of, id, { token }) {
   await go(page, of, id);
   await page.getByRole('textbox', { name: 'Bearer token' }).fill(token);
-  await button(page, 'Sign in').click();
+  await button(page, 'Sign In').click();
 }
 
 async function ended(of, name, rows, options = {}, status = 'COMPLETED') {
@@ -147,8 +147,19 @@ test('a job is followed while it is at work, is cancelled, frees its storage, an
     await fits(page, 'a cancelled job');
     await page.setViewportSize({ width: 1280, height: 800 });
 
-    await button(page, 'Retry').click();
+    // A part of the file is stored: what becomes of that is said first.
+    await button(page, 'Retry Job').click();
+    const { job } = await server.ask('query($id: ID!) { job(id: $id) { progress { succeeded } } }', { id });
+    const stored = job.progress.succeeded.toLocaleString('en-GB');
+    await dialog(page).getByText(`It has stored ${stored} rows already: as long as their predictions are there, the new job reports these rows as errors`).waitFor();
+    await accessibleInBoth(page, 'the question before a retry');
+    await page.setViewportSize({ width: 360, height: 740 });
+    await fits(page, 'the question before a retry');
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await dialog(page).getByRole('button', { name: 'Retry Job' }).click();
     await toast(page, 'A new job runs the file again');
+    const repeated = page.getByRole('region', { name: /News/ }).getByRole('link', { name: 'Show the job that it repeats' });
+    assert.equal(await repeated.getAttribute('href'), `/console/jobs/${id}`);
     await page.waitForURL(url => url.pathname.startsWith('/console/jobs/') && !url.pathname.endsWith(id));
     const again = new URL(page.url()).pathname.split('/').at(-1);
     await fact(page, 'Job').getByText(again).waitFor();
@@ -268,7 +279,8 @@ test('an administrator puts a job on hold and lifts that; a member is told whom 
     await toast(page, 'Job put on hold');
     const would = region(page, 'What deleting would do');
     assert.match(await fact(would, 'On hold').innerText(), /^an audit\s+Since .*by The administrator\. Nobody can delete the job until the hold is lifted\.$/);
-    assert.equal(await button(page, 'Delete Job').count(), 0);
+    assert.ok(await button(page, 'Delete Job').isDisabled());
+    await page.locator('#why-not').getByText('On hold: an audit. An administrator can lift the hold.').waitFor();
     assert.equal(await button(page, 'Remove Files').count(), 0);
     await accessibleInBoth(page, 'a held job');
 
@@ -286,7 +298,8 @@ test('an administrator puts a job on hold and lifts that; a member is told whom 
     await question.getByRole('button', { name: 'Lift Hold' }).click();
     await toast(page, 'Hold lifted');
     await would.getByText('3 quarterly').waitFor();
-    await button(page, 'Delete Job').waitFor();
+    await page.locator('#why-not').waitFor({ state: 'detached' });
+    assert.ok(await button(page, 'Delete Job').isEnabled());
   }));
 
 test('who may only look is told whom to ask, also where the rights end while a dialog is open', () =>
@@ -296,7 +309,7 @@ test('who may only look is told whom to ask, also where the rights end while a d
     await page.getByText('You may not delete this job. Ask The owner, or an administrator of your organization.').waitFor();
     const would = region(page, 'What deleting would do');
     await would.getByText('Ask its creator, or an administrator of your organization.').waitFor();
-    for (const name of ['Delete Job', 'Cancel Job', 'Retry', 'Remove Files', 'Put on Hold']) assert.equal(await button(page, name).count(), 0, name);
+    for (const name of ['Delete Job', 'Cancel Job', 'Retry Job', 'Remove Files', 'Put on Hold']) assert.equal(await button(page, name).count(), 0, name);
     await button(page, 'Download results.csv').waitFor();
     await accessibleInBoth(page, 'a job of somebody else');
 
@@ -329,8 +342,8 @@ test('the files of a job are removed, and the job stays', () =>
     await page.keyboard.press('Enter');
     await question.getByRole('button', { name: 'Remove Files' }).dblclick();
     await toast(page, 'Files removed');
-    await region(page, 'Files').getByText(/^3 files of .* were removed at/).waitFor();
-    await button(page, 'Retry').waitFor({ state: 'detached' });
+    await region(page, 'Files').getByText(/^3 files of .* were removed on .* at/).waitFor();
+    await button(page, 'Retry Job').waitFor({ state: 'detached' });
     await page.getByRole('region', { name: '5 rows not stored' }).waitFor();
     await accessibleInBoth(page, 'a job without files');
     assert.ok(await page.evaluate(() => document.activeElement.id === 'content'), 'the focus is lost');
@@ -357,7 +370,7 @@ test('a job is deleted on its page by the keyboard alone, and its receipt is the
     await page.keyboard.press('Enter');
     await toast(page, 'Job deleted successfully');
     await title(page, 'This job was deleted').waitFor();
-    await page.getByText(/deleted here\.csv was deleted at .* by Local user\./).waitFor();
+    await page.getByText(/deleted here\.csv was deleted on .* at .* by Local user\./).waitFor();
     await accessibleInBoth(page, 'a job that was deleted');
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'a job that was deleted');
@@ -405,6 +418,6 @@ test('a page keeps what it shows while the server is gone, and shows what happen
     await accessibleInBoth(page, 'a job without a server');
     await server.begin();
     await server.ask('mutation($id: ID!) { deleteJob(id: $id) { deletedJobId } }', { id });
-    await button(page, 'Try now').click({ timeout: 2000 }).catch(() => {});
+    await button(page, 'Try Now').click({ timeout: 2000 }).catch(() => {});
     await title(page, 'This job was deleted').waitFor();
   }));

@@ -55,6 +55,8 @@ const row = (page, id) => page.locator(`[data-job-id="${id}"]`);
 const ids = page => page.locator('[data-job-id]').evaluateAll(rows => rows.map(row => row.dataset.jobId));
 const connection = (page, text) => page.getByRole('status', { name: 'Connection', exact: true }).getByText(text).waitFor();
 const isSelected = async (page, id) => (await row(page, id).getAttribute('aria-selected')) === 'true';
+/** Waits until the focus is among the rows. */
+const isInTable = page => page.waitForFunction(() => document.activeElement?.closest('[role=grid]'));
 /** Waits until the list is of these files, in this order. */
 async function lists(page, ...names) {
   const shown = () => page.locator('[data-job-id] .file-name').allInnerTexts();
@@ -89,7 +91,24 @@ test('jobs are shown with their state, progress, hold and error, wide and narrow
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'a list');
     await accessibleInBoth(page, 'a narrow list');
-    // There the order is a choice of its own.
+    // There the filters are folded away, so that the first job is seen, and the order is a choice of its own.
+    const { y, height } = await gamma.boundingBox();
+    assert.ok(y + height < 740, `the first job ends at ${y + height} px`);
+    const folded = page.getByRole('button', { name: 'Filters', exact: true });
+    assert.equal(await page.getByRole('button', { name: /^Status:/ }).count(), 0);
+    await folded.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Kind: All' }).click();
+    await page.getByRole('menuitemradio', { name: 'Annual' }).click();
+    await page.getByRole('heading', { name: 'No job matches' }).waitFor();
+    const one = page.getByRole('button', { name: 'Filters (1)' });
+    assert.equal(await one.getAttribute('aria-expanded'), 'true');
+    await fits(page, 'filters of a narrow list');
+    await accessibleInBoth(page, 'filters of a narrow list');
+    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Clear Filters' }).click();
+    await lists(page, 'gamma.csv', 'beta.csv', 'Alpha.csv');
+    await folded.click();
+    assert.equal(await folded.getAttribute('aria-expanded'), 'false');
     await page.getByRole('button', { name: 'Sort: Newest first' }).click();
     await page.getByRole('menuitemradio', { name: 'Oldest first' }).click();
     await lists(page, 'Alpha.csv', 'beta.csv', 'gamma.csv');
@@ -118,26 +137,26 @@ test('the list is sorted, narrowed and searched, which its address keeps', () =>
     await page.getByRole('searchbox').fill('nothing like it');
     await page.getByRole('heading', { name: 'No job matches' }).waitFor();
     await accessibleInBoth(page, 'a list without a match');
-    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Clear filters' }).click();
+    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Clear Filters' }).click();
     await lists(page, 'gamma.csv', 'beta.csv', 'Alpha.csv');
     assert.equal(await page.getByRole('searchbox').inputValue(), '');
 
     await page.getByRole('searchbox').fill(made['beta.csv'].slice(0, 36));
     await lists(page, 'beta.csv');
     await page.getByRole('button', { name: 'Clear the search' }).click();
-    await page.getByRole('button', { name: 'More filters' }).click();
-    const more = page.getByRole('dialog', { name: 'More filters' });
+    await page.getByRole('button', { name: 'More Filters' }).click();
+    const more = page.getByRole('dialog', { name: 'More Filters' });
     await accessibleInBoth(page, 'more filters');
     await more.getByText('Created by me').click();
     await lists(page, 'gamma.csv', 'beta.csv', 'Alpha.csv');
     await more.getByLabel('Created until').fill('2020-02-29');
-    await page.getByRole('button', { name: 'Clear filters' }).last().waitFor();
+    await page.getByRole('button', { name: 'Clear Filters' }).last().waitFor();
     await lists(page);
     await more.getByLabel('Created until').fill('');
     await more.getByLabel('Finished from').fill('2020-02-29');
     await lists(page, 'gamma.csv', 'beta.csv', 'Alpha.csv');
     await page.keyboard.press('Escape');
-    await page.getByRole('button', { name: 'More filters (2)' }).waitFor();
+    await page.getByRole('button', { name: 'More Filters (2)' }).waitFor();
   }));
 
 test('what happens on the server is shown at once, and what is selected stays selected', () =>
@@ -194,9 +213,61 @@ test('rows are selected by the keyboard alone', () =>
     assert.ok((await isSelected(page, beta)) && !(await isSelected(page, gamma)));
     await page.keyboard.press('ControlOrMeta+A');
     await page.getByText('3 jobs selected').waitFor();
-    await page.getByRole('button', { name: 'Clear selection' }).focus();
+    // What can be done with them is behind the rows, and the focus is among these again when it is gone.
+    for (let tabs = 0; (await page.evaluate(() => document.activeElement.textContent)) !== 'Clear Selection'; tabs++) {
+      assert.ok(tabs < 5, 'what can be done with a selection cannot be reached');
+      await page.keyboard.press('Tab');
+    }
     await page.keyboard.press('Enter');
     assert.ok(!(await isSelected(page, alpha)));
+    await isInTable(page);
+    await page.keyboard.press('ControlOrMeta+A');
+    await page.getByText('3 jobs selected').waitFor();
+    // A menu that is open is closed by Escape, and no more than that.
+    await row(page, beta).getByRole('button', { name: /^Actions for/ }).click();
+    await page.getByRole('menu').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('menu').waitFor({ state: 'detached' });
+    await page.getByText('3 jobs selected').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByText('3 jobs selected').waitFor({ state: 'detached' });
+    await isInTable(page);
+    await row(page, beta).getByRole('checkbox', { name: 'Select beta.csv', exact: true }).waitFor();
+  }));
+
+test('a selection is kept while a job is looked at, and loses what goes meanwhile', () =>
+  using(server, {}, async page => {
+    const id = await server.upload('short of life.csv', 2);
+    await server.until(id, 'COMPLETED');
+    await page.goto(`${server.base}/console/jobs?sort=file.up`);
+    await connection(page, 'Live');
+    for (const each of [made['beta.csv'], made['gamma.csv'], id]) await row(page, each).getByRole('checkbox').click({ force: true });
+    await page.getByText('3 jobs selected').waitFor();
+    await row(page, made['beta.csv']).getByRole('link', { name: 'beta.csv' }).click();
+    await page.getByRole('heading', { level: 1, name: 'beta.csv' }).waitFor();
+    await server.ask('mutation($id: ID!) { deleteJob(id: $id, deletePredictions: true) { deletedJobId } }', { id });
+    await page.goBack();
+    await page.getByText('2 jobs selected').waitFor();
+    assert.ok((await isSelected(page, made['beta.csv'])) && (await isSelected(page, made['gamma.csv'])));
+  }));
+
+test('the focus stays where there is something to do, and what was announced is not read again', () =>
+  using(server, {}, async page => {
+    await page.goto(`${server.base}/console/jobs?sort=file.up&status=COMPLETED`);
+    await lists(page, 'Alpha.csv', 'beta.csv');
+    const announced = page.locator('[data-announcer]');
+    await announced.getByText('2 jobs').waitFor({ state: 'attached' });
+    await page.waitForFunction(() => document.querySelector('[data-announcer]').textContent === '');
+    await page.getByRole('group', { name: 'Filters' }).getByRole('button', { name: 'Clear Filters' }).focus();
+    await page.keyboard.press('Enter');
+    await lists(page, 'Alpha.csv', 'beta.csv', 'gamma.csv');
+    await isInTable(page);
+    await page.getByRole('searchbox').fill('nothing like it');
+    await page.getByRole('main').getByRole('button', { name: 'Clear Filters' }).last().focus();
+    await page.getByRole('heading', { name: 'No job matches' }).waitFor();
+    await page.keyboard.press('Enter');
+    await lists(page, 'Alpha.csv', 'beta.csv', 'gamma.csv');
+    await page.waitForFunction(() => document.activeElement.closest('.list-table, .filters'));
   }));
 
 test('a list of 100,000 jobs is paged without slowing down, and a selection goes over its pages', () =>
@@ -233,6 +304,14 @@ test('a list of 100,000 jobs is paged without slowing down, and a selection goes
     await page.getByText('401–450 of 100,001').waitFor();
     await page.goto(`${crowded.base}/console/jobs?sort=created.up&status=FAILED`);
     await page.getByText('1–50 of 10,000').waitFor();
+    // A button that leads nowhere any more gives the focus on.
+    await page.getByRole('button', { name: 'Next page' }).click();
+    await page.getByText('51–100 of 10,000').waitFor();
+    await page.locator('.jobs-table:not(.behind)').waitFor();
+    await page.getByRole('button', { name: 'Previous page' }).focus();
+    await page.keyboard.press('Enter');
+    await page.getByText('1–50 of 10,000').waitFor();
+    await page.waitForFunction(() => document.activeElement?.matches('[aria-label="Next page"]'));
     await page.getByRole('searchbox').fill('file 0999');
     await page.getByText('1–10 of 10').waitFor();
   }));
@@ -279,7 +358,7 @@ test('a server that is gone is said, and what was missed is there when it is bac
     await accessibleInBoth(page, 'a list without a server');
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'a list without a server');
-    await page.getByRole('button', { name: 'Try now' }).click();
+    await page.getByRole('button', { name: 'Try Now' }).click();
     await empty.begin();
     const id = await empty.upload('meanwhile.csv', 3);
     await connection(page, 'Live');

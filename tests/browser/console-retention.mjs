@@ -116,21 +116,31 @@ test('what is shown is what is done, by the keyboard alone, and what was done is
     assert.equal((await status(later)).status, 'FAILED', 'what was not shown was done');
     assert.equal((await status(held)).dataCleanedAt, null);
 
-    await tabTo(page, 'Show what was done');
+    await tabTo(page, 'Show What Was Done');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'What it did' }).waitFor();
     await row(page, completed).getByText('Cleaned', { exact: true }).waitFor();
     await row(page, failed).getByText('Deleted', { exact: true }).waitFor();
-    await page.getByText('Request by').waitFor();
+    await page.locator('.sums').getByText('Local user', { exact: true }).waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Past runs' }).getAttribute('aria-current'), 'true');
     await accessibleInBoth(page, 'a run');
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'a run');
     await page.setViewportSize({ width: 1280, height: 800 });
-    await page.getByRole('link', { name: `Receipt of job ${failed}` }).click();
+    await page.getByRole('link', { name: 'shown failed.csv, its receipt' }).click();
     await page.getByText('By the retention policy').waitFor();
 
+    // The audit log says of it what people read.
+    await page.goto(`${server.base}/console/audit`);
+    const entry = action => page.locator('[data-row-id]').filter({ hasText: action });
+    await entry('Retention run').getByText(/^1 job cleaned, 1 job deleted, .* kB freed$/).waitFor();
+    await entry('Clean job').getByText(/^3 files of .* removed; Retention: completed jobs are cleaned 7 days after their end$/).waitFor();
+    await entry('Clean job').getByRole('link', { name: 'shown completed.csv', exact: true }).waitFor();
+    await entry('Delete job').getByText('It had no predictions', { exact: true }).waitFor();
+    await entry('Delete job').getByRole('link', { name: 'shown failed.csv', exact: true }).waitFor();
+
     await page.goto(`${server.base}/console/retention/runs`);
-    await page.getByRole('grid', { name: 'Runs' }).getByText('Request by').waitFor();
+    await page.getByRole('grid', { name: 'Runs' }).getByText('Local user', { exact: true }).first().waitFor();
     await accessibleInBoth(page, 'past runs');
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'past runs');
@@ -223,7 +233,7 @@ test('a run that another server is at is shown, and told when it has ended', () 
     await toast(page, '2 jobs cleaned, 5 jobs deleted');
     await page.getByText('A run is under way').waitFor({ state: 'detached' });
     await page.goto(`${server.base}/console/retention/runs/${id}`);
-    await page.getByText('Schedule').waitFor();
+    await page.locator('.sums').getByText(/Schedule|schedule/).waitFor();
   }));
 
 test('a server that is away is said, and a run that was asked for is asked for again', () =>
@@ -260,11 +270,16 @@ test('who is no operator is told whom to ask', () =>
     const { id } = signed.user('mary', 'member');
     await page.goto(`${signed.base}/console/retention`);
     await page.getByRole('textbox', { name: 'Bearer token' }).fill(signed.token(id, 'member'));
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign In' }).click();
     await page.getByRole('heading', { name: 'Only operators see the retention policy and run it' }).waitFor();
     await accessibleInBoth(page, 'no operator');
-    await page.getByRole('link', { name: 'Past runs' }).click();
+    await page.getByText('Ask an operator of the server for what you need from it, or for the role.').waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Past runs' }).count(), 0);
+    await page.goto(`${signed.base}/console/retention/runs`);
+    await page.getByRole('textbox', { name: 'Bearer token' }).fill(signed.token(id, 'member'));
+    await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Only operators see the runs' }).waitFor();
+    assert.equal(await page.getByRole('link', { name: 'Policy and what is due' }).count(), 0);
     await accessibleInBoth(page, 'no operator, past runs');
     await page.setViewportSize({ width: 360, height: 740 });
     await fits(page, 'no operator');

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { workbook } from './workbook.mjs';
 import { accessibleInBoth, browser, fits, open, Server } from './console-world.mjs';
 
 let chromium;
@@ -34,7 +35,7 @@ function quarterly(name, rows, bad = 0) {
   return { name, mimeType: 'text/csv', buffer: Buffer.from([QUARTERLY, ...Array.from({ length: rows }, line), ''].join('\n')) };
 }
 
-const choose = (page, file) => page.locator('input[type=file]').setInputFiles(file);
+const choose = (page, file) => page.locator('.drop input[type=file]').setInputFiles(file);
 const kind = (page, name) => page.getByRole('radio', { name });
 const upload = page => page.getByRole('button', { name: 'Upload', exact: true });
 const count = async () => (await server.ask('{ jobs { totalCount } }')).jobs.totalCount;
@@ -43,7 +44,7 @@ test('a file is chosen, its kind is known by its header, and the rows that were 
   using({}, async page => {
     await accessibleInBoth(page, 'no file');
     await choose(page, quarterly('with errors.csv', 170, 120));
-    await page.getByText('By the columns of the file.').waitFor();
+    await page.getByText('Detected from the file’s columns.').waitFor();
     assert.ok(await kind(page, 'Quarterly').isChecked());
     await accessibleInBoth(page, 'a file');
     await upload(page).click();
@@ -64,7 +65,7 @@ test('a file is chosen, its kind is known by its header, and the rows that were 
     assert.equal(lines[0], 'line,column,code,message');
     assert.match(lines[1], /^2,"total_debt_to_ebitda",INVALID_VALUE,"/);
 
-    await page.getByRole('link', { name: 'Show the job' }).click();
+    await page.getByRole('link', { name: 'Show the Job' }).click();
     await page.getByRole('heading', { level: 1, name: 'with errors.csv' }).waitFor();
   }));
 
@@ -82,7 +83,7 @@ test('a file is dropped', () =>
     await page.getByText('dropped.csv').waitFor();
     await upload(page).click();
     await page.getByText('3 rows stored, 0 not stored.').waitFor();
-    await page.getByRole('button', { name: 'Upload another file' }).click();
+    await page.getByRole('button', { name: 'Upload Another File' }).click();
     await page.getByText('Drop a CSV or Excel file here').waitFor();
   }));
 
@@ -96,12 +97,12 @@ test('a file is uploaded by the keyboard alone', () =>
         await page.keyboard.press('Tab');
       }
     };
-    await tabTo('Choose a file');
+    await tabTo('Choose a File');
     const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
     // An annual file, whose header the guess has to tell from a quarterly one.
     const text = `${ANNUAL}\nK1;Keys;Energy;1000000;2023;30.5;2.5;10.1;6.2;5.5\n`;
     await chooser.setFiles({ name: 'by keyboard.csv', mimeType: 'text/csv', buffer: Buffer.from(text) });
-    await page.getByText('By the columns of the file.').waitFor();
+    await page.getByText('Detected from the file’s columns.').waitFor();
     assert.ok(await kind(page, 'Annual').isChecked());
     await fits(page, 'a file');
     for (let tabs = 0; !(await upload(page).evaluate(button => button === document.activeElement)); tabs++) {
@@ -117,15 +118,25 @@ test('a file that is refused is said, and the kind is asked for where the file d
   using({}, async page => {
     const before = await count();
     await choose(page, { name: 'notes.csv', mimeType: 'text/csv', buffer: Buffer.from('one,two\n1,2\n') });
-    await page.getByText('The file does not tell: choose one.').waitFor();
+    await page.getByText('The file’s columns fit neither kind. Choose the kind of figures that it has.').waitFor();
     assert.ok(await upload(page).isDisabled());
-    await page.getByText('Annual', { exact: true }).click();
-    await upload(page).click();
     const alert = page.getByRole('alert');
-    await alert.getByText('company_symbol').waitFor();
+    // What the page says that each kind needs is what the server finds missing.
+    const needed = page.getByRole('region', { name: 'Columns that a file needs' });
+    const listed = term => needed.locator(`dt:text-is("${term}") + dd code`).allInnerTexts();
+    for (const name of ['Quarterly', 'Annual']) {
+      await page.locator('.radio').getByText(name).click();
+      await upload(page).click();
+      await alert.getByText(/^The file lacks \d+ columns that this kind needs:$/).waitFor();
+      const lacking = await alert.locator('code').allInnerTexts();
+      assert.deepEqual(lacking.toSorted(), [...(await listed('Both kinds')), ...(await listed(name))].toSorted(), name);
+    }
     await accessibleInBoth(page, 'a file that was refused');
-    await choose(page, quarterly('better.csv', 2));
+    await alert.getByRole('button', { name: 'Choose Another File' }).focus();
+    const [chooser] = await Promise.all([page.waitForEvent('filechooser'), page.keyboard.press('Enter')]);
+    await chooser.setFiles(quarterly('better.csv', 2));
     await alert.waitFor({ state: 'detached' });
+    await page.waitForFunction(() => document.activeElement.closest('.upload-card'));
     await page.getByText('better.csv').waitFor();
     assert.ok(await kind(page, 'Quarterly').isChecked());
     await upload(page).click();
@@ -133,11 +144,43 @@ test('a file that is refused is said, and the kind is asked for where the file d
     assert.equal(await count(), before + 1);
   }));
 
+test('an empty file is refused at once', () =>
+  using({}, async page => {
+    const asked = [];
+    page.on('request', request => request.method() === 'POST' && asked.push(request.url()));
+    await choose(page, { name: 'nothing.csv', mimeType: 'text/csv', buffer: Buffer.from('') });
+    await page.getByRole('alert').getByText('nothing.csv is empty. Choose a file with a header and at least one row.').waitFor();
+    assert.equal(await upload(page).count(), 0);
+    assert.deepEqual(asked.filter(url => url.includes('/uploads')), []);
+    await accessibleInBoth(page, 'an empty file');
+    // Who hears the page is told what the place for the file is.
+    await page.getByRole('button', { name: /^File to upload/ }).waitFor({ state: 'attached' });
+  }));
+
+test('the kind of a workbook is known by the header of its first sheet that is shown', () =>
+  using({}, async page => {
+    const annual = ANNUAL.split(';');
+    const values = ['XB1', 'Books', '1000000', 'Energy', '2023', '30.5', '2.5', '10.1', '6.2', '5.5'];
+    const order = ['company_symbol', 'company_name', 'market_cap', 'sector', 'reporting_year', ...annual.slice(5)];
+    for (const form of ['shared', 'inline']) {
+      await choose(page, { name: `${form}.xlsx`, mimeType: 'application/octet-stream', buffer: workbook(form, [order, values]) });
+      await page.getByText(`${form}.xlsx`).waitFor();
+      await page.getByText('Detected from the file’s columns.').waitFor();
+      assert.ok(await kind(page, 'Annual').isChecked(), form);
+    }
+    await upload(page).click();
+    await page.getByText('1 row stored, 0 not stored.').waitFor();
+    await page.getByRole('button', { name: 'Upload Another File' }).click();
+    await choose(page, { name: 'no workbook.xlsx', mimeType: 'application/octet-stream', buffer: Buffer.from('not a workbook') });
+    await page.getByText('The file’s columns could not be read here. Choose the kind of figures that it has.').waitFor();
+    assert.ok(await upload(page).isDisabled());
+  }));
+
 test('an upload that failed is made again, and makes one job', () =>
   using({ expected: /ERR_CONNECTION|WebSocket/ }, async page => {
     const before = await count();
     await choose(page, quarterly('once.csv', 4));
-    await page.getByText('By the columns of the file.').waitFor();
+    await page.getByText('Detected from the file’s columns.').waitFor();
     await server.stop();
     await upload(page).click();
     await page.getByRole('alert').getByText('The server cannot be reached.').waitFor();

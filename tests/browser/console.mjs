@@ -39,7 +39,8 @@ test('the address of the server leads to the console, where this machine is let 
     await page.locator('[data-job-id]').first().waitFor();
     assert.equal(await page.title(), 'Jobs · Joblink');
     assert.ok(bytes > 100_000 && bytes < 300_000, `the first load takes ${bytes} bytes`);
-    await page.getByText('Local operator').waitFor();
+    await page.locator('.account').getByText('Local user', { exact: true }).waitFor();
+    await page.getByText('All times are in the zone UTC.').waitFor();
     await page.getByRole('status', { name: 'Connection', exact: true }).getByText('Live').waitFor();
   }));
 
@@ -48,7 +49,7 @@ test('an address of nothing says so, and leads back', () =>
     await page.goto(`${local.base}/console/nothing/here`);
     await page.getByRole('heading', { name: 'Nothing is at this address' }).waitFor();
     await accessibleInBoth(page, 'an address of nothing');
-    await page.getByRole('link', { name: 'Show the jobs' }).click();
+    await page.getByRole('link', { name: 'Show the Jobs' }).click();
     await jobs(page).waitFor();
     await page.goBack();
     await page.getByRole('heading', { name: 'Nothing is at this address' }).waitFor();
@@ -91,7 +92,7 @@ test('who is not signed in pastes a token, by the keyboard alone, and it is kept
     await page.keyboard.press('ControlOrMeta+A');
     // As it comes out of a terminal: with the scheme before it, and broken.
     await page.keyboard.insertText(`Bearer ${token.slice(0, 60)}\n${token.slice(60)}\n`);
-    await submit();
+    await page.keyboard.press('Enter');
     await jobs(page).waitFor();
     await page.getByRole('status', { name: 'Connection', exact: true }).getByText('Live').waitFor();
 
@@ -107,7 +108,7 @@ test('a token is kept on the device where its user says so, until they sign out'
     await page.goto(`${signed.base}/console`);
     await page.getByRole('textbox', { name: 'Bearer token' }).fill(token);
     await page.getByText('Stay signed in on this device').click();
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign In' }).click();
     await jobs(page).waitFor();
     await page.reload();
     await jobs(page).waitFor();
@@ -128,7 +129,7 @@ test('who is signed out while at work signs in again, and goes on where they wer
     const active = is => signed.database.change('UPDATE users SET is_active = $1 WHERE id = $2', is, id);
     await page.goto(`${signed.base}/console`);
     await page.getByRole('textbox', { name: 'Bearer token' }).fill(token);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign In' }).click();
     await page.getByRole('heading', { name: 'No jobs yet' }).waitFor();
     active(false);
     // What is asked next is refused, once the server no longer trusts what it remembers (a second).
@@ -144,7 +145,7 @@ test('who is signed out while at work signs in again, and goes on where they wer
     assert.ok(await again.isVisible(), 'Escape closed the sign-in');
     active(true);
     await again.getByRole('textbox', { name: 'Bearer token' }).fill(signed.token(id));
-    await again.getByRole('button', { name: 'Sign in' }).click();
+    await again.getByRole('button', { name: 'Sign In' }).click();
     await again.waitFor({ state: 'detached' });
     assert.equal(await search.inputValue(), searched, 'what was searched for is gone');
     await page.getByRole('heading', { name: 'No job matches' }).waitFor();
@@ -158,7 +159,7 @@ test('sign-in and frame fit a narrow window', () =>
     await signIn(page).waitFor();
     await fits(page, 'the sign-in');
     await page.getByRole('textbox', { name: 'Bearer token' }).fill(token);
-    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('button', { name: 'Sign In' }).click();
     await jobs(page).waitFor();
     await fits(page, 'the jobs');
     await accessibleInBoth(page, 'the narrow frame');

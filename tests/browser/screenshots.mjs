@@ -110,7 +110,8 @@ function settle() {
     text.nodeValue = text.nodeValue
       .replace(/[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/g, id)
       .replace(/\d{1,2} \w{3,4} \d{4}, \d\d:\d\d:\d\d/g, '22 Nov 2026, 14:30:00')
-      .replace(/\d{1,2} \w{3,4} \d{4}(?!,)/g, '1 Oct 2026')
+      .replace(/\d{1,2} \w{3,4} \d{4} at \d\d:\d\d:\d\d/g, '22 Nov 2026 at 14:30:00')
+      .replace(/\d{1,2} \w{3,4} \d{4}(?!,| at)/g, '1 Oct 2026')
       .replace(/[\da-f]{64}/g, '0123456789abcdef'.repeat(4))
       .replace(/^(just now|\d+ min ago)$/g, '2 min ago')
       .replace(/(?<=took |queued for |ran for |^)(less than )?\d+\.\d s$/g, '0.2 s');

@@ -4,16 +4,18 @@ import { go, usePlace } from '../place';
 import type { Viewer } from '../server/client';
 import { useJobEvents } from '../server/events';
 import { useList } from '../server/list';
-import { Button } from '../ui/button';
+import { FileNames, useFileNames } from '../server/names';
 import { ByUser } from '../ui/by-user';
 import { Choice } from '../ui/choice';
 import { Days } from '../ui/days';
-import { ListBody, ListHead, type Noun } from '../ui/list';
+import { active } from '../ui/filter';
+import { FilterBar } from '../ui/filter-bar';
+import { isRefused, ListBody, ListHead, type Noun } from '../ui/list';
 import { FIRST } from '../ui/paging';
 import { SearchText } from '../ui/search-text';
 import { Empty } from '../ui/states';
 import { ListTable } from '../ui/table';
-import { actionOf, columnsFor } from './columns';
+import { actionOf, columnsFor, jobOf, repeatedJob } from './columns';
 import { ACTIONS, address, filterOf, NO_FILTER, OUTCOMES, variables, type Wanted, wanted as wantedBy } from './wanted';
 
 const NOUN: Noun = ['entry', 'entries'];
@@ -32,28 +34,31 @@ export function AuditPage({ viewer }: { viewer: Viewer }) {
   /** Other entries: from the first page on. */
   const change = (change: Partial<Wanted>) => go(address({ ...wanted, ...change, ...FIRST }), true);
   const filtered = filterOf(wanted) !== undefined;
+  const names = useFileNames(list.page?.nodes.flatMap(entry => [jobOf(entry) ?? [], repeatedJob(entry.detail) ?? []].flat()) ?? []);
   const columns = useMemo(() => columnsFor(wanted.target !== '', to => address({ ...wanted, ...FIRST, ...to })), [wanted]);
 
   return (
     <div className="page">
       <ListHead title="Audit log" noun={NOUN} total={list.page?.totalCount} />
-      <div className="filters" role="group" aria-label="Filters">
-        <SearchText
-          label="Search by the id of a job, prediction or run"
-          placeholder="Id of a job, prediction or run"
-          wanted={wanted.target}
-          onChange={target => change({ target })}
-        />
-        <Choice label="Action" all="All" multiple choices={ACTIONS} chosen={wanted.action} onChange={action => change({ action })} />
-        <Choice label="Outcome" all="All" choices={OUTCOMES} chosen={wanted.outcome} onChange={outcome => change({ outcome })} />
-        <ByUser by={wanted.by} viewer={viewer.user} users={list.page?.nodes.map(({ actor }) => actor) ?? []} onChange={by => change({ by })} />
-        <Days label="When" from={wanted.from} to={wanted.to} onChange={change} />
-        {filtered && (
-          <Button look="quiet" onPress={() => change(NO_FILTER)}>
-            Clear filters
-          </Button>
-        )}
-      </div>
+      {!isRefused(list) && (
+        <FilterBar
+          active={active(wanted, NO_FILTER, 'target')}
+          onClear={filtered ? () => change(NO_FILTER) : undefined}
+          search={
+            <SearchText
+              label="Search by the id of a job, prediction or run"
+              placeholder="Id of a job, prediction or run"
+              wanted={wanted.target}
+              onChange={target => change({ target })}
+            />
+          }
+        >
+          <Choice label="Action" all="All" multiple choices={ACTIONS} chosen={wanted.action} onChange={action => change({ action })} />
+          <Choice label="Outcome" all="All" choices={OUTCOMES} chosen={wanted.outcome} onChange={outcome => change({ outcome })} />
+          <ByUser by={wanted.by} viewer={viewer.user} users={list.page?.nodes.map(({ actor }) => actor) ?? []} onChange={by => change({ by })} />
+          <Days label="When" from={wanted.from} to={wanted.to} onChange={change} />
+        </FilterBar>
+      )}
       <ListBody
         noun={NOUN}
         list={list}
@@ -61,7 +66,7 @@ export function AuditPage({ viewer }: { viewer: Viewer }) {
         onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
         onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
         shapes={['short', 'pill', 'long', 'short', 'long', 'short']}
-        forWhom="administrators and operators"
+        forWhom="ORG_ADMIN"
         empty={
           <Empty title="No entries yet">
             <p>What is created, cancelled, held and deleted is written down here, also what was refused.</p>
@@ -69,16 +74,18 @@ export function AuditPage({ viewer }: { viewer: Viewer }) {
         }
       >
         {entries => (
-          <ListTable
-            label="Audit log"
-            className="audit-table"
-            columns={columns}
-            rows={entries}
-            header="action"
-            nameOf={actionOf}
-            marks={({ targetId }) => ({ 'data-target-id': targetId ?? '' })}
-            isBehind={list.isBehind}
-          />
+          <FileNames value={names}>
+            <ListTable
+              label="Audit log"
+              className="audit-table"
+              columns={columns}
+              rows={entries}
+              header="action"
+              nameOf={actionOf}
+              marks={({ targetId }) => ({ 'data-target-id': targetId ?? '' })}
+              isBehind={list.isBehind}
+            />
+          </FileNames>
         )}
       </ListBody>
     </div>

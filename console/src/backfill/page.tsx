@@ -3,7 +3,7 @@ import { Link } from 'react-aria-components';
 import { type BackfillRunRowFragment, BackfillRunsDocument } from '../api/graphql';
 import { go, usePlace } from '../place';
 import { useList } from '../server/list';
-import { ListBody, ListHead, type Noun } from '../ui/list';
+import { isRefused, ListBody, ListHead, type Noun } from '../ui/list';
 import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
 import { Empty } from '../ui/states';
 import { columnsOf, ListTable } from '../ui/table';
@@ -72,16 +72,18 @@ export function BackfillPage() {
   return (
     <div className="page">
       <ListHead title="Backfill" noun={NOUN} total={list.page?.totalCount} />
-      <p className="page-note">
-        The backfill finds out which job made each prediction of an existing installation. It is run by the command{' '}
-        <code>migration backfill run</code>; here is what it decided and what it left.
-      </p>
+      {!isRefused(list) && (
+        <p className="page-note">
+          The backfill finds out which job made each prediction of an existing installation. It is run by the command{' '}
+          <code>migration backfill run</code>; here is what it decided and what it left.
+        </p>
+      )}
       <ListBody
         noun={NOUN}
         list={list}
         paging={page}
         onTurn={(paging, replace) => go(address('', paging), replace)}
-        forWhom="operators"
+        forWhom="OPERATOR"
         shapes={['long', 'pill', 'short', 'short', 'short']}
         empty={
           <Empty title="No run yet">

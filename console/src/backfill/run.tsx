@@ -155,7 +155,7 @@ function Download({ path, children }: { path: string; children: string }) {
   };
   return (
     <span className="download">
-      <Button onPress={() => void download()} isDisabled={isBusy}>
+      <Button onPress={() => void download()} isBusy={isBusy}>
         {isBusy ? 'Downloading...' : children}
       </Button>
       {problem && (
@@ -319,7 +319,7 @@ function RunPage({ id, isLeft }: { id: string; isLeft: boolean }) {
         </div>
         {error ? (
           isForbidden(error) ? (
-            <Forbidden what="runs of the backfill" forWhom="operators" />
+            <Forbidden what="runs of the backfill" forWhom="OPERATOR" />
           ) : (
             <Failed title="The run could not be loaded" reason={sentence(error)} onRetry={look} />
           )
@@ -327,9 +327,9 @@ function RunPage({ id, isLeft }: { id: string; isLeft: boolean }) {
           <ListSkeleton of="run" />
         ) : (
           <Empty title="No such run">
-            <p>There is no run of the backfill by this id, or it is not yours to see: operators see them.</p>
+            <p>There is no run of the backfill by this id, or you do not have access to it: only operators do.</p>
             <Link className="button primary" href="/console/backfill">
-              Show the runs
+              Show the Runs
             </Link>
           </Empty>
         )}

@@ -3,15 +3,15 @@ import type { CombinedError } from 'urql';
 import { useServer } from '../server/client';
 import { sentence } from '../server/failure';
 import { announce } from '../ui/announce';
-import { Button } from '../ui/button';
 import { Checkbox } from '../ui/checkbox';
-import { Question } from '../ui/dialog';
 import { Warning } from '../ui/icons';
+import { sum } from '../ui/sum';
 import { counted } from '../ui/text';
 import { tell } from '../ui/toasts';
 import { execute } from './execute';
 import { Facts, Refusals } from './facts';
-import { linked, type Preview, read, type Refused, sum, whatGoes } from './preview';
+import { linked, type Preview, read, type Refused, whatGoes } from './preview';
+import { DeletionQuestion, Goes, Names, NOT_TWICE } from './question';
 import { isConfirmed, TypedCount } from './typed-count';
 
 /** After this time a deletion is said to take long, in milliseconds. */
@@ -67,7 +67,7 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
         const text = deleted.length && gone.length ? `${counted(gone.length, 'job')} of them had been deleted before.` : deleted.length === 0 && count > 1 ? 'All of them had been deleted before.' : undefined;
         // The list of receipts begins with the newest, which are these.
         const link = count === 1 && one ? { href: `/console/receipts/${one}`, text: 'Show the receipt' } : { href: '/console/receipts', text: 'Show the receipts' };
-        tell({ title, text, link });
+        tell({ title, text, links: [link] });
       }
       if (left === 0 && isOpen.current) told.current.onClose();
     },
@@ -139,7 +139,7 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
     const { deleted, gone: before, refused: now, failure } = outcome;
     if (failure) {
       finish(deleted, before, 1);
-      setFailure(`${sentence(failure)} Retry: what was deleted meanwhile is not deleted twice.`);
+      setFailure(`${sentence(failure)} ${NOT_TWICE}`);
       return setStep({ is: 'asking' });
     }
     finish(deleted, before, now.length);
@@ -157,53 +157,26 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
   };
 
   const isDeleting = step.is === 'deleting';
-  const title = step.is === 'stayed' ? 'Some jobs were not deleted' : single ? 'Delete Job?' : 'Delete Selected Jobs';
-  const keep = step.is === 'stayed' ? 'Close' : single ? 'Keep Job' : 'Keep Jobs';
+  const isLong = step.is === 'deleting' && step.isLong;
   const [one] = [...going, ...active];
-  const label = isDeleting ? 'Deleting...' : isForced ? 'Force Delete' : force ? 'Cancel & Delete' : 'Delete Permanently';
-  const nothing = step.is === 'asking' && going.length === 0;
+  const stays = (count: number) => `${counted(count, 'job stays', 'jobs stay')}:`;
 
   return (
-    <Question
-      title={title}
-      isBusy={isDeleting && !step.isLong}
+    <DeletionQuestion
+      standing={step.is}
+      title={step.is === 'stayed' ? 'Some jobs were not deleted' : single ? 'Delete Job?' : 'Delete Selected Jobs'}
+      keep={isLong ? 'Close' : single ? 'Keep Job' : 'Keep Jobs'}
+      does={isForced ? 'Force Delete' : force ? 'Cancel & Delete' : 'Delete Permanently'}
+      isReady={step.is === 'asking' && going.length > 0 && isTyped}
+      isBusy={isDeleting && !isLong}
+      why={step.is === 'unreadable' ? step.why : ''}
+      failure={failure}
+      onLook={() => void look(ids)}
+      onConfirm={() => void run()}
       onClose={onClose}
-      buttons={
-        <>
-          <Button onPress={onClose} isDisabled={isDeleting && !step.isLong}>
-            {isDeleting && step.isLong ? 'Close' : keep}
-          </Button>
-          {step.is === 'unreadable' ? (
-            <Button look="primary" onPress={() => void look(ids)}>
-              Retry
-            </Button>
-          ) : (
-            step.is !== 'stayed' && (
-              <Button
-                look="danger"
-                isDisabled={step.is === 'reading' || nothing || !isTyped || isDeleting}
-                onPress={() => void run()}
-              >
-                {failure && !isDeleting ? `Retry: ${label}` : label}
-              </Button>
-            )
-          )}
-        </>
-      }
     >
-      {step.is === 'reading' ? (
-        <div className="dialog-skeleton" role="status">
-          <span className="hidden-text">Looking up what would be deleted</span>
-          {['long', 'long', 'short'].map((shape, at) => (
-            <span key={at} className={`bone ${shape}`} aria-hidden="true" />
-          ))}
-        </div>
-      ) : step.is === 'unreadable' ? (
-        <p className="problem" role="alert">
-          What would be deleted could not be looked up. {step.why}
-        </p>
-      ) : step.is === 'stayed' ? (
-        <Refusals jobs={step.refused} title={`${counted(step.refused.length, 'job stays', 'jobs stay')}:`} />
+      {step.is === 'stayed' ? (
+        <Refusals jobs={step.refused} title={stays(step.refused.length)} />
       ) : (
         <>
           {step.is === 'asking' && step.notice && (
@@ -212,17 +185,8 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
               {step.notice}
             </p>
           )}
-          {going.length > 0 && (
-            <p>
-              This deletes <strong>{whatGoes(going.length, deleted)}</strong>
-              {single && one ? (
-                <>
-                  : <span className="refused-name">{one.job.fileName}</span>
-                </>
-              ) : null}
-              . This action cannot be undone.
-            </p>
-          )}
+          {going.length > 0 && <Goes what={whatGoes(going.length, deleted)} only={single ? one?.job.fileName : undefined} />}
+          {going.length > 0 && !single && <Names names={going.map(({ job }) => job.fileName)} />}
           {force && (
             <p className="dialog-warning">
               <Warning />
@@ -236,7 +200,7 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
             <Checkbox isSelected={withActive} isDisabled={isDeleting} onChange={setWithActive}>
               <span>
                 Cancel and delete {counted(active.length, 'active job')} too
-                <span className="hint">{active.map(({ job }) => job.fileName).join(', ')}</span>
+                <Names names={active.map(({ job }) => job.fileName)} />
               </span>
             </Checkbox>
           )}
@@ -249,21 +213,16 @@ export function DeleteDialog({ ids, onGone, onClose }: Props) {
           {refused.length > 0 && (
             <Refusals
               jobs={refused}
-              title={single || going.length === 0 ? 'This cannot be deleted:' : `${counted(refused.length, 'job stays', 'jobs stay')}:`}
+              title={single || going.length === 0 ? 'This cannot be deleted:' : stays(refused.length)}
             />
           )}
-          {isDeleting && step.isLong && (
+          {isLong && (
             <p className="dialog-warning" role="status">
               Deletion is taking longer than expected. Check back in a few minutes.
             </p>
           )}
-          {failure && !isDeleting && (
-            <p className="problem" role="alert">
-              {failure}
-            </p>
-          )}
         </>
       )}
-    </Question>
+    </DeletionQuestion>
   );
 }

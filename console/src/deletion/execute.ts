@@ -1,7 +1,8 @@
 // Deletes what was shown, and says of each job what became of it.
 import type { Client, CombinedError } from 'urql';
 import { DeleteJobDocument, DeleteJobsDocument } from '../api/graphql';
-import { chunks, type Deletable, isActive, linked, type Refused } from './preview';
+import { isActive } from '../jobs/status';
+import { chunks, type Deletable, linked, type Refused } from './preview';
 
 export interface Outcome {
   readonly deleted: string[];

@@ -1,6 +1,7 @@
 import { refused } from '../server/failure';
-import { number } from '../ui/text';
-import { bySource, type Deletable, type Refused, size, sum } from './preview';
+import { sum } from '../ui/sum';
+import { number, size } from '../ui/text';
+import { bySource, type Deletable, type Refused } from './preview';
 
 const nameOf = ({ job, jobId }: Refused): string => job?.fileName ?? jobId;
 

@@ -1,7 +1,8 @@
 // What deleting jobs would do, read in pages and added up; plain data, without a page around it.
 import type { Client } from 'urql';
 import { type DeletionPreviewQuery, DeletionPreviewDocument, type LinkSource } from '../api/graphql';
-import { counted, number } from '../ui/text';
+import { isActive } from '../jobs/status';
+import { counted } from '../ui/text';
 
 /** How many jobs the server takes at a time. */
 export const AT_A_TIME = 100;
@@ -23,8 +24,6 @@ export interface Preview {
 
 export const chunks = <Item>(items: readonly Item[]): Item[][] =>
   Array.from({ length: Math.ceil(items.length / AT_A_TIME) }, (_, at) => items.slice(at * AT_A_TIME, (at + 1) * AT_A_TIME));
-
-export const isActive = (status: string): boolean => ['PENDING', 'RUNNING', 'CANCELLING'].includes(status);
 
 /** Reads it afresh: what was shown before may be out of date. Throws urql's error. */
 export async function read(client: Client, ids: readonly string[]): Promise<Preview> {
@@ -48,8 +47,6 @@ export async function read(client: Client, ids: readonly string[]): Promise<Prev
 /** How many linked predictions there are, of both kinds together. */
 export const linked = ({ annualPredictions, quarterlyPredictions }: Deletable): number => annualPredictions + quarterlyPredictions;
 
-export const sum = <Item>(items: readonly Item[], of: (item: Item) => number): number => items.reduce((sum, item) => sum + of(item), 0);
-
 /** How a link is known, as said of predictions. */
 export const LINK_SOURCES: Record<LinkSource, string> = {
   UPLOAD: 'created via bulk upload',
@@ -71,11 +68,4 @@ export function bySource(items: readonly Pick<Deletable, 'byLinkSource'>[]): { t
 export function whatGoes(jobs: number, predictions: number): string {
   const text = counted(jobs, 'job');
   return predictions ? `${text} and ${counted(predictions, 'prediction')}` : text;
-}
-
-/** "7.9 kB", in steps of a thousand. */
-export function size(bytes: number): string {
-  const step = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  const value = bytes / 1000 ** step;
-  return `${step && value < 100 ? value.toFixed(1) : number(Math.round(value))} ${['bytes', 'kB', 'MB', 'GB', 'TB'][step]}`;
 }

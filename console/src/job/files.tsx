@@ -1,6 +1,5 @@
 import { useEffect, useRef, useState } from 'react';
 import { type ArtifactKind, CleanJobDocument, type JobDetailsFragment } from '../api/graphql';
-import { size, sum } from '../deletion/preview';
 import { useAct } from '../server/act';
 import { useServer } from '../server/client';
 import { fetched } from '../server/fetched';
@@ -8,7 +7,8 @@ import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
 import { Confirm } from '../ui/dialog';
 import { save } from '../ui/save';
-import { counted, exactly } from '../ui/text';
+import { sum } from '../ui/sum';
+import { counted, dayAndTime, exactly, size } from '../ui/text';
 import { tell } from '../ui/toasts';
 
 type Artifact = JobDetailsFragment['artifacts'][number];
@@ -121,8 +121,8 @@ export function Files({ job, isActive, onAsk, isAsking }: { job: JobDetailsFragm
       </div>
       {dataCleanedAt && (
         <p>
-          {cleanupSummary ? `${counted(cleanupSummary.artifacts, 'file')} of ${size(cleanupSummary.bytes)} were removed` : 'Files were removed'} at{' '}
-          {exactly(dataCleanedAt)}.
+          {cleanupSummary ? `${counted(cleanupSummary.artifacts, 'file')} of ${size(cleanupSummary.bytes)} were removed` : 'Files were removed'} on{' '}
+          {dayAndTime(dataCleanedAt)}.
         </p>
       )}
       {problem && (

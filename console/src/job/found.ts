@@ -2,7 +2,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { useQuery } from 'urql';
 import { JobDocument, type JobQuery } from '../api/graphql';
-import { isActive } from '../deletion/preview';
+import { isActive } from '../jobs/status';
 import { useServer, useRefresh } from '../server/client';
 import { useJobEvents } from '../server/events';
 import { isUnreachable } from '../server/failure';

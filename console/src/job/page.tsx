@@ -1,12 +1,13 @@
 import { useCallback, useEffect, useState } from 'react';
 import { Link } from 'react-aria-components';
 import type { JobDetailsFragment, JobQuery } from '../api/graphql';
+import { reasonInWords } from '../audit/words';
 import { CancelDialog } from '../cancellation/dialog';
 import { DeleteDialog } from '../deletion/dialog';
-import { isActive as isActiveAt, size, sum } from '../deletion/preview';
 import { remark } from '../jobs/actions';
 import { StatusBadge } from '../jobs/badge';
 import { JobProgress } from '../jobs/progress';
+import { isActive as isActiveAt } from '../jobs/status';
 import { KINDS, ORIGINS } from '../jobs/wanted';
 import type { PageProps } from '../pages';
 import { useLiveState } from '../server/client';
@@ -16,8 +17,8 @@ import { Button } from '../ui/button';
 import { ChevronLeft, Lock, Warning } from '../ui/icons';
 import { useKeptPlace } from '../ui/kept-place';
 import { Empty, Failed, Notice } from '../ui/states';
-import { counted, exactly, number } from '../ui/text';
-import { RowErrors } from '../upload/row-errors';
+import { sum } from '../ui/sum';
+import { counted, dayAndTime, exactly, number, size } from '../ui/text';
 import { Files } from './files';
 import { useJob } from './found';
 import { HoldDialog, LiftDialog } from './hold';
@@ -25,9 +26,13 @@ import { Phases } from './phases';
 import { Predictions } from './predictions';
 import { useRetry } from './retry';
 import { Risks } from './risks';
+import { RowErrors } from './row-errors';
 import { Would } from './would';
 
 type Asked = 'cancel' | 'delete' | 'hold' | 'lift' | 'clean' | undefined;
+
+/** What says why the job cannot be deleted. */
+const WHY = 'why-not';
 
 function JobSkeleton() {
   return (
@@ -53,14 +58,14 @@ function Deleted({ receipt }: { receipt: NonNullable<JobQuery['deletionReceipt']
   return (
     <Empty whole title="This job was deleted">
       <p>
-        <span className="refused-name">{fileName}</span> was deleted at {exactly(deletedAt)}
+        <span className="refused-name">{fileName}</span> was deleted on {dayAndTime(deletedAt)}
         {who}.
       </p>
       <Link className="button primary" href={`/console/receipts/${jobId}`}>
-        Show the receipt
+        Show the Receipt
       </Link>
       <Link className="button quiet" href="/console/jobs">
-        Show the jobs
+        Show the Jobs
       </Link>
     </Empty>
   );
@@ -118,7 +123,7 @@ function Details({ job }: { job: JobDetailsFragment }) {
         <>
           <dt>Cancellation</dt>
           <dd>
-            {cancellation.reason === 'user_request' ? 'By request' : cancellation.reason}
+            {reasonInWords(cancellation.reason)}
             {cancellation.notes && <span className="notes">{cancellation.notes}</span>}
             <span className="hint">
               {exactly(cancellation.at)}
@@ -134,10 +139,10 @@ function Details({ job }: { job: JobDetailsFragment }) {
 /** Everything about one job. */
 export function JobPage({ id, viewer }: PageProps) {
   const { job, receipt, error, fetching, news, refresh, retry: again } = useJob(id);
-  const { retry, problem, isBusy, forget } = useRetry();
+  const { retry, problem, isBusy, forget, isAsking, dialog: retrying } = useRetry();
   const { standing } = useLiveState();
   const [asked, setAsked] = useState<Asked>(undefined);
-  useKeptPlace(asked !== undefined);
+  useKeptPlace(asked !== undefined || isAsking);
   const close = useCallback(() => setAsked(undefined), []);
   const onGone = useCallback(() => void refresh(), [refresh]);
 
@@ -154,6 +159,7 @@ export function JobPage({ id, viewer }: PageProps) {
   const dialogs = (
     <>
       {asked === 'delete' && <DeleteDialog ids={[id]} onGone={onGone} onClose={close} />}
+      {retrying}
       {job && asked === 'cancel' && <CancelDialog job={job} onClose={close} />}
       {job && asked === 'hold' && <HoldDialog job={job} onClose={close} />}
       {job && asked === 'lift' && <LiftDialog job={job} onClose={close} />}
@@ -172,9 +178,9 @@ export function JobPage({ id, viewer }: PageProps) {
             <JobSkeleton />
           ) : (
             <Empty whole title="No such job">
-              <p>It was never made, or is not yours to see.</p>
+              <p>There is no job by this id, or you do not have access to it.</p>
               <Link className="button primary" href="/console/jobs">
-                Show the jobs
+                Show the Jobs
               </Link>
             </Empty>
           )}
@@ -203,19 +209,23 @@ export function JobPage({ id, viewer }: PageProps) {
           )}
           <div className="job-actions">
             {can.retry && (
-              <Button isDisabled={isBusy} onPress={() => void retry(job)}>
-                {isBusy ? 'Starting...' : 'Retry'}
+              <Button isBusy={isBusy} onPress={() => retry(job)}>
+                {isBusy ? 'Starting...' : 'Retry Job'}
               </Button>
             )}
             {can.cancel && <Button onPress={() => setAsked('cancel')}>Cancel Job</Button>}
-            {mayDelete && (
-              <Button look="danger" onPress={() => setAsked('delete')}>
+            {(mayDelete || hold) && (
+              <Button look="danger" isDisabled={!mayDelete} aria-describedby={why && WHY} onPress={() => setAsked('delete')}>
                 Delete Job
               </Button>
             )}
           </div>
         </div>
-        {why && !hold && <p className="job-remark">{why}</p>}
+        {why && (
+          <p id={WHY} className="job-remark">
+            {why}
+          </p>
+        )}
         {problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
         {error && !isSignedOut(error) && standing !== 'lost' && (
           <Notice said={`The job could not be refreshed. ${sentence(error)}`} does="Retry" onPress={again} />

@@ -1,7 +1,6 @@
-import type { JobDetailsFragment, JobStatus } from '../api/graphql';
-import { size } from '../deletion/preview';
-import { STATUSES } from '../jobs/wanted';
-import { counted, exactly, took } from '../ui/text';
+import type { JobDetailsFragment } from '../api/graphql';
+import { statusText } from '../jobs/status';
+import { counted, exactly, size, took } from '../ui/text';
 import { useNow } from '../ui/time';
 
 interface Step {
@@ -17,8 +16,6 @@ interface Step {
 
 const by = (user: { name: string } | null): string | null => user && `by ${user.name}`;
 
-const nameOf = (status: JobStatus): string => STATUSES.find(({ value }) => value === status)?.text ?? status;
-
 function steps(job: JobDetailsFragment, now: string): Step[] {
   const { createdAt, startedAt, finishedAt, cancellation, dataCleanedAt, cleanupSummary, createdBy, status } = job;
   const found: Step[] = [{ key: 'created', title: 'Created', at: createdAt, note: by(createdBy) }];
@@ -32,12 +29,12 @@ function steps(job: JobDetailsFragment, now: string): Step[] {
   if (finishedAt) {
     found.push({
       key: 'finished',
-      title: nameOf(status),
+      title: statusText(status),
       at: finishedAt,
       before: from ? `ran for ${took(from, finishedAt)}` : queued && `queued for ${queued}`,
     });
   } else if (from) {
-    found.push({ key: 'finished', title: nameOf(status), before: `for ${took(from, now)} so far`, isAhead: true });
+    found.push({ key: 'finished', title: statusText(status), before: `for ${took(from, now)} so far`, isAhead: true });
   }
   if (dataCleanedAt) {
     const note = cleanupSummary ? `${counted(cleanupSummary.artifacts, 'file')}, ${size(cleanupSummary.bytes)}` : null;

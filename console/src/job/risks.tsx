@@ -1,5 +1,6 @@
 import { useQuery } from 'urql';
 import { AnnualRisksDocument, type AnnualRisksQuery, type PredictionKind, QuarterlyRisksDocument } from '../api/graphql';
+import { BOUNDS } from '../predictions/probability';
 import { useFresh } from '../server/fresh';
 import { counted, number } from '../ui/text';
 
@@ -7,10 +8,10 @@ type Counts = Omit<AnnualRisksQuery, '__typename'>;
 
 /** From which probability on a level is that. */
 const LEVELS = [
-  { level: 'low', text: 'Low', when: 'below 2%' },
-  { level: 'medium', text: 'Medium', when: 'from 2%' },
-  { level: 'high', text: 'High', when: 'from 5%' },
-  { level: 'critical', text: 'Critical', when: 'above 15%' },
+  { level: 'low', text: 'Low', when: `below ${BOUNDS.medium}%` },
+  { level: 'medium', text: 'Medium', when: `from ${BOUNDS.medium}%` },
+  { level: 'high', text: 'High', when: `from ${BOUNDS.high}%` },
+  { level: 'critical', text: 'Critical', when: `above ${BOUNDS.critical}%` },
 ] as const;
 
 const percent = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 1 });

@@ -1,11 +1,13 @@
 import { Button as AriaButton, Popover, DialogTrigger } from 'react-aria-components';
-import { Button } from '../ui/button';
 import { Checkbox } from '../ui/checkbox';
 import { Choice } from '../ui/choice';
 import { Day } from '../ui/day';
+import { active } from '../ui/filter';
+import { FilterBar } from '../ui/filter-bar';
 import { ChevronDown } from '../ui/icons';
 import { SearchText } from '../ui/search-text';
-import { KINDS, ORDERS, ORIGINS, STATUSES, type Wanted } from './wanted';
+import { STATUSES } from './status';
+import { KINDS, ORDERS, ORIGINS, type Wanted } from './wanted';
 
 interface Props {
   wanted: Wanted;
@@ -18,10 +20,10 @@ function MoreFilters({ wanted, onChange }: Props) {
   return (
     <DialogTrigger>
       <AriaButton className={`button plain choice${count ? ' chosen' : ''}`}>
-        <span className="choice-value">{count ? `More filters (${count})` : 'More filters'}</span>
+        <span className="choice-value">{count ? `More Filters (${count})` : 'More Filters'}</span>
         <ChevronDown />
       </AriaButton>
-      <Popover className="popover" placement="bottom end" aria-label="More filters">
+      <Popover className="popover" placement="bottom end" aria-label="More Filters">
         <div className="more-filters">
           <Checkbox isSelected={mine} onChange={mine => onChange({ mine })}>
             Created by me
@@ -54,24 +56,22 @@ export const NO_FILTER: Partial<Wanted> = {
 /** What narrows the list, and on narrow screens its order. */
 export function Filters({ wanted, filtered, onChange }: Props & { filtered: boolean }) {
   return (
-    <div className="filters" role="group" aria-label="Filters">
-      <SearchText
-        label="Search by file name or job id"
-        placeholder="File name or job id"
-        wanted={wanted.search}
-        onChange={search => onChange({ search })}
-      />
+    <FilterBar
+      active={active(wanted, NO_FILTER)}
+      onClear={filtered ? () => onChange(NO_FILTER) : undefined}
+      search={
+        <SearchText
+          label="Search by file name or job id"
+          placeholder="File name or job id"
+          wanted={wanted.search}
+          onChange={search => onChange({ search })}
+        />
+      }
+      order={<Choice label="Sort" all="" required choices={ORDERS} chosen={[wanted.sort]} onChange={([sort]) => onChange({ sort })} />}
+    >
       <Choice label="Status" all="All" multiple choices={STATUSES} chosen={wanted.status} onChange={status => onChange({ status })} />
       <Choice label="Kind" all="All" choices={KINDS} chosen={wanted.kind} onChange={kind => onChange({ kind })} />
       <MoreFilters wanted={wanted} onChange={onChange} />
-      <span className="only-narrow">
-        <Choice label="Sort" all="" required choices={ORDERS} chosen={[wanted.sort]} onChange={([sort]) => onChange({ sort })} />
-      </span>
-      {filtered && (
-        <Button look="quiet" onPress={() => onChange(NO_FILTER)}>
-          Clear filters
-        </Button>
-      )}
-    </div>
+    </FilterBar>
   );
 }

@@ -30,15 +30,15 @@ function sortBy(sort: string): Sort {
 export function JobsPage({ viewer }: { viewer: Viewer }) {
   const { query } = usePlace();
   const wanted = wantedBy(query);
-  const { selected, select, drop, without } = useSelection<JobRowFragment>();
+  const { selected, select, drop, without } = useSelection<JobRowFragment>('jobs');
   const dropOne = useCallback((id: string) => drop([id]), [drop]);
   const list = without(useJobs(variables(wanted, viewer.user.id), dropOne));
   const { soon } = list;
 
-  const { retry: runAgain, problem, forget } = useRetry();
+  const { retry: runAgain, problem, forget, isAsking: isRetrying, dialog: retrying } = useRetry();
   const [deleting, setDeleting] = useState<readonly string[] | undefined>(undefined);
   const [cancelling, setCancelling] = useState<JobRowFragment | undefined>(undefined);
-  const keepPlace = useKeptPlace(deleting !== undefined || cancelling !== undefined);
+  const keepPlace = useKeptPlace(deleting !== undefined || cancelling !== undefined || isRetrying);
   const close = useCallback(() => {
     setDeleting(undefined);
     setCancelling(undefined);
@@ -59,7 +59,10 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
       keepPlace(job.id);
       setDeleting([job.id]);
     },
-    onRetry: job => void runAgain(job),
+    onRetry: job => {
+      keepPlace(job.id);
+      runAgain(job);
+    },
   }), [keepPlace, runAgain]);
 
   useEffect(() => {
@@ -74,17 +77,6 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
     <div className="page">
       <ListHead title="Jobs" noun={NOUN} total={list.page?.totalCount} />
       <Filters wanted={wanted} filtered={filtered} onChange={change} />
-      <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
-        <Button
-          look="danger"
-          onPress={() => {
-            keepPlace([...selected][0] ?? '');
-            setDeleting([...selected]);
-          }}
-        >
-          Delete Selected Jobs
-        </Button>
-      </SelectionBar>
       {problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
       <ListBody
         noun={NOUN}
@@ -92,12 +84,25 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
         paging={wanted}
         onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
         onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
+        selection={
+          <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
+            <Button
+              look="danger"
+              onPress={() => {
+                keepPlace([...selected][0] ?? '');
+                setDeleting([...selected]);
+              }}
+            >
+              Delete Selected Jobs
+            </Button>
+          </SelectionBar>
+        }
         shapes={['box', 'long', 'pill', 'short', 'bar', 'short', 'short']}
         empty={
           <Empty title="No jobs yet">
             <p>A job is made of a file with company figures. It appears here at once.</p>
             <Link className="button primary" href="/console/upload">
-              Upload a file
+              Upload a File
             </Link>
           </Empty>
         }
@@ -125,6 +130,7 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
         )}
       </ListBody>
       {deleting && <DeleteDialog ids={deleting} onGone={onGone} onClose={close} />}
+      {retrying}
       {cancelling && <CancelDialog job={cancelling} onClose={close} />}
     </div>
   );

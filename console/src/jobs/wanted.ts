@@ -3,15 +3,7 @@
 import type { JobFilter, JobOrder, JobOrderField, JobOrigin, JobsQueryVariables, JobStatus, PredictionKind } from '../api/graphql';
 import { day, isEmpty, known, midnight } from '../ui/filter';
 import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
-
-export const STATUSES: readonly { readonly value: JobStatus; readonly text: string }[] = [
-  { value: 'PENDING', text: 'Pending' },
-  { value: 'RUNNING', text: 'Running' },
-  { value: 'CANCELLING', text: 'Cancelling' },
-  { value: 'COMPLETED', text: 'Completed' },
-  { value: 'FAILED', text: 'Failed' },
-  { value: 'CANCELLED', text: 'Cancelled' },
-];
+import { STATUSES } from './status';
 
 export const KINDS: readonly { readonly value: PredictionKind; readonly text: string }[] = [
   { value: 'ANNUAL', text: 'Annual' },

@@ -3,6 +3,7 @@ import type { AnnualRowFragment, QuarterlyRowFragment } from '../api/graphql';
 import { LINK_SOURCES } from '../deletion/preview';
 import { columnsOf } from '../ui/table';
 import { Time } from '../ui/time';
+import { inPercent } from './probability';
 import { RiskBadge } from './risk';
 
 export type PredictionRow = AnnualRowFragment | QuarterlyRowFragment;
@@ -14,7 +15,6 @@ export const period = ({ reportingYear, reportingQuarter }: PredictionRow): stri
 /** What a prediction is called where one of many is meant. */
 export const nameOf = (row: PredictionRow): string => `${row.company.symbol || 'Company of somebody else'}, ${period(row)}`;
 
-const percent = new Intl.NumberFormat(undefined, { style: 'percent', minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const nothing = <span className="nothing">–</span>;
 
 /** Where it comes from: its job, and how that is known. */
@@ -58,10 +58,7 @@ export const figures = listed([
   accessor('probability', {
     id: 'probability',
     header: 'Probability',
-    cell: ({ getValue }) => {
-      const value = getValue();
-      return value ? percent.format(Number(value)) : nothing;
-    },
+    cell: ({ row: { original: row } }) => (row.probability ? inPercent(row.probability, row.riskLevel) : nothing),
   }),
 ]);
 

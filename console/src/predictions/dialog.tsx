@@ -1,12 +1,11 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { CombinedError } from 'urql';
 import { bySource } from '../deletion/preview';
+import { DeletionQuestion, Goes, Names, NOT_TWICE } from '../deletion/question';
 import { isConfirmed, TypedCount } from '../deletion/typed-count';
 import { useServer } from '../server/client';
 import { refused, sentence } from '../server/failure';
 import { announce } from '../ui/announce';
-import { Button } from '../ui/button';
-import { Question } from '../ui/dialog';
 import { counted, number } from '../ui/text';
 import { tell } from '../ui/toasts';
 import { nameOf, type PredictionRow } from './columns';
@@ -103,7 +102,7 @@ export function DeletePredictionsDialog({ ids, onGone, onClose }: Props) {
     if (failure) {
       const dealtWith = new Set([...deleted, ...gone]);
       setRows(rows.filter(({ id }) => !dealtWith.has(id)));
-      setFailure(`${sentence(failure)} Retry: what was deleted meanwhile is not deleted twice.`);
+      setFailure(`${sentence(failure)} ${NOT_TWICE}`);
       setTyped('');
       finish(deleted, gone, 1);
       return setStep({ is: 'asking' });
@@ -113,44 +112,22 @@ export function DeletePredictionsDialog({ ids, onGone, onClose }: Props) {
   };
 
   const isDeleting = step.is === 'deleting';
-  const label = isDeleting ? 'Deleting...' : 'Delete Permanently';
   const names = new Map(rows.map(row => [row.id, nameOf(row)]));
   return (
-    <Question
+    <DeletionQuestion
+      standing={step.is}
       title={step.is === 'stayed' ? 'Some predictions were not deleted' : ids.length === 1 ? 'Delete Prediction?' : 'Delete Selected Predictions'}
+      keep={ids.length === 1 ? 'Keep Prediction' : 'Keep Predictions'}
+      does="Delete Permanently"
+      isReady={step.is === 'asking' && isTyped}
       isBusy={isDeleting}
+      why={step.is === 'unreadable' ? step.why : ''}
+      failure={failure}
+      onLook={() => void look()}
+      onConfirm={() => void run()}
       onClose={onClose}
-      buttons={
-        <>
-          <Button onPress={onClose} isDisabled={isDeleting}>
-            {step.is === 'stayed' ? 'Close' : ids.length === 1 ? 'Keep Prediction' : 'Keep Predictions'}
-          </Button>
-          {step.is === 'unreadable' ? (
-            <Button look="primary" onPress={() => void look()}>
-              Retry
-            </Button>
-          ) : (
-            step.is !== 'stayed' && (
-              <Button look="danger" isDisabled={step.is !== 'asking' || !isTyped} onPress={() => void run()}>
-                {failure && !isDeleting ? `Retry: ${label}` : label}
-              </Button>
-            )
-          )}
-        </>
-      }
     >
-      {step.is === 'reading' ? (
-        <div className="dialog-skeleton" role="status">
-          <span className="hidden-text">Looking up what would be deleted</span>
-          {['long', 'long', 'short'].map((shape, at) => (
-            <span key={at} className={`bone ${shape}`} aria-hidden="true" />
-          ))}
-        </div>
-      ) : step.is === 'unreadable' ? (
-        <p className="problem" role="alert">
-          What would be deleted could not be looked up. {step.why}
-        </p>
-      ) : step.is === 'stayed' ? (
+      {step.is === 'stayed' ? (
         <div className="refusals">
           <strong>{counted(step.refused.length, 'prediction stays', 'predictions stay')}:</strong>
           <ul>
@@ -164,15 +141,8 @@ export function DeletePredictionsDialog({ ids, onGone, onClose }: Props) {
         </div>
       ) : (
         <>
-          <p>
-            This deletes <strong>{predictions(rows.length)}</strong>
-            {rows.length === 1 && rows[0] && (
-              <>
-                : <span className="refused-name">{nameOf(rows[0])}</span>
-              </>
-            )}
-            . This action cannot be undone.
-          </p>
+          <Goes what={predictions(rows.length)} only={rows.length === 1 && rows[0] ? nameOf(rows[0]) : undefined} />
+          {rows.length > 1 && <Names names={rows.map(nameOf)} />}
           <Facts rows={rows} />
           <TypedCount predictions={rows.length} typed={typed} isDisabled={isDeleting} onChange={setTyped} />
           {step.is === 'deleting' && step.done > 0 && (
@@ -180,13 +150,8 @@ export function DeletePredictionsDialog({ ids, onGone, onClose }: Props) {
               {number(step.done)} of {number(rows.length)}
             </p>
           )}
-          {failure && !isDeleting && (
-            <p className="problem" role="alert">
-              {failure}
-            </p>
-          )}
         </>
       )}
-    </Question>
+    </DeletionQuestion>
   );
 }

@@ -1,7 +1,8 @@
 import { useState } from 'react';
 import { Input, TextField } from 'react-aria-components';
-import { Button } from '../ui/button';
 import { Choice } from '../ui/choice';
+import { active } from '../ui/filter';
+import { FilterBar } from '../ui/filter-bar';
 import { FilterChip } from '../ui/filter-chip';
 import { CompanyFilter } from './company';
 import { isYear, LINKS, NO_FILTER, QUARTERS, RISKS, SOURCES, type Wanted } from './wanted';
@@ -35,7 +36,7 @@ function Year({ year, onChange }: { year: string; onChange: (year: string) => vo
 /** What narrows the list. */
 export function Filters({ wanted, filtered, onChange }: Props) {
   return (
-    <div className="filters" role="group" aria-label="Filters">
+    <FilterBar active={active(wanted, NO_FILTER)} onClear={filtered ? () => onChange(NO_FILTER) : undefined}>
       <CompanyFilter chosen={wanted.company} onChange={company => onChange({ company })} />
       <Year year={wanted.year} onChange={year => onChange({ year })} />
       <Choice label="Quarter" all="All" choices={QUARTERS} chosen={wanted.quarter} onChange={quarter => onChange({ quarter })} />
@@ -50,11 +51,6 @@ export function Filters({ wanted, filtered, onChange }: Props) {
         onChange={([me]) => onChange({ mine: me !== undefined })}
       />
       {wanted.job && <FilterChip label="Of job" value={wanted.job.slice(0, 8)} onClear={() => onChange({ job: '' })} />}
-      {filtered && (
-        <Button look="quiet" onPress={() => onChange(NO_FILTER)}>
-          Clear filters
-        </Button>
-      )}
-    </div>
+    </FilterBar>
   );
 }

@@ -36,7 +36,7 @@ const DOCUMENTS = { ANNUAL: AnnualPredictionsDocument, QUARTERLY: QuarterlyPredi
 export function PredictionsPage({ viewer }: { viewer: Viewer }) {
   const { query } = usePlace();
   const wanted = wantedBy(query);
-  const { selected, select, drop, without } = useSelection<PredictionRow>();
+  const { selected, select, drop, without } = useSelection<PredictionRow>('predictions');
   const document = DOCUMENTS[wanted.kind] as TypedDocumentNode<Answer, AnnualPredictionsQueryVariables>;
   const read = useList<Answer, AnnualPredictionsQueryVariables, PredictionRow>(document, variables(wanted, viewer.user.id), data => data.page);
   const list = without(read);
@@ -75,29 +75,31 @@ export function PredictionsPage({ viewer }: { viewer: Viewer }) {
         ))}
       </nav>
       <Filters wanted={wanted} filtered={filtered} onChange={change} />
-      <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
-        <Button
-          look="danger"
-          onPress={() => {
-            keepPlace([...selected][0] ?? '');
-            setDeleting([...selected]);
-          }}
-        >
-          Delete Selected Predictions
-        </Button>
-      </SelectionBar>
       <ListBody
         noun={NOUN}
         list={list}
         paging={wanted}
         onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
         onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
+        selection={
+          <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
+            <Button
+              look="danger"
+              onPress={() => {
+                keepPlace([...selected][0] ?? '');
+                setDeleting([...selected]);
+              }}
+            >
+              Delete Selected Predictions
+            </Button>
+          </SelectionBar>
+        }
         shapes={['box', 'short', 'short', 'pill', 'short', 'long', 'short']}
         empty={
           <Empty title={`No ${wanted.kind.toLowerCase()} predictions yet`}>
             <p>Jobs make predictions of the rows of their files.</p>
             <Link className="button primary" href="/console/upload">
-              Upload a file
+              Upload a File
             </Link>
           </Empty>
         }

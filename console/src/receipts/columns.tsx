@@ -1,9 +1,8 @@
 import { Link } from 'react-aria-components';
 import type { ReceiptRowFragment } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { KINDS } from '../jobs/wanted';
 import { columnsOf } from '../ui/table';
-import { counted, number } from '../ui/text';
+import { counted, number, size } from '../ui/text';
 import { Time } from '../ui/time';
 
 const { accessor, columns: listed } = columnsOf<ReceiptRowFragment>();

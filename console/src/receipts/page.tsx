@@ -4,10 +4,11 @@ import { go, usePlace } from '../place';
 import type { Viewer } from '../server/client';
 import { useJobEvents } from '../server/events';
 import { useList } from '../server/list';
-import { Button } from '../ui/button';
 import { ByUser } from '../ui/by-user';
 import { Choice } from '../ui/choice';
 import { Days } from '../ui/days';
+import { active } from '../ui/filter';
+import { FilterBar } from '../ui/filter-bar';
 import { ListBody, ListHead, type Noun } from '../ui/list';
 import { FIRST } from '../ui/paging';
 import { SearchText } from '../ui/search-text';
@@ -46,23 +47,23 @@ export function ReceiptsPage({ viewer }: { viewer: Viewer }) {
   return (
     <div className="page">
       <ListHead title="Receipts" noun={NOUN} total={list.page?.totalCount} />
-      <div className="filters" role="group" aria-label="Filters">
-        <SearchText
-          label="Search by file name or job id"
-          placeholder="File name or job id"
-          wanted={wanted.search}
-          onChange={search => change({ search })}
-        />
+      <FilterBar
+        active={active(wanted, NO_FILTER)}
+        onClear={filtered ? () => change(NO_FILTER) : undefined}
+        search={
+          <SearchText
+            label="Search by file name or job id"
+            placeholder="File name or job id"
+            wanted={wanted.search}
+            onChange={search => change({ search })}
+          />
+        }
+      >
         <Choice label="Files" all="All" choices={PURGES} chosen={wanted.purge} onChange={purge => change({ purge })} />
         <Choice label="Deleted" all="All" choices={TRIGGERS} chosen={wanted.trigger} onChange={trigger => change({ trigger })} />
         <ByUser by={wanted.by} viewer={viewer.user} users={list.page?.nodes.map(({ deletedBy }) => deletedBy) ?? []} onChange={by => change({ by })} />
         <Days label="When" from={wanted.from} to={wanted.to} onChange={change} />
-        {filtered && (
-          <Button look="quiet" onPress={() => change(NO_FILTER)}>
-            Clear filters
-          </Button>
-        )}
-      </div>
+      </FilterBar>
       <ListBody
         noun={NOUN}
         list={list}

@@ -2,14 +2,15 @@ import { useEffect } from 'react';
 import { Link } from 'react-aria-components';
 import { useQuery } from 'urql';
 import { type ReceiptQuery, ReceiptDocument } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { StatusBadge } from '../jobs/badge';
 import { address as auditOf } from '../audit/wanted';
+import { reasonInWords } from '../audit/words';
 import { KINDS } from '../jobs/wanted';
 import type { Viewer } from '../server/client';
 import { sentence } from '../server/failure';
+import { ChevronLeft } from '../ui/icons';
 import { Empty, Failed } from '../ui/states';
-import { counted, exactly, number } from '../ui/text';
+import { counted, dayAndTime, number, size } from '../ui/text';
 
 type Receipt = NonNullable<ReceiptQuery['deletionReceipt']>;
 
@@ -33,7 +34,7 @@ function Files({ artifacts: { total, pending, bytes, lastError, completedAt } }:
       {total ? `${counted(total, 'file')}, ${size(bytes)}` : 'none'}
       <span className="hint">
         {completedAt
-          ? `The store confirmed at ${exactly(completedAt)} that nothing is left.`
+          ? `The store confirmed on ${dayAndTime(completedAt)} that nothing is left.`
           : `${counted(pending, 'file')} still to be removed from the store.${lastError ? ` The last attempt failed: ${lastError}` : ''}`}
       </span>
     </>
@@ -81,15 +82,19 @@ export function ReceiptPage({ id: jobId, viewer }: { id: string; viewer: Viewer 
     }
     return (
       <Empty whole title="No such receipt">
-        <p>The job was not deleted, or its receipt is not yours to see.</p>
+        <p>No job with this id was deleted, or you do not have access to its receipt.</p>
         <Link className="button primary" href="/console/receipts">
-          Show the receipts
+          Show the Receipts
         </Link>
       </Empty>
     );
   }
   return (
     <div className="page receipt">
+      <Link className="back" href="/console/receipts">
+        <ChevronLeft />
+        Receipts
+      </Link>
       <div className="page-head">
         <h1>Deletion receipt</h1>
       </div>
@@ -101,7 +106,7 @@ export function ReceiptPage({ id: jobId, viewer }: { id: string; viewer: Viewer 
           <code>{receipt.jobId}</code>
           <span className="hint">
             {KINDS.find(({ value }) => value === receipt.jobKind)?.text}
-            {receipt.jobCreatedAt && `, created at ${exactly(receipt.jobCreatedAt)}`}
+            {receipt.jobCreatedAt && `, created on ${dayAndTime(receipt.jobCreatedAt)}`}
             {receipt.jobCreatedBy && ` by ${receipt.jobCreatedBy.name}`}
           </span>
         </dd>
@@ -112,7 +117,7 @@ export function ReceiptPage({ id: jobId, viewer }: { id: string; viewer: Viewer 
         </dd>
         <dt>Deleted</dt>
         <dd>
-          {exactly(receipt.deletedAt)}
+          {dayAndTime(receipt.deletedAt)}
           {receipt.deletedBy && ` by ${receipt.deletedBy.name}`}
           <span className="hint">
             {receipt.trigger === 'RETENTION' ? 'By the retention policy' : 'By request'}
@@ -122,7 +127,7 @@ export function ReceiptPage({ id: jobId, viewer }: { id: string; viewer: Viewer 
         {receipt.reason && (
           <>
             <dt>Reason</dt>
-            <dd>{receipt.reason}</dd>
+            <dd>{reasonInWords(receipt.reason)}</dd>
           </>
         )}
         <dt>Predictions</dt>
@@ -137,8 +142,7 @@ export function ReceiptPage({ id: jobId, viewer }: { id: string; viewer: Viewer 
         </dd>
       </dl>
       <p className="receipt-links">
-        <Link href="/console/receipts">All receipts</Link>
-        {viewer.role !== 'MEMBER' && <Link href={auditOf({ target: receipt.jobId })}>What was done and tried with this job</Link>}
+        {viewer.role !== 'MEMBER' && <Link href={auditOf({ target: receipt.jobId })}>All entries for this job in the audit log</Link>}
       </p>
     </div>
   );

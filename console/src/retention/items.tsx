@@ -1,10 +1,10 @@
-import { useMemo } from 'react';
+import { useContext, useMemo } from 'react';
 import { Link } from 'react-aria-components';
 import type { RetentionItemRowFragment } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { StatusBadge } from '../jobs/badge';
+import { FileNames, useFileNames } from '../server/names';
 import { type Columns, columnsOf, ListTable } from '../ui/table';
-import { counted, number } from '../ui/text';
+import { counted, number, size } from '../ui/text';
 import { Time } from '../ui/time';
 import { DONE, type Rules, TO_DO, why } from './words';
 
@@ -12,8 +12,9 @@ export type Item = RetentionItemRowFragment;
 
 const nothing = <span className="nothing">–</span>;
 
-/** A job by its file, or by its id where it is gone. */
+/** A job by its file, which its receipt names where it is gone. */
 function JobName({ item: { id, job, action, error } }: { item: Item }) {
+  const name = useContext(FileNames).get(id);
   if (job) {
     return (
       <Link className="file-name" href={`/console/jobs/${id}`}>
@@ -21,10 +22,11 @@ function JobName({ item: { id, job, action, error } }: { item: Item }) {
       </Link>
     );
   }
-  if (action !== 'DELETE' || error) return <code className="id">{id}</code>;
+  const shown = name ?? <code className="id">{id}</code>;
+  if (action !== 'DELETE' || error) return shown;
   return (
-    <Link href={`/console/receipts/${id}`} aria-label={`Receipt of job ${id}`}>
-      <code className="id">{id}</code>
+    <Link className="file-name" href={`/console/receipts/${id}`} aria-label={`${name ?? id}, its receipt`}>
+      {shown}
     </Link>
   );
 }
@@ -63,17 +65,20 @@ const columns = (rules: Rules, isDone: boolean): Columns<Item> =>
 export function ItemsTable({ items, rules, isDone, isBehind }: { items: readonly Item[]; rules: Rules; isDone: boolean; isBehind: boolean }) {
   // The same columns as long as the rules are the same: other ones are another table.
   const key = JSON.stringify(rules);
+  const names = useFileNames(items.flatMap(({ id, job }) => (job ? [] : [id])));
   const shown = useMemo(() => columns(rules, isDone), [key, isDone]);
   return (
-    <ListTable
-      label={isDone ? 'What was done' : 'What would be done'}
-      className="retention-table"
-      columns={shown}
-      rows={items}
-      header="file"
-      nameOf={item => item.job?.fileName ?? item.id}
-      marks={item => ({ 'data-job-id': item.id })}
-      isBehind={isBehind}
-    />
+    <FileNames value={names}>
+      <ListTable
+        label={isDone ? 'What was done' : 'What would be done'}
+        className="retention-table"
+        columns={shown}
+        rows={items}
+        header="file"
+        nameOf={item => item.job?.fileName ?? names.get(item.id) ?? item.id}
+        marks={item => ({ 'data-job-id': item.id })}
+        isBehind={isBehind}
+      />
+    </FileNames>
   );
 }

@@ -2,7 +2,6 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { Link } from 'react-aria-components';
 import { useQuery } from 'urql';
 import { RetentionDueDocument, RetentionMomentDocument, type RetentionMomentQuery } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { go, usePlace } from '../place';
 import { useAgain } from '../server/again';
 import { isForbidden, sentence } from '../server/failure';
@@ -13,9 +12,10 @@ import { ListBody, type Noun } from '../ui/list';
 import { FIRST, pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
 import { Empty, Failed, Forbidden } from '../ui/states';
 import { ListSkeleton } from '../ui/table';
-import { counted, exactly } from '../ui/text';
+import { counted, exactly, size } from '../ui/text';
 import { tell } from '../ui/toasts';
 import { type Run, useRun } from './follow';
+import { RetentionHead } from './head';
 import { type Item, ItemsTable } from './items';
 import { Policy } from './policy';
 import { RunDialog, RunProgress } from './run-dialog';
@@ -30,25 +30,6 @@ function address(paging: Paging): string {
   sayPaging(query, paging);
   const text = query.toString();
   return `/console/retention${text ? `?${text}` : ''}`;
-}
-
-/** The two pages of retention. */
-export function RetentionHead({ children }: { children?: React.ReactNode }) {
-  const { path } = usePlace();
-  return (
-    <div className="page-head">
-      <h1>Retention</h1>
-      <nav className="sub-pages" aria-label="Retention">
-        <Link href="/console/retention" aria-current={path === '/retention' ? 'page' : undefined}>
-          Policy and what is due
-        </Link>
-        <Link href="/console/retention/runs" aria-current={path === '/retention/runs' ? 'page' : undefined}>
-          Past runs
-        </Link>
-      </nav>
-      {children}
-    </div>
-  );
 }
 
 type Moment = NonNullable<RetentionMomentQuery['retentionPreview']>;
@@ -87,7 +68,7 @@ function DryRun({ moment, run, isLooking, onLook, onBegun }: {
     const text = `${outcome(ended)}, ${size(ended.bytesFreed)} freed`;
     // The dialog says it where it is open.
     if (asked) announce(text);
-    else tell({ title: 'Retention has run', text, link: { href: `/console/retention/runs/${ended.id}`, text: 'Show what was done' } });
+    else tell({ title: 'Retention has run', text, links: [{ href: `/console/retention/runs/${ended.id}`, text: 'Show what was done' }] });
     onLook();
   }, [ended, asked, onLook]);
 
@@ -99,7 +80,7 @@ function DryRun({ moment, run, isLooking, onLook, onBegun }: {
           What a run would do, as of <time dateTime={at}>{exactly(at)}</time>. Nothing is changed by looking.
         </span>
         <div className="section-actions">
-          <Button onPress={onLook} isDisabled={isLooking}>
+          <Button onPress={onLook} isBusy={isLooking}>
             {isLooking ? 'Looking...' : 'Look Again'}
           </Button>
           <Button look="danger" isDisabled={!isDue || list.page === undefined || goesOn !== undefined} onPress={() => setAsked(true)}>
@@ -185,12 +166,12 @@ export function RetentionPage() {
 
   return (
     <div className="page">
-      <RetentionHead />
+      <RetentionHead isRefused={!shown && error !== undefined && isForbidden(error)} />
       {!shown ? (
         !error ? (
           <ListSkeleton of="policy" shapes={SHAPES} />
         ) : isForbidden(error) ? (
-          <Forbidden what="the retention policy and run it" forWhom="operators" />
+          <Forbidden what="the retention policy and run it" forWhom="OPERATOR" />
         ) : (
           <Failed title="The policy could not be loaded" reason={sentence(error)} onRetry={look} />
         )

@@ -1,14 +1,13 @@
 import { useRef, useState } from 'react';
 import { Link, ProgressBar } from 'react-aria-components';
 import { RunRetentionDocument } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { useServer } from '../server/client';
 import { sentence } from '../server/failure';
 import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
 import { Question } from '../ui/dialog';
 import { Warning } from '../ui/icons';
-import { counted, exactly, number } from '../ui/text';
+import { counted, exactly, number, size } from '../ui/text';
 import type { Followed, Run } from './follow';
 import { asInput, isOff, outcome, type Rules } from './words';
 
@@ -90,7 +89,7 @@ export function RunDialog({ due, followed: { run, problem: lost }, onBegun, onCl
     const payload = data?.runRetention;
     if (payload?.run) return onBegun(payload.run);
     const [refused] = payload?.userErrors ?? [];
-    if (refused) return setProblem(refused.code === 'FORBIDDEN' ? `${refused.message} Ask one of them.` : refused.message);
+    if (refused) return setProblem(refused.code === 'FORBIDDEN' ? `${refused.message} Ask an operator of the server.` : refused.message);
     setProblem(`${error ? sentence(error) : 'The server did not answer.'} Retry: no job is dealt with twice.`);
   };
 
@@ -107,16 +106,16 @@ export function RunDialog({ due, followed: { run, problem: lost }, onBegun, onCl
             <Button onPress={onClose}>Close</Button>
             {isOver && (
               <Link className="button primary" href={`/console/retention/runs/${run.id}`}>
-                Show what was done
+                Show What Was Done
               </Link>
             )}
           </>
         ) : (
           <>
-            <Button onPress={onClose} isDisabled={isBeginning}>
-              Keep Jobs
+            <Button onPress={onClose} isBusy={isBeginning}>
+              Cancel
             </Button>
-            <Button look="danger" onPress={() => void begin()} isDisabled={isBeginning}>
+            <Button look="danger" onPress={() => void begin()} isBusy={isBeginning}>
               {isBeginning ? 'Running...' : problem ? 'Retry: Run Retention' : 'Run Retention'}
             </Button>
           </>

@@ -8,20 +8,19 @@ import {
   type RetentionRunRowFragment,
   RetentionRunsDocument,
 } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { go, usePlace } from '../place';
 import { useAgain } from '../server/again';
 import { sentence } from '../server/failure';
 import { useList } from '../server/list';
-import { ListBody, type Noun } from '../ui/list';
+import { isRefused, ListBody, type Noun } from '../ui/list';
 import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
 import { Empty, Failed } from '../ui/states';
 import { columnsOf, ListSkeleton, ListTable } from '../ui/table';
-import { exactly, number, took } from '../ui/text';
+import { exactly, number, size, took } from '../ui/text';
 import { Time } from '../ui/time';
 import { useRun } from './follow';
+import { RetentionHead } from './head';
 import { ItemsTable } from './items';
-import { RetentionHead } from './page';
 import { Policy } from './policy';
 import { RunProgress } from './run-dialog';
 import { TRIGGERS } from './words';
@@ -31,7 +30,9 @@ const JOBS: Noun = ['job', 'jobs'];
 
 const { accessor, columns: listed } = columnsOf<RetentionRunRowFragment>();
 
-const setOffBy = ({ trigger, by }: RetentionRunRowFragment): string => (by ? `${TRIGGERS[trigger]} by ${by.name}` : TRIGGERS[trigger]);
+/** Who began a run, or what did. */
+const startedBy = ({ trigger, by }: RetentionRunRowFragment): string =>
+  !by ? TRIGGERS[trigger] : trigger === 'REQUEST' ? by.name : `${by.name} (${TRIGGERS[trigger].toLowerCase()})`;
 
 const columns = listed([
   accessor('startedAt', {
@@ -49,7 +50,7 @@ const columns = listed([
     cell: ({ row: { original: run } }) =>
       run.finishedAt ? took(run.startedAt, run.finishedAt) : <span className="badge running">Under way</span>,
   }),
-  accessor('trigger', { id: 'trigger', header: 'Set off by', cell: ({ row }) => setOffBy(row.original) }),
+  accessor('trigger', { id: 'trigger', header: 'Started by', cell: ({ row }) => startedBy(row.original) }),
   accessor('cleaned', { id: 'cleaned', header: 'Cleaned', cell: ({ getValue }) => number(getValue()) }),
   accessor('deleted', { id: 'deleted', header: 'Deleted', cell: ({ getValue }) => number(getValue()) }),
   accessor('failed', {
@@ -80,19 +81,19 @@ export function RetentionRunsPage() {
   useRun(page.at === 0 ? list.page?.nodes[0] : undefined);
   return (
     <div className="page">
-      <RetentionHead />
+      <RetentionHead isRefused={isRefused(list)} />
       <ListBody
         noun={RUNS}
         list={list}
         paging={page}
         onTurn={(paging, replace) => go(address('', paging), replace)}
-        forWhom="operators"
+        forWhom="OPERATOR"
         shapes={['long', 'short', 'short', 'short', 'short']}
         empty={
           <Empty title="No run yet">
-            <p>Runs are set off here, by the command line, or by the server’s schedule.</p>
+            <p>Runs are started here, by the command line, or by the server’s schedule.</p>
             <Link className="button primary" href="/console/retention">
-              Show what is due
+              Show What Is Due
             </Link>
           </Empty>
         }
@@ -123,8 +124,8 @@ function RunFacts({ run }: { run: Shown }) {
         <dd>{exactly(run.startedAt)}</dd>
       </div>
       <div>
-        <dt>Set off by</dt>
-        <dd>{setOffBy(run)}</dd>
+        <dt>Started by</dt>
+        <dd>{startedBy(run)}</dd>
       </div>
       {run.finishedAt ? (
         <div>
@@ -190,9 +191,9 @@ export function RetentionRunPage({ id }: { id: string }) {
           <ListSkeleton of="run" />
         ) : (
           <Empty title="No such run">
-            <p>There is no run of retention by this id, or it is not yours to see: operators see them.</p>
+            <p>There is no run of retention by this id, or you do not have access to it: only operators do.</p>
             <Link className="button primary" href="/console/retention/runs">
-              Show past runs
+              Show Past Runs
             </Link>
           </Empty>
         )}

@@ -23,7 +23,8 @@ export function sentence(error: CombinedError): string {
   const found = codes(error);
   if (isSignedOut(error)) return 'You are signed out: sign in again.';
   if (isForbidden(error)) {
-    return 'Your role does not allow this: ask an administrator of your organization, or an operator of the server.';
+    const said = error.graphQLErrors[0]?.message ?? 'Your role does not allow this.';
+    return `${said} Ask ${said.startsWith('Only operators') ? '' : 'an administrator of your organization, or '}an operator of the server.`;
   }
   if (found.includes('DATABASE_BUSY')) return 'The server’s database does not answer at the moment.';
   if (found.includes('RATE_LIMITED') || status(error) === 429) return 'Too many requests: wait a few seconds.';

@@ -1,4 +1,4 @@
-import { type FormEvent, useId, useState } from 'react';
+import { type FormEvent, type KeyboardEvent, useId, useState } from 'react';
 import { Dialog, Form, Heading, Label, Modal, ModalOverlay, Text, TextArea, TextField } from 'react-aria-components';
 import { type Viewer, whoIs } from '../server/client';
 import { Button } from '../ui/button';
@@ -36,6 +36,13 @@ function SignInForm({ onSignedIn }: Props) {
     onSignedIn(answer);
   };
 
+  /** A token is one line, however it was broken: Enter is the end of it. */
+  const end = (event: KeyboardEvent<HTMLTextAreaElement>) => {
+    if (event.key !== 'Enter' || event.nativeEvent.isComposing) return;
+    event.preventDefault();
+    event.currentTarget.form?.requestSubmit();
+  };
+
   return (
     <Form className="sign-in-form" onSubmit={event => void submit(event)}>
       <TextField
@@ -49,7 +56,7 @@ function SignInForm({ onSignedIn }: Props) {
         autoFocus
       >
         <Label>Bearer token</Label>
-        <TextArea className="input token" rows={4} spellCheck="false" autoComplete="off" autoCapitalize="off" aria-describedby={problemId} />
+        <TextArea className="input token" rows={4} spellCheck="false" autoComplete="off" autoCapitalize="off" aria-describedby={problemId} onKeyDown={end} />
         <Text slot="description" className="hint">
           The one that your administrator gave you. An operator makes one by <code>joblink token</code>.
         </Text>
@@ -63,8 +70,8 @@ function SignInForm({ onSignedIn }: Props) {
           <span className="hint">Keeps the token in this browser. Leave it off on a device that others use.</span>
         </span>
       </Checkbox>
-      <Button type="submit" look="primary">
-        {asking ? 'Signing in...' : 'Sign in'}
+      <Button type="submit" look="primary" isBusy={asking}>
+        {asking ? 'Signing in...' : 'Sign In'}
       </Button>
     </Form>
   );
@@ -93,7 +100,7 @@ export function SignInAgain({ onSignedIn, onSignOut }: Props & { onSignOut: () =
           <p>Your token has expired. What you have on this page is kept.</p>
           <SignInForm onSignedIn={onSignedIn} />
           <Button look="quiet" onPress={onSignOut}>
-            Sign out instead
+            Sign Out Instead
           </Button>
         </Dialog>
       </Modal>

@@ -55,10 +55,10 @@ export function Confirm({ keep, does, doing, look = 'danger', isIncomplete = fal
       {...question}
       buttons={
         <>
-          <Button onPress={onClose} isDisabled={isBusy}>
+          <Button onPress={onClose} isBusy={isBusy}>
             {keep}
           </Button>
-          <Button look={look} onPress={onConfirm} isDisabled={isBusy || isIncomplete}>
+          <Button look={look} onPress={onConfirm} isBusy={isBusy} isDisabled={isIncomplete}>
             {isBusy ? doing : does}
           </Button>
         </>

@@ -20,3 +20,10 @@ export function midnight(text: string, later: number): string | undefined {
 
 /** Nothing is narrowed by it. */
 export const isEmpty = (filter: object): boolean => Object.values(filter).every(value => value === undefined);
+
+/** How many filters are set, of those that can be taken away; the text that is searched for is none. */
+export const active = (wanted: object, none: object, search = 'search'): number =>
+  Object.keys(none).filter(name => {
+    const value = (wanted as Record<string, unknown>)[name];
+    return name !== search && (Array.isArray(value) ? value.length > 0 : Boolean(value));
+  }).length;

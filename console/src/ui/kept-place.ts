@@ -1,9 +1,12 @@
 import { useCallback, useEffect, useRef } from 'react';
 
-const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('[data-row-id]')];
+/** React Aria gives the focus back in the next frame, and the list may lose the row in the one after that: so many are waited. */
+export const FRAMES = 20;
 
 /** Nothing has the focus, as after the removal of what had it. */
-const isNowhere = (): boolean => document.activeElement === null || document.activeElement === document.body;
+export const isNowhere = (): boolean => document.activeElement === null || document.activeElement === document.body;
+
+const rows = (): HTMLElement[] => [...document.querySelectorAll<HTMLElement>('[data-row-id]')];
 
 /**
  * After a dialog the focus is where it was before it. Where that row is gone it is on the one that took its place, and
@@ -18,8 +21,7 @@ export function useKeptPlace(isOpen: boolean): (id: string) => void {
       return;
     }
     wasOpen.current = false;
-    // React Aria gives the focus back in the next frame, and the list may lose the row in the one after that.
-    let left = 20;
+    let left = FRAMES;
     let frame = requestAnimationFrame(function look() {
       if (isNowhere()) {
         const all = rows();

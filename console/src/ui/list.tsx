@@ -1,5 +1,6 @@
 // What the pages with a list have in common: their head, what is selected, all states of the list, and turning its pages.
-import { useEffect } from 'react';
+import { useEffect, useRef } from 'react';
+import type { Role } from '../api/graphql';
 import { useLiveState } from '../server/client';
 import { isForbidden, isSignedOut, sentence } from '../server/failure';
 import type { List, Page } from '../server/list';
@@ -25,19 +26,43 @@ export function ListHead({ title, noun, total, children }: { title: string; noun
   );
 }
 
-/** How many rows are selected, and what can be done with them. */
+/** Whether Escape has no other meaning where it was pressed: what is open closes by it, and a field of text is emptied. */
+const isFree = ({ key, defaultPrevented, target }: KeyboardEvent): boolean =>
+  key === 'Escape' && !defaultPrevented && target instanceof Element && !target.closest('[role=dialog], [role=alertdialog], [role=menu], input:not([type=checkbox])');
+
+/** How many rows are selected, and what can be done with them. Escape selects none. */
 export function SelectionBar({ noun, count, onClear, children }: { noun: Noun; count: number; onClear: () => void; children: React.ReactNode }) {
-  if (count === 0) return null;
+  const clear = useRef(onClear);
+  clear.current = () => {
+    onClear();
+    announce(`No ${noun[0]} selected`);
+    const list = document.querySelector<HTMLElement>('.list-table');
+    if (!list?.contains(document.activeElement)) list?.focus();
+  };
+  const isShown = count > 0;
+  useEffect(() => {
+    if (!isShown) return;
+    const press = (event: KeyboardEvent) => {
+      if (isFree(event)) clear.current();
+    };
+    document.addEventListener('keydown', press);
+    return () => document.removeEventListener('keydown', press);
+  }, [isShown]);
+  if (!isShown) return null;
   return (
     <div className="selection" role="group" aria-label={`Selected ${noun[1]}`}>
       <strong>{counted(count, ...noun)} selected</strong>
-      <Button look="quiet" onPress={onClear}>
-        Clear selection
+      <Button look="quiet" onPress={() => clear.current()}>
+        Clear Selection
       </Button>
       {children}
     </div>
   );
 }
+
+/** Whether the viewer may not see a list at all: then what narrows it is of no use either. */
+export const isRefused = ({ page, error }: Pick<List<unknown>, 'page' | 'error'>): boolean =>
+  page === undefined && error !== undefined && isForbidden(error);
 
 /** Which part of a list is shown, and the pages beside it. */
 function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging: Paging; isBehind: boolean; onTurn: (paging: Paging) => void }) {
@@ -92,13 +117,15 @@ interface Props<Item> {
   onClearFilters?: () => void;
   /** The shapes of a row while it is loading. */
   shapes?: readonly string[];
-  /** Who may see the list, where not everybody may: "administrators and operators". */
-  forWhom?: string;
+  /** Who may see the list, where not everybody may. */
+  forWhom?: Exclude<Role, 'MEMBER'>;
+  /** What can be done with what is selected: behind the rows that one selects, and before the other pages. */
+  selection?: React.ReactNode;
   children: (rows: readonly Item[]) => React.ReactNode;
 }
 
 /** A list in all of its states: on its way, failed, forbidden, empty, without a match, or the table and its pages. */
-export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilters, shapes, forWhom, children }: Props<Item>) {
+export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilters, shapes, forWhom, selection, children }: Props<Item>) {
   const { page, error, isBehind, fetching, retry } = list;
   const { standing } = useLiveState();
   const [one, many] = noun;
@@ -128,6 +155,7 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
       {page.nodes.length > 0 ? (
         <>
           {children(page.nodes)}
+          {selection}
           <Pager page={page} paging={paging} isBehind={isBehind} onTurn={onTurn} />
         </>
       ) : total > 0 ? (
@@ -135,11 +163,12 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
       ) : onClearFilters ? (
         <Empty title={`No ${one} matches`}>
           <p>Other words, or fewer filters, may find what you are looking for.</p>
-          <Button onPress={onClearFilters}>Clear filters</Button>
+          <Button onPress={onClearFilters}>Clear Filters</Button>
         </Empty>
       ) : (
         empty
       )}
+      {page.nodes.length === 0 && selection}
     </>
   );
 }

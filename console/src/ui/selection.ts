@@ -1,5 +1,6 @@
 // Which rows of a list are selected, over all of its pages, and which are gone though the page has them still.
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
+import { type Server, useServer } from '../server/client';
 import type { List } from '../server/list';
 
 export interface Selected<Item> {
@@ -11,12 +12,34 @@ export interface Selected<Item> {
   readonly without: (list: List<Item>) => List<Item>;
 }
 
-export function useSelection<Item extends { readonly id: string }>(): Selected<Item> {
-  const [selected, select] = useState<ReadonlySet<string>>(new Set());
+type Ids = ReadonlySet<string>;
+
+const minus = (ids: Ids, gone: readonly string[]): Ids => (gone.some(id => ids.has(id)) ? new Set([...ids].filter(id => !gone.includes(id))) : ids);
+
+/** What is selected of each list by its name: kept while other pages are shown, for as long as the user is the same. */
+const kept = new WeakMap<Server, Map<string, Ids>>();
+
+function selectionsOf(server: Server): Map<string, Ids> {
+  const found = kept.get(server);
+  if (found) return found;
+  const made = new Map<string, Ids>();
+  kept.set(server, made);
+  // Jobs that go while another page is shown are selected no more.
+  server.live.heardBy((type, id) => {
+    if (type === 'DELETED') made.forEach((ids, list) => made.set(list, minus(ids, [id])));
+  });
+  return made;
+}
+
+/** `list` is the name by which the selection is kept while other pages are shown. */
+export function useSelection<Item extends { readonly id: string }>(list: string): Selected<Item> {
+  const selections = selectionsOf(useServer());
+  const [selected, select] = useState<Ids>(() => selections.get(list) ?? new Set());
+  useEffect(() => void selections.set(list, selected), [selections, list, selected]);
   const [gone, setGone] = useState<ReadonlySet<string>>(new Set());
   const drop = useCallback((ids: readonly string[]) => {
     setGone(gone => new Set([...gone, ...ids]));
-    select(selected => (ids.some(id => selected.has(id)) ? new Set([...selected].filter(id => !ids.includes(id))) : selected));
+    select(selected => minus(selected, ids));
   }, []);
   const without = useCallback(
     (list: List<Item>) => {

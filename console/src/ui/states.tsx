@@ -1,4 +1,5 @@
 // What a page shows in the place of its content.
+import type { Role } from '../api/graphql';
 import { Button } from './button';
 import { Lock, Warning } from './icons';
 
@@ -51,15 +52,21 @@ export function Notice({ said, does, onPress }: { said: string; does?: string; o
   );
 }
 
+/** Those of a role and above it, and whom to ask for what only they may do. */
+const WHO: Record<Exclude<Role, 'MEMBER'>, { readonly may: string; readonly ask: string }> = {
+  ORG_ADMIN: { may: 'administrators and operators', ask: 'an administrator of your organization, or an operator of the server,' },
+  OPERATOR: { may: 'operators', ask: 'an operator of the server' },
+};
+
 /** The viewer may not see it: who may, and whom to ask. */
-export function Forbidden({ what, forWhom, whole }: { what: string; forWhom: string; whole?: boolean }) {
+export function Forbidden({ what, forWhom, whole }: { what: string; forWhom: Exclude<Role, 'MEMBER'>; whole?: boolean }) {
   return (
     <div className="state">
       <span className="state-icon quiet">
         <Lock />
       </span>
-      <Title title={`Only ${forWhom} see ${what}`} whole={whole} />
-      <p>Ask an administrator of your organization or an operator of the server for what you need from it, or for the role.</p>
+      <Title title={`Only ${WHO[forWhom].may} see ${what}`} whole={whole} />
+      <p>Ask {WHO[forWhom].ask} for what you need from it, or for the role.</p>
     </div>
   );
 }

@@ -104,7 +104,8 @@ export function ListTable<Item extends { readonly id: string }>(props: Props<Ite
           <Row id={item.id} textValue={nameOf(item)} data-row-id={item.id} {...marks?.(item)}>
             {selected && (
               <Cell className="select-column">
-                <Checkbox slot="selection" aria-label={`Select ${nameOf(item)}`} />
+                {/* Else the whole cell that names the row would be read out behind it. */}
+                <Checkbox slot="selection" aria-label={`Select ${nameOf(item)}`} aria-labelledby="" />
               </Cell>
             )}
             {table

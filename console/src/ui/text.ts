@@ -2,6 +2,11 @@
 const whole = new Intl.NumberFormat();
 const stamp = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
 const day = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
+const zoned = new Intl.DateTimeFormat(undefined, {
+  ...{ year: 'numeric', month: 'short', day: 'numeric' },
+  ...{ hour: 'numeric', minute: '2-digit', second: '2-digit', timeZoneName: 'short' },
+});
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
 
 export const number = (value: number): string => whole.format(value);
@@ -11,6 +16,12 @@ export const counted = (count: number, one: string, many = `${one}s`): string =>
   `${number(count)} ${count === 1 ? one : many}`;
 
 export const exactly = (time: string): string => stamp.format(new Date(time));
+
+/** "22 Nov 2026 at 14:30:00", in a sentence. */
+export const dayAndTime = (time: string): string => `${day.format(new Date(time))} at ${clock.format(new Date(time))}`;
+
+/** The same with its zone, for where a time stands by itself. */
+export const inItsZone = (time: string): string => zoned.format(new Date(time));
 
 const STEPS = [
   ['minute', 60],
@@ -35,4 +46,11 @@ export function took(from: string, to: string): string {
   const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), Math.floor(seconds % 60)];
   if (hours) return `${number(hours)} h ${minutes} min`;
   return minutes ? `${minutes} min ${rest} s` : `${rest} s`;
+}
+
+/** "7.9 kB", in steps of a thousand. */
+export function size(bytes: number): string {
+  const step = Math.min(4, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const value = bytes / 1000 ** step;
+  return `${step && value < 100 ? value.toFixed(1) : number(Math.round(value))} ${['bytes', 'kB', 'MB', 'GB', 'TB'][step]}`;
 }

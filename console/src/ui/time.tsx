@@ -1,5 +1,5 @@
 import { createContext, useContext, useEffect, useState } from 'react';
-import { ago, exactly } from './text';
+import { ago, inItsZone } from './text';
 
 const Now = createContext(Date.now());
 
@@ -20,7 +20,7 @@ export const useNow = (): number => Math.max(useContext(Now), Date.now());
 export function Time({ at }: { at: string }) {
   const now = useNow();
   return (
-    <time dateTime={at} title={exactly(at)}>
+    <time dateTime={at} title={inItsZone(at)}>
       {ago(at, now)}
     </time>
   );

@@ -12,7 +12,7 @@ import { Cross } from './icons';
 interface News {
   title: string;
   text?: string;
-  link?: { href: string; text: string };
+  links?: readonly { readonly href: string; readonly text: string }[];
 }
 
 /** How long news are shown that nobody points at, in milliseconds. */
@@ -32,7 +32,11 @@ export function Toasts() {
           <ToastContent className="toast-content">
             <Text slot="title">{toast.content.title}</Text>
             {toast.content.text && <Text slot="description">{toast.content.text}</Text>}
-            {toast.content.link && <Link href={toast.content.link.href}>{toast.content.link.text}</Link>}
+            {toast.content.links?.map(({ href, text }) => (
+              <Link key={href} href={href}>
+                {text}
+              </Link>
+            ))}
           </ToastContent>
           <AriaButton slot="close" className="clear" aria-label="Close">
             <Cross />

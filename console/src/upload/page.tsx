@@ -2,8 +2,8 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { DropZone, FileTrigger, Label, Link, ProgressBar, Radio, RadioGroup, Text } from 'react-aria-components';
 import { useQuery } from 'urql';
 import { CreateJobDocument, type JobRowFragment, type PredictionKind, UploadedJobDocument } from '../api/graphql';
-import { size } from '../deletion/preview';
 import { pageOf } from '../job/page-of';
+import { RowErrors } from '../job/row-errors';
 import { StatusBadge } from '../jobs/badge';
 import { JobProgress } from '../jobs/progress';
 import { KINDS } from '../jobs/wanted';
@@ -13,13 +13,93 @@ import { isUnreachable, sentence } from '../server/failure';
 import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
 import { File as FileIcon } from '../ui/icons';
-import { counted } from '../ui/text';
-import { guessed } from './kind';
-import { RowErrors } from './row-errors';
+import { counted, size } from '../ui/text';
+import { BOTH, kindOf, missing, OF_KIND } from './columns';
+import { headerOf } from './header';
 import { send } from './send';
 
 /** A name that no other request has; `randomUUID` is there on encrypted pages alone. */
 const newKey = (): string => Array.from(crypto.getRandomValues(new Uint8Array(16)), byte => byte.toString(16).padStart(2, '0')).join('');
+
+/** What is known of the kind of a file: read from its header, told by neither kind, chosen by hand, or not read at all. */
+type Known = 'detected' | 'untold' | 'chosen' | 'unreadable';
+
+const HINTS: Record<Known, string> = {
+  detected: 'Detected from the file’s columns.',
+  untold: 'The file’s columns fit neither kind. Choose the kind of figures that it has.',
+  chosen: '',
+  unreadable: 'The file’s columns could not be read here. Choose the kind of figures that it has.',
+};
+
+/** Names of columns, each of which is kept whole where the line ends. */
+function Columns({ names }: { names: readonly string[] }) {
+  return (
+    <ul className="columns">
+      {names.map(name => (
+        <li key={name}>
+          <code>{name}</code>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** What a file has to have, before somebody sends one that is refused. */
+function Needed() {
+  return (
+    <section className="needed" aria-labelledby="needed">
+      <h2 id="needed">Columns that a file needs</h2>
+      <dl className="facts">
+        <dt>Both kinds</dt>
+        <dd>
+          <Columns names={BOTH} />
+        </dd>
+        {KINDS.map(({ value, text }) => (
+          <div key={value} className="needed-kind">
+            <dt>{text}</dt>
+            <dd>
+              <Columns names={OF_KIND[value]} />
+            </dd>
+          </div>
+        ))}
+      </dl>
+      <p className="hint">In any order; other columns are ignored.</p>
+    </section>
+  );
+}
+
+/** Why a file was not taken: columns that it lacks as a list. */
+function Refused({ problem, onChoose }: { problem: string; onChoose: (file: File) => void }) {
+  const lacking = missing(problem);
+  return (
+    <div className="problem" role="alert">
+      {lacking ? (
+        <>
+          <p>{lacking.length === 1 ? 'The file lacks a column that this kind needs:' : `The file lacks ${lacking.length} columns that this kind needs:`}</p>
+          <Columns names={lacking} />
+          <Choose onChoose={onChoose}>Choose Another File</Choose>
+        </>
+      ) : (
+        problem
+      )}
+    </div>
+  );
+}
+
+/** A button that asks for a file. */
+function Choose({ onChoose, isDisabled, children }: { onChoose: (file: File) => void; isDisabled?: boolean; children: string }) {
+  return (
+    <FileTrigger
+      acceptedFileTypes={['.csv', '.tsv', '.txt', '.xlsx', 'text/csv']}
+      onSelect={files => {
+        const file = files?.[0];
+        if (file) onChoose(file);
+      }}
+    >
+      <Button isDisabled={isDisabled}>{children}</Button>
+    </FileTrigger>
+  );
+}
 
 /** The job that was made, as it goes on. */
 function Made({ job: made, onAgain }: { job: JobRowFragment; onAgain: () => void }) {
@@ -53,10 +133,10 @@ function Made({ job: made, onAgain }: { job: JobRowFragment; onAgain: () => void
         {hasEnded && <p>{outcome}.</p>}
         <div className="dialog-buttons">
           <Link className="button plain" href={pageOf(job.id)}>
-            Show the job
+            Show the Job
           </Link>
           <Button look="primary" onPress={onAgain}>
-            Upload another file
+            Upload Another File
           </Button>
         </div>
       </div>
@@ -70,7 +150,7 @@ export function UploadPage() {
   const { client } = useServer();
   const [file, setFile] = useState<File | undefined>(undefined);
   const [kind, setKind] = useState<PredictionKind | undefined>(undefined);
-  const [isGuessed, setIsGuessed] = useState(false);
+  const [known, setKnown] = useState<Known>('chosen');
   const [part, setPart] = useState<number | undefined>(undefined);
   const [problem, setProblem] = useState('');
   const [made, setMade] = useState<JobRowFragment | undefined>(undefined);
@@ -83,17 +163,22 @@ export function UploadPage() {
     return () => sending.current?.abort();
   }, []);
 
-  const take = async (taken: File | null | undefined) => {
-    if (!taken) return;
+  const take = async (taken: File) => {
+    if (sending.current) return;
     const mine = newKey();
     key.current = mine;
     setProblem('');
-    const guess = await guessed(taken).catch(() => undefined);
+    if (taken.size === 0) {
+      setFile(undefined);
+      return setProblem(`${taken.name} is empty. Choose a file with a header and at least one row.`);
+    }
+    const header = await headerOf(taken);
     // Another file was taken meanwhile.
     if (key.current !== mine) return;
+    const found = header && kindOf(header);
     setFile(taken);
-    setKind(guess);
-    setIsGuessed(guess !== undefined);
+    setKind(found);
+    setKnown(!header ? 'unreadable' : found ? 'detected' : 'untold');
   };
 
   const upload = async () => {
@@ -133,6 +218,7 @@ export function UploadPage() {
         <div className="upload-card">
           <DropZone
             className="drop"
+            aria-label="File to upload"
             isDisabled={isSending}
             onDrop={({ items }) => {
               const dropped = items.find(item => item.kind === 'file');
@@ -142,12 +228,9 @@ export function UploadPage() {
             <FileIcon />
             <Text slot="label">{file ? file.name : 'Drop a CSV or Excel file here'}</Text>
             <span className="hint">{file ? size(file.size) : 'With a header; CSV with commas, semicolons or tabs, Excel as .xlsx'}</span>
-            <FileTrigger
-              acceptedFileTypes={['.csv', '.tsv', '.txt', '.xlsx', 'text/csv']}
-              onSelect={files => void take(files?.[0])}
-            >
-              <Button isDisabled={isSending}>{file ? 'Choose another file' : 'Choose a file'}</Button>
-            </FileTrigger>
+            <Choose onChoose={file => void take(file)} isDisabled={isSending}>
+              {file ? 'Choose Another File' : 'Choose a File'}
+            </Choose>
           </DropZone>
           {file && (
             <RadioGroup
@@ -156,7 +239,8 @@ export function UploadPage() {
               isDisabled={isSending}
               onChange={value => {
                 setKind(value as PredictionKind);
-                setIsGuessed(false);
+                setKnown('chosen');
+                setProblem('');
                 key.current = newKey();
               }}
             >
@@ -170,7 +254,7 @@ export function UploadPage() {
                 ))}
               </div>
               <Text slot="description" className="hint">
-                {isGuessed ? 'By the columns of the file.' : kind ? '' : 'The file does not tell: choose one.'}
+                {HINTS[known]}
               </Text>
             </RadioGroup>
           )}
@@ -186,19 +270,16 @@ export function UploadPage() {
               )}
             </ProgressBar>
           )}
-          {problem && (
-            <p className="problem" role="alert">
-              {problem}
-            </p>
-          )}
+          {problem && <Refused problem={problem} onChoose={file => void take(file)} />}
           {file && (
             <div className="dialog-buttons">
-              {isSending ? <Button onPress={() => sending.current?.abort()}>Stop</Button> : <span />}
-              <Button look="primary" isDisabled={!kind || isSending} onPress={() => void upload()}>
-                {isSending ? 'Uploading...' : problem ? 'Retry' : 'Upload'}
+              {isSending && <Button onPress={() => sending.current?.abort()}>Stop</Button>}
+              <Button look="primary" isDisabled={!kind} isBusy={isSending} onPress={() => void upload()}>
+                {isSending ? 'Uploading...' : problem && !missing(problem) ? 'Retry' : 'Upload'}
               </Button>
             </div>
           )}
+          <Needed />
         </div>
       )}
     </div>
