@@ -95,5 +95,5 @@ async fn a_source_that_changes_while_it_is_copied_is_noticed() {
     // As it says.
     target.migrated(&["fresh", "--yes"]).await;
     copied(copy(&source.url, &target.url, &[]).await);
-    contents::same(source.app.db.pool(), &target).await;
+    contents::same(&source.app.db.pool(), &target).await;
 }

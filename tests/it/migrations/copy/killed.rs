@@ -60,7 +60,7 @@ async fn a_copy_killed_at_each_table_goes_on_where_it_was() {
     assert!(ended.err.contains("going on with the copy from "), "{ended:?}");
     assert!(ended.out.contains("\nnothing was left to copy; "), "{ended:?}");
     assert!(!target.is_unfinished().await);
-    contents::same(source.app.db.pool(), &target).await;
+    contents::same(&source.app.db.pool(), &target).await;
 }
 
 /// Where it stops: before a row of a table that has so many before it, within a batch of four or at its beginning. The key of
@@ -109,7 +109,7 @@ async fn a_copy_killed_within_a_table_loses_no_row_and_brings_none_twice() {
         }
         copied(copy(source, &target.url, &FEW).await);
         target.run("DROP TABLE stops").await;
-        contents::same(world.app.db.pool(), &target).await;
+        contents::same(&world.app.db.pool(), &target).await;
     }
 }
 
@@ -129,5 +129,5 @@ async fn two_copies_at_once_copy_once() {
     until("the second waits", async || second.err().contains(&waiting).then_some(())).await;
     run(&blocker, "ROLLBACK").await;
     assert_eq!((first.ended().await, second.ended().await), (0, 0), "{}{}", first.err(), second.err());
-    contents::same(source.app.db.pool(), &target).await;
+    contents::same(&source.app.db.pool(), &target).await;
 }

@@ -29,7 +29,7 @@ async fn every_value_of_every_table_is_copied_into_a_database_without_tables() {
     let file = source.url.strip_prefix("sqlite://").unwrap().split('?').next().unwrap();
     let before = std::fs::read(file).unwrap();
     let ended = copied(copy(&source.url, &target.url, &["--batch-size", "7"]).await);
-    contents::same(source.app.db.pool(), &target).await;
+    contents::same(&source.app.db.pool(), &target).await;
     assert!(!target.is_unfinished().await);
     same(&target.schema().await, &Site::made(Engine::Postgres).await.schema().await, "the target's schema");
     assert_eq!(sha256(&std::fs::read(file).unwrap()), sha256(&before), "the source was changed");
