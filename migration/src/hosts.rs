@@ -111,13 +111,18 @@ async fn ask(connection: &mut PgConnection) -> Result<Standing, sqlx::Error> {
     Ok(timeline.filter(|_| !is_read_only).map_or(Standing::ReadOnly, Standing::Writable))
 }
 
-/// Which of them takes changes: the one on the latest timeline, if that is not before `since`. Of several, the first.
-pub fn writable(standings: &[Standing], since: u32) -> Option<(usize, u32)> {
+/// Which of them takes changes: the one on the latest timeline, if that is not before the one of `current`, the host (by its
+/// place) and timeline so far. Of several on that timeline it stays the current one, else it is the first.
+pub fn writable(standings: &[Standing], current: Option<(usize, u32)>) -> Option<(usize, u32)> {
+    let since = current.map_or(0, |(_, timeline)| timeline);
     let writable = standings.iter().enumerate().filter_map(|(place, standing)| match standing {
         Standing::Writable(timeline) if *timeline >= since => Some((place, *timeline)),
         _ => None,
     });
-    writable.reduce(|best, other| if other.1 > best.1 { other } else { best })
+    writable.reduce(|best, other| {
+        let is_later = other.1 > best.1 || (other.1 == best.1 && Some(other) == current);
+        if is_later { other } else { best }
+    })
 }
 
 /// Asks all of them at once, again and again until one takes changes or the time is over.
@@ -133,23 +138,26 @@ pub async fn find(hosts: &[Host], patience: Duration) -> Result<(usize, u32), Er
             standing
         }))
         .await;
-        if let Some(found) = writable(&standings, 0) {
+        if let Some(found) = writable(&standings, None) {
             return Ok(found);
         }
         if Instant::now() + PAUSE > end {
             return Err(Error::Failed(format!(
                 "none of the database hosts takes changes: {}",
-                told(hosts, &standings)
+                told(hosts, &standings, 0)
             )));
         }
         sleep(PAUSE).await;
     }
 }
 
-/// How each stands, for people.
-pub fn told(hosts: &[Host], standings: &[Standing]) -> String {
+/// How each stands, for people; `since` is the timeline so far.
+pub fn told(hosts: &[Host], standings: &[Standing], since: u32) -> String {
     let each = hosts.iter().zip(standings).map(|(host, standing)| {
         let standing = match standing {
+            Standing::Writable(timeline) if *timeline < since => {
+                "takes changes, but was demoted (its timeline is earlier)"
+            }
             Standing::Writable(_) => "takes changes",
             Standing::ReadOnly => "is read-only",
             Standing::Silent => "does not answer",
@@ -203,9 +211,11 @@ mod tests {
     #[test]
     fn the_latest_timeline_wins_and_none_before_the_last_one_is_taken() {
         use Standing::{ReadOnly, Silent, Writable};
-        assert_eq!(writable(&[Silent, ReadOnly], 0), None);
-        assert_eq!(writable(&[Writable(3), Writable(4), Writable(4)], 0), Some((1, 4)));
-        assert_eq!(writable(&[Writable(3), ReadOnly], 4), None);
-        assert_eq!(writable(&[Silent, Writable(4)], 4), Some((1, 4)));
+        assert_eq!(writable(&[Silent, ReadOnly], None), None);
+        assert_eq!(writable(&[Writable(3), Writable(4), Writable(4)], None), Some((1, 4)));
+        assert_eq!(writable(&[Writable(3), Writable(4), Writable(4)], Some((2, 4))), Some((2, 4)));
+        assert_eq!(writable(&[Writable(3), Writable(4), Writable(5)], Some((1, 4))), Some((2, 5)));
+        assert_eq!(writable(&[Writable(3), ReadOnly], Some((1, 4))), None);
+        assert_eq!(writable(&[Silent, Writable(4)], Some((0, 4))), Some((1, 4)));
     }
 }

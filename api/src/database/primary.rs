@@ -172,7 +172,7 @@ impl Look {
         if standings[current] != Standing::Silent {
             self.answered = Instant::now();
         }
-        match hosts::writable(standings, timeline) {
+        match hosts::writable(standings, Some(self.found)) {
             Some(found) if found == self.found && is_there => {}
             // Also the same one as before: what was under way there was broken off, or is of an earlier timeline.
             Some(found) => match open(&self.hosts[found.0], &self.wanted).await {
@@ -188,7 +188,7 @@ impl Look {
             None if !is_there => {}
             None if standings[current] == Standing::Silent && self.answered.elapsed() < SILENT_FOR => {}
             None => {
-                let told = hosts::told(&self.hosts, standings);
+                let told = hosts::told(&self.hosts, standings, timeline);
                 tracing::error!("no database host takes changes, requests wait for one: {told}");
                 self.told.send_modify(|now| {
                     now.is_there = false;

@@ -39,7 +39,7 @@ const UNUSED: Duration = Duration::from_mins(1);
 /// How long a connection is kept: what the database remembers for it would grow for ever.
 const LONGEST: Duration = Duration::from_mins(10);
 /// How long a connection may take to say that it lives, and all of them to close.
-const SOON: Duration = Duration::from_secs(2);
+pub(super) const SOON: Duration = Duration::from_secs(2);
 /// Errors after which the statements that a connection has prepared are of no use: a table has changed under them
 /// (`feature_not_supported`, as PostgreSQL calls a plan that it cannot keep; `invalid_sql_statement_name`).
 const STALE: [&str; 2] = ["0A000", "26000"];

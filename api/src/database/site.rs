@@ -15,11 +15,12 @@ use sea_orm::{
         postgres::{PgConnectOptions, PgPoolOptions},
     },
 };
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     ACQUIRE_WITHIN, UNASKED,
-    reader::{Kept, Watch},
+    reader::{Kept, SOON, Watch},
 };
 
 /// How long a SQLite file may be locked when it is opened.
@@ -119,26 +120,31 @@ impl Site {
         self.ended.as_ref()
     }
 
-    /// Breaks off what is done there, and closes its connections, some time.
-    pub fn end(&self) {
-        if let Some(ended) = &self.ended {
-            ended.cancel();
-        }
-        let (pool, kept) = (self.pool.clone(), self.kept.clone());
-        tokio::spawn(async move { close(&pool, kept.as_deref()).await });
+    /// Of a host of several: breaks off what is done there, and lets go of its connections.
+    pub fn end(self: &Arc<Self>) {
+        let Some(ended) = &self.ended else { return };
+        // Closed before anything is broken off: a connection that is given back to an open pool is asked whether it lives, and
+        // on a frozen host that is never answered. Closed as soon as it is asked for; the rest is waiting.
+        drop(self.pool.get_postgres_connection_pool().close());
+        ended.cancel();
+        let site = self.clone();
+        tokio::spawn(async move { site.close().await });
     }
 
-    /// Closes its connections.
+    /// Closes its connections. Of a host of several that is not waited for long, as it may be frozen.
     pub async fn close(&self) -> Result<(), DbErr> {
-        close(&self.pool, self.kept.as_deref()).await
+        let kept = async {
+            if let Some(kept) = &self.kept {
+                kept.close().await;
+            }
+        };
+        if self.ended.is_none() {
+            kept.await;
+            return self.pool.close_by_ref().await;
+        }
+        let ((), closed) = tokio::join!(kept, timeout(SOON, self.pool.close_by_ref()));
+        closed.unwrap_or(Ok(()))
     }
-}
-
-async fn close(pool: &DatabaseConnection, kept: Option<&Kept>) -> Result<(), DbErr> {
-    if let Some(kept) = kept {
-        kept.close().await;
-    }
-    pool.close_by_ref().await
 }
 
 /// Does something until it is broken off.

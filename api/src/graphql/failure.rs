@@ -57,6 +57,8 @@ enum Told {
     Mistake(&'static str),
     /// The database cannot be reached.
     Busy,
+    /// The database did not say whether it made a change.
+    Unknown,
     /// Anything else.
     Masked,
 }
@@ -64,7 +66,11 @@ enum Told {
 fn told(error: &ServerError, mistake: &'static str) -> Told {
     let failed = |error: &Error| {
         tracing::error!("{error}");
-        if error.is_busy() { Told::Busy } else { Told::Masked }
+        match error {
+            Error::CommitUnknown(_) => Told::Unknown,
+            error if error.is_busy() => Told::Busy,
+            _ => Told::Masked,
+        }
     };
     if error.extensions.as_ref().is_some_and(|extensions| extensions.get("code").is_some()) {
         Told::AsItIs
@@ -100,6 +106,12 @@ pub fn finish(response: &mut Response, request_id: &str, mistake: &'static str) 
             Told::Busy => {
                 busy = true;
                 (Some("DATABASE_BUSY"), Some("The database is busy or cannot be reached; try again in a moment."))
+            }
+            Told::Unknown => {
+                busy = true;
+                let message =
+                    "The database did not answer: it is unknown whether this was done; look before you ask again.";
+                (Some("DATABASE_BUSY"), Some(message))
             }
             Told::Masked => (
                 Some("INTERNAL_SERVER_ERROR"),

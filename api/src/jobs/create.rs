@@ -15,6 +15,7 @@ use crate::{
     auth,
     checkpoint::Checkpoint,
     database::{insert_row, now, settling},
+    deletion::receipt,
     error::{Error, ErrorCode, Refusal},
     events,
     files::{ReceivedFile, file_name, staged},
@@ -251,6 +252,10 @@ async fn insert(
             return Ok(Added::Job);
         }
         inserted => inserted?,
+    }
+    // Or it was done, and somebody has deleted the job since.
+    if is_open && receipt::find(&*transaction, &caller.viewer, job.id).await?.is_some() {
+        return Ok(Added::Job);
     }
     if let Some((wanted, file)) = taken {
         let staged = matches!(wanted.source, Source::Staged(_));

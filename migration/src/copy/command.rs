@@ -16,7 +16,8 @@ use crate::{
 /// Copy everything from an embedded SQLite database to an empty PostgreSQL database, then compare both
 ///
 /// Stop the server that runs on the source before, and start it on the target afterwards, with the same `JOBLINK_ARTIFACTS`:
-/// files are not copied. The source is only read; whatever writes to it meanwhile is noticed and makes the copy fail. Killed
+/// files are not copied. The source is only read. What writes to a SQLite source meanwhile is noticed and makes the copy fail; of a
+/// PostgreSQL source make sure yourself that nobody writes. Killed
 /// or cut off, the same command goes on where it was. A target without tables gets them; one with other rows is refused.
 /// At the end the rows of each table are counted and summed up on both sides; a difference is an error (exit code 1).
 #[derive(Args, Clone, Debug)]

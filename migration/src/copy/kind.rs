@@ -92,9 +92,13 @@ impl Kind {
                 _ => return Err("is neither true nor false".to_owned()),
             }),
             Self::Decimal(precision, scale) => {
-                let number = ["REAL", "INTEGER"].contains(&stored.as_str()).then(|| decode::<f64>(value).ok());
-                let number = number.flatten().ok_or("is no number")?;
-                write(line, format_args!("{}", decimal(number, precision, scale)?));
+                let written = match stored.as_str() {
+                    // Not by way of a binary number, which would bend the larger ones.
+                    "INTEGER" => whole(decode(value).map_err(|_| "is no number")?, precision, scale)?,
+                    "REAL" => decimal(decode(value).map_err(|_| "is no number")?, precision, scale)?,
+                    _ => return Err("is no number".to_owned()),
+                };
+                write(line, format_args!("{written}"));
             }
             Self::Time => {
                 let time = decode::<NaiveDateTime>(value).map_err(|_| "is no time".to_owned())?;
@@ -130,16 +134,27 @@ fn integer(value: SqliteValueRef<'_>, stored: &str) -> Option<i64> {
     if stored == "INTEGER" { decode(value).ok() } else { None }
 }
 
-/// The shortest decimal that is stored as this number, with all digits of its scale. Where that has more digits than SQLite
-/// keeps, they come from the binary form alone, and are rounded away.
+/// A whole number, with all digits of its scale.
+fn whole(number: i64, precision: u32, scale: u32) -> Result<Decimal, String> {
+    let mut decimal = Decimal::from(number);
+    decimal.rescale(scale);
+    if decimal.scale() == scale && digits(&decimal) <= precision {
+        return Ok(decimal);
+    }
+    Err(format!("is {number}, which numeric({precision},{scale}) cannot hold"))
+}
+
+/// The shortest decimal that is stored as this number, with all digits of its scale. Digits beyond those that SQLite keeps come
+/// from the binary form alone, and are rounded away; no others are.
 fn decimal(number: f64, precision: u32, scale: u32) -> Result<Decimal, String> {
     let too_large = || format!("is {number}, which numeric({precision},{scale}) cannot hold");
-    let mut decimal = Decimal::from_str(&number.to_string()).map_err(|_| too_large())?.normalize();
+    let mut decimal = Decimal::from_str_exact(&number.to_string()).map_err(|_| too_large())?.normalize();
     if decimal.scale() > scale {
-        if digits(&decimal) <= CERTAIN_DIGITS {
+        let kept = decimal.round_dp(scale);
+        if kept.round_sf(CERTAIN_DIGITS) != decimal.round_sf(CERTAIN_DIGITS) {
             return Err(format!("is {number}, and {scale} digits after the point are the most"));
         }
-        decimal = decimal.round_dp(scale);
+        decimal = kept;
     }
     decimal.rescale(scale);
     if decimal.is_zero() {
@@ -215,9 +230,21 @@ mod tests {
         ] {
             assert_eq!(decimal(number, 20, 4).map(|decimal| decimal.to_string()).as_deref(), Ok(written));
         }
-        for number in [0.00001, 1.1e16, 1e300, f64::INFINITY, f64::NAN] {
+        for number in [
+            0.00001,
+            0.873_452_342_342_342_3,
+            1.234_567_890_123_456_7e-5,
+            1e-30,
+            1.1e16,
+            1e300,
+            f64::INFINITY,
+            f64::NAN,
+        ] {
             assert!(decimal(number, 20, 4).is_err(), "{number}");
         }
+        let largest = whole(9_007_199_254_740_993, 20, 4).map(|decimal| decimal.to_string());
+        assert_eq!(largest.as_deref(), Ok("9007199254740993.0000"));
+        assert!(whole(i64::MAX, 20, 4).is_err());
         assert!(decimal(10.0, 5, 4).is_err());
     }
 

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use api::checkpoint::Checkpoint;
+use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 use tests::{Engine, Gate, Setup, World};
 use tokio::{
@@ -16,7 +17,7 @@ use tokio::{
     },
 };
 
-use crate::deletion::{DELETE, file, variables};
+use crate::deletion::{DELETE, delete, file, variables};
 
 /// What becomes of the next commit that is said on a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,6 +162,29 @@ async fn a_creation(lost: Lost) {
     assert_eq!(broken.world.count("SELECT count(*) FROM bulk_upload_jobs").await, 1);
     assert_eq!(broken.entries("create_job").await, 1);
     broken.world.check_invariants().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_that_was_deleted_before_its_commit_was_looked_up_is_not_made_again() {
+    let whole = World::with(Engine::Postgres, Setup { asleep: true, ..Setup::default() }).await;
+    let line = Line::to(&whole.url).await;
+    let ([mut commits, mut repeats], checkpoints) =
+        Gate::each([(Checkpoint::JobBeforeCommit, 1), (Checkpoint::JobBeforeInsert, 2)]);
+    let setup = Setup { url: Some(line.url.clone()), checkpoints, idle: true, ..Setup::default() };
+    let world = World::with(Engine::Postgres, setup).await;
+    let (created, ()) = tokio::join!(world.create("ANNUAL", "a.csv", file(5)), async {
+        commits.wait().await;
+        line.lose(Lost::Answer);
+        commits.open();
+        repeats.wait().await;
+        let job: Uuid = world.one("SELECT id FROM bulk_upload_jobs", []).await;
+        let payload = delete(&world, &job.to_string(), json!({ "force": true })).await;
+        assert_eq!(payload["deletedJobId"], job.to_string(), "{payload}");
+        repeats.open();
+    });
+    assert_eq!(created["userErrors"], json!([]), "{created}");
+    assert_eq!(world.count("SELECT count(*) FROM bulk_upload_jobs").await, 0);
+    assert_eq!(world.count("SELECT count(*) FROM deletion_receipts").await, 1);
 }
 
 async fn a_cancellation(lost: Lost) {

@@ -122,6 +122,18 @@ async fn a_frozen_host_without_another_in_its_place_holds_nobody_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_to_a_frozen_host_can_be_given_up() {
+    let cluster = Cluster::with(Setup { asleep: true, ..Setup::default() }).await;
+    let db = cluster.world.app.db.clone();
+    let open = db.begin().await.unwrap();
+    cluster.first.freeze();
+    // Its connection is asked whether it lives, and does not answer.
+    drop(open);
+    let closed = tokio::time::timeout(std::time::Duration::from_secs(20), db.close()).await;
+    closed.expect("closing waits for a frozen host").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_migration_program_takes_the_same_list() {
     let first = Node::start();
     let second = first.standby();
