@@ -229,8 +229,8 @@ pub async fn make_local_user(db: &impl ConnectionTrait) -> Result<(), DbErr> {
         is_active: Set(Some(true)),
         created_at: Set(Some(now().naive_utc())),
     };
-    let nothing = OnConflict::column(user::Column::Id).do_nothing().to_owned();
-    user::Entity::insert(row).on_conflict(nothing).exec_without_returning(db).await?;
+    // Whichever of its unique values another transaction inserts at this moment: they are all this user's.
+    user::Entity::insert(row).on_conflict(OnConflict::new().do_nothing().to_owned()).exec_without_returning(db).await?;
     Ok(())
 }
 

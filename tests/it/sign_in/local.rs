@@ -1,5 +1,6 @@
 //! Without a login the server answers to this machine alone, whatever way a request names it.
 
+use api::auth::make_local_user;
 use tests::{Engine, World};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -7,6 +8,8 @@ use tokio::{
 };
 
 use crate::events::client::open;
+
+tests::on_both!(the_first_requests_make_the_local_user_together);
 
 /// The status of a request that is sent as it stands.
 async fn raw(world: &World, target: &str, headers: &[&str]) -> u16 {
@@ -82,4 +85,21 @@ async fn http_2_and_sockets_are_no_way_around() {
         assert_eq!(open(&world, &[(name, value)]).await.err(), Some(403), "{name}");
     }
     assert!(open(&world, &[]).await.is_ok());
+}
+
+/// Requests that come at once, each in a transaction of its own, of which none sees the user yet.
+async fn the_first_requests_make_the_local_user_together(engine: Engine) {
+    const ROUNDS: usize = 20;
+    const REQUESTS: usize = 8;
+    let world = World::new(engine).await;
+    for _ in 0..ROUNDS {
+        world.run("DELETE FROM users").await;
+        let requests = (0..REQUESTS).map(|_| async {
+            let transaction = world.app.db.begin().await?;
+            make_local_user(&*transaction).await?;
+            transaction.commit().await
+        });
+        futures_util::future::try_join_all(requests).await.unwrap();
+        assert_eq!(world.count("SELECT count(*) FROM users").await, 1);
+    }
 }
