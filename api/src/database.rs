@@ -7,6 +7,7 @@ mod primary;
 mod reader;
 pub mod rows;
 mod site;
+mod standby;
 mod transaction;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -15,16 +16,21 @@ use prometheus_client::metrics::gauge::Gauge;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait, QueryFilter, QuerySelect, Select,
     Statement, Value,
+    prelude::Uuid,
     sea_query::{LockBehavior, LockType},
 };
 use tokio::sync::Mutex;
 
-use self::primary::{Primary, Wanted};
 pub use self::{
     insert::{insert_row, insert_rows},
     reader::{Reader, Watch},
     site::Site,
+    standby::Position,
     transaction::{Statements, WriteTransaction},
+};
+use self::{
+    primary::{Primary, Wanted},
+    standby::Standby,
 };
 use crate::{error::Error, metrics::Counted};
 
@@ -41,6 +47,9 @@ pub struct Database {
     backend: DbBackend,
     primary: Primary,
     reader: Reader,
+    wanted: Wanted,
+    /// Where lists may be read.
+    standby: Option<Standby>,
     /// SQLite has one writer at a time. Waiting here is fair; waiting inside SQLite is by polling.
     turn: Option<Arc<Mutex<()>>>,
     /// Transactions that are about to begin.
@@ -68,10 +77,49 @@ impl Database {
 
     /// As [`Self::connect`]; told of each statement.
     pub async fn connect_with(url: &str, connections: u32, watch: Option<Watch>) -> Result<Self, DbErr> {
-        let primary = Primary::connect(url, Wanted { connections, watch }).await?;
+        let wanted = Wanted { connections, watch };
+        let primary = Primary::connect(url, wanted.clone()).await?;
         let backend = primary.last().pool.get_database_backend();
         let turn = (backend == DbBackend::Sqlite).then(Arc::default);
-        Ok(Self { backend, reader: Reader(primary.clone()), primary, turn, beginning: Gauge::default() })
+        let reader = Reader::new(primary.clone(), None);
+        Ok(Self { backend, primary, reader, wanted, standby: None, turn, beginning: Gauge::default() })
+    }
+
+    /// Lets lists be read from a standby, or the first of several that follows, while it is at most so far behind.
+    pub fn with_standby(self, url: &str, behind: Duration) -> Result<Self, DbErr> {
+        if self.backend == DbBackend::Sqlite {
+            return Err(DbErr::Custom("SQLite has no standbys".to_owned()));
+        }
+        let standby = Standby::follow(url, behind, self.primary.clone(), self.wanted.clone())?;
+        Ok(Self { standby: Some(standby), ..self })
+    }
+
+    /// The same database, read from the standby: `None` while there is none that shows all that this user has changed, here or,
+    /// up to `written`, at another server.
+    pub fn on_standby(&self, user: Uuid, written: Option<Position>) -> Option<Self> {
+        let site = self.standby.as_ref()?.for_user(user, written)?;
+        Some(Self { reader: Reader::new(self.primary.clone(), Some(site)), ..self.clone() })
+    }
+
+    /// For reading what must be the newest, whatever else is read from a standby.
+    pub fn newest(&self) -> Reader {
+        Reader::new(self.primary.clone(), None)
+    }
+
+    /// Notes that this user has changed something, so that whatever the user asks next is read where it shows. Gives the
+    /// position by which another server sees that too, where there is a standby.
+    pub async fn changed(&self, user: Uuid) -> Option<Position> {
+        let standby = self.standby.as_ref()?;
+        let position = standby::changed(&self.newest()).await;
+        standby.wait(user, position);
+        position
+    }
+
+    /// Notes that this user has heard of something that has changed.
+    pub fn heard(&self, user: Uuid) {
+        if let Some(standby) = &self.standby {
+            standby.wait(user, None);
+        }
     }
 
     /// For reading, each statement by itself.
@@ -158,6 +206,9 @@ impl Database {
 
     /// Closes all connections.
     pub async fn close(self) -> Result<(), DbErr> {
+        if let Some(standby) = &self.standby {
+            standby.close();
+        }
         self.primary.close().await
     }
 }

@@ -6,13 +6,19 @@
 use std::{fmt, str::FromStr, time::Duration};
 
 use futures_util::future::join_all;
-use sea_orm_migration::sea_orm::sqlx::{self, ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+use sea_orm_migration::sea_orm::sqlx::{
+    self, ConnectOptions, Connection, FromRow, PgConnection,
+    postgres::{PgConnectOptions, PgRow},
+};
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::Error;
 
-/// How long a host may take to say how it stands. One that is frozen accepts connections and never answers.
-pub const ANSWERS_WITHIN: Duration = Duration::from_millis(700);
+/// How long a host may take to answer a question. One that is frozen accepts connections and never answers.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(700);
+/// How long connecting to a host may take: with TLS it is several round trips and some computing.
+const CONNECTS_WITHIN: Duration = Duration::from_secs(5);
 /// How often hosts are asked while none takes changes.
 pub const PAUSE: Duration = Duration::from_millis(500);
 
@@ -79,36 +85,99 @@ pub fn listed(url: &str) -> Result<Option<Vec<Host>>, Error> {
     each.collect::<Result<Vec<_>, _>>().map(Some)
 }
 
-impl Host {
-    /// Asks how it stands, by the connection of last time if that still lives.
-    pub async fn standing(&self, kept: &mut Option<PgConnection>) -> Standing {
-        let connection = kept.take();
-        match timeout(ANSWERS_WITHIN, self.ask(connection)).await {
-            Ok(Ok((connection, standing))) => {
-                *kept = Some(connection);
-                standing
-            }
-            // What was kept may have died since: a new connection tells, the next time.
-            _ => Standing::Silent,
-        }
+/// The hosts that a URL names, be it one.
+pub fn each(url: &str) -> Result<Vec<Host>, Error> {
+    if let Some(hosts) = listed(url)? {
+        return Ok(hosts);
     }
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| Error::Failed("it should look like postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned()))?;
+    Ok(vec![Host { name: format!("{}:{}", options.get_host(), options.get_port()), url: url.to_owned(), options }])
+}
 
-    async fn ask(&self, kept: Option<PgConnection>) -> Result<(PgConnection, Standing), sqlx::Error> {
-        if let Some(mut connection) = kept
-            && let Ok(standing) = ask(&mut connection).await
-        {
-            return Ok((connection, standing));
-        }
-        let mut connection = self.options.clone().application_name("joblink hosts").connect().await?;
-        let standing = ask(&mut connection).await?;
-        Ok((connection, standing))
+impl Host {
+    /// A line to ask it by; it is not connected yet.
+    pub fn line(&self) -> Line {
+        Line::new(self.options.clone())
     }
 }
 
-async fn ask(connection: &mut PgConnection) -> Result<Standing, sqlx::Error> {
-    let (is_read_only, timeline): (bool, Option<String>) = sqlx::query_as(STANDING).fetch_one(connection).await?;
-    let timeline = timeline.and_then(|timeline| u32::from_str_radix(&timeline, 16).ok());
-    Ok(timeline.filter(|_| !is_read_only).map_or(Standing::ReadOnly, Standing::Writable))
+/// A connection to a host, to ask it again and again, that is made anew when it breaks.
+#[derive(Debug)]
+pub struct Line {
+    options: PgConnectOptions,
+    connection: Option<PgConnection>,
+    /// It goes on while nobody waits for it.
+    connecting: Option<AbortOnDropHandle<Option<PgConnection>>>,
+}
+
+impl Line {
+    /// To whom these options lead.
+    pub fn new(options: PgConnectOptions) -> Self {
+        Self { options: options.application_name("joblink hosts"), connection: None, connecting: None }
+    }
+
+    /// The one row that it answers to a query; `None`: it is silent, or refuses.
+    pub async fn ask<T>(&mut self, sql: &'static str) -> Option<T>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        if let Some(connection) = self.connection.take() {
+            match timeout(ANSWERS_WITHIN, one(connection, sql)).await {
+                Ok(Ok((connection, row))) => {
+                    self.connection = Some(connection);
+                    return Some(row);
+                }
+                // It may have died since it was asked last: a new one tells.
+                Ok(Err(_)) => {}
+                Err(_) => return None,
+            }
+        }
+        let connection = self.connect().await?;
+        let (connection, row) = timeout(ANSWERS_WITHIN, one(connection, sql)).await.ok()?.ok()?;
+        self.connection = Some(connection);
+        Some(row)
+    }
+
+    /// A new connection, if it is there soon.
+    async fn connect(&mut self) -> Option<PgConnection> {
+        let options = &self.options;
+        let connecting = self.connecting.get_or_insert_with(|| {
+            let options = options.clone();
+            AbortOnDropHandle::new(tokio::spawn(
+                async move { timeout(CONNECTS_WITHIN, options.connect()).await.ok()?.ok() },
+            ))
+        });
+        let connected = timeout(ANSWERS_WITHIN, connecting).await.ok()?;
+        self.connecting = None;
+        connected.ok().flatten()
+    }
+
+    /// Asks how the host stands.
+    pub async fn standing(&mut self) -> Standing {
+        match self.ask::<(bool, Option<String>)>(STANDING).await {
+            None => Standing::Silent,
+            Some((is_read_only, timeline)) => {
+                let timeline = timeline.and_then(|timeline| u32::from_str_radix(&timeline, 16).ok());
+                timeline.filter(|_| !is_read_only).map_or(Standing::ReadOnly, Standing::Writable)
+            }
+        }
+    }
+
+    /// Takes leave of the host.
+    pub async fn close(self) {
+        if let Some(connection) = self.connection {
+            _ = timeout(ANSWERS_WITHIN, connection.close()).await;
+        }
+    }
+}
+
+async fn one<T>(mut connection: PgConnection, sql: &'static str) -> Result<(PgConnection, T), sqlx::Error>
+where
+    T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
+    let row = sqlx::query_as(sql).fetch_one(&mut connection).await?;
+    Ok((connection, row))
 }
 
 /// Which of them takes changes: the one on the latest timeline, if that is not before the one of `current`, the host (by its
@@ -128,27 +197,22 @@ pub fn writable(standings: &[Standing], current: Option<(usize, u32)>) -> Option
 /// Asks all of them at once, again and again until one takes changes or the time is over.
 pub async fn find(hosts: &[Host], patience: Duration) -> Result<(usize, u32), Error> {
     let end = Instant::now() + patience;
-    loop {
-        let standings = join_all(hosts.iter().map(async |host| {
-            let mut connection = None;
-            let standing = host.standing(&mut connection).await;
-            if let Some(connection) = connection {
-                _ = timeout(ANSWERS_WITHIN, connection.close()).await;
-            }
-            standing
-        }))
-        .await;
+    let mut lines: Vec<_> = hosts.iter().map(Host::line).collect();
+    let found = loop {
+        let standings = join_all(lines.iter_mut().map(Line::standing)).await;
         if let Some(found) = writable(&standings, None) {
-            return Ok(found);
+            break Ok(found);
         }
         if Instant::now() + PAUSE > end {
-            return Err(Error::Failed(format!(
+            break Err(Error::Failed(format!(
                 "none of the database hosts takes changes: {}",
                 told(hosts, &standings, 0)
             )));
         }
         sleep(PAUSE).await;
-    }
+    };
+    join_all(lines.into_iter().map(Line::close)).await;
+    found
 }
 
 /// How each stands, for people; `since` is the timeline so far.

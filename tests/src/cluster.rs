@@ -104,7 +104,14 @@ impl Node {
 
     /// Ends it as a loss of power does.
     pub fn kill(&self) {
+        let first = self.first();
         self.signal(Signal::KILL);
+        let began = Instant::now();
+        // It cannot be started again while it is still ending.
+        while first.is_some_and(runs) {
+            assert!(began.elapsed() < PATIENCE, "the server does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Starts it again.
@@ -128,8 +135,7 @@ impl Node {
 
     /// To the server's first process and all that it has started.
     fn signal(&self, signal: Signal) {
-        let Ok(file) = std::fs::read_to_string(self.data().join("postmaster.pid")) else { return };
-        let first: i32 = file.lines().next().unwrap().parse().unwrap();
+        let Some(first) = self.first() else { return };
         // The first one first, so that it starts no more.
         send(first, signal);
         for entry in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -138,6 +144,12 @@ impl Node {
                 send(pid, signal);
             }
         }
+    }
+
+    /// The server's first process.
+    fn first(&self) -> Option<i32> {
+        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
+        Some(file.lines().next().unwrap().parse().unwrap())
     }
 
     fn data(&self) -> PathBuf {
@@ -157,7 +169,18 @@ fn send(pid: i32, signal: Signal) {
 }
 
 fn parent(pid: i32) -> Option<i32> {
+    stat(pid)?.1.parse().ok()
+}
+
+/// Whether it has not ended yet; what nobody has asked the outcome of has.
+fn runs(pid: i32) -> bool {
+    stat(pid).is_some_and(|(state, _)| state != "Z")
+}
+
+/// A process's state and its parent.
+fn stat(pid: i32) -> Option<(String, String)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // After the name of the program, which is in brackets and may hold any others: its state, then its parent.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    // They come after the name of the program, which is in brackets and may hold any others.
+    let mut after = stat.rsplit_once(')')?.1.split_whitespace();
+    Some((after.next()?.to_owned(), after.next()?.to_owned()))
 }

@@ -67,6 +67,8 @@ pub struct Setup {
     pub idle: bool,
     /// Use this database instead of a fresh one.
     pub url: Option<String>,
+    /// Read lists from this standby, while it is at most so far behind.
+    pub standby: Option<(String, Duration)>,
     /// Use this folder for files instead of a fresh one.
     pub artifacts: Option<PathBuf>,
     /// Serve by TLS.
@@ -185,10 +187,14 @@ impl World {
         let statements = Arc::new(AtomicUsize::new(0));
         let seen = statements.clone();
         let watch = Arc::new(move || _ = seen.fetch_add(1, Ordering::Relaxed));
-        let db = Database::connect_with(&url, 8, Some(watch));
+        let db = Database::connect_with(&url, 8, Some(watch)).await.unwrap();
+        let db = match &setup.standby {
+            Some((url, behind)) => db.with_standby(url, *behind).unwrap(),
+            None => db,
+        };
         let store = setup.store.unwrap_or_else(|| ArtifactStore::open(artifacts.to_str().unwrap()).unwrap());
         let zone = setup.adopted_timezone.unwrap_or(chrono_tz::UTC);
-        let mut app = App::new(db.await.unwrap(), store, setup.limits, zone, setup.checkpoints);
+        let mut app = App::new(db, store, setup.limits, zone, setup.checkpoints);
         app.origins = setup.origins.parse().unwrap();
         app.notifications = setup.notifications;
         app.names = Names::new(setup.clock.clone());

@@ -29,6 +29,13 @@ pub struct Arguments {
     /// Where to listen: an IP address and a port
     #[arg(long, env = "JOBLINK_LISTEN", default_value = "127.0.0.1:8080", value_parser = address)]
     listen: SocketAddr,
+    /// Read lists from this standby of the PostgreSQL database, or from the first of `HOST:PORT,HOST:PORT,…` that follows it. Who
+    /// changes something reads from the database itself until the standby shows it
+    #[arg(long, env = "DATABASE_READ_URL", hide_env_values = true, value_name = "URL")]
+    database_read_url: Option<String>,
+    /// How far the standby may be behind, in seconds; else lists are read from the database itself
+    #[arg(long, env = "JOBLINK_READ_LAG", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600))]
+    read_lag: u64,
     /// Use this artifact store from now on, although the database used another one so far
     #[arg(long)]
     accept_artifacts: bool,
@@ -258,6 +265,10 @@ async fn app(arguments: &Arguments, notifications: Notifications) -> Result<App,
     };
     let limits = arguments.graphql_limits.apply(limits);
     let mut app = arguments.place.open(&limits, arguments.adopted_timezone).await?;
+    if let Some(url) = &arguments.database_read_url {
+        let db = app.db.with_standby(url, Duration::from_secs(arguments.read_lag));
+        app.db = db.map_err(|error| Exit::Usage(format!("cannot use the standby of --database-read-url: {error}")))?;
+    }
     arguments.retention.apply(&mut app);
     app.notifications = notifications;
     app.retention.schedule = arguments.retention_schedule.clone();

@@ -7,8 +7,8 @@
 use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use migration::hosts::{self, PAUSE, Standing, listed};
-use sea_orm::{ConnAcquireErr, DbErr, sqlx::PgConnection};
+use migration::hosts::{self, Line, PAUSE, Standing, listed};
+use sea_orm::{ConnAcquireErr, DbErr};
 use tokio::{
     sync::{Notify, watch},
     task::AbortHandle,
@@ -81,8 +81,8 @@ impl Primary {
         tracing::info!("the database host that takes changes is {:?}", hosts[found.0]);
         let (told, now) = watch::channel(Now { site, is_there: true });
         let suspicion = Arc::new(Notify::new());
-        let kept = hosts.iter().map(|_| None).collect();
-        let look = Look { hosts, kept, wanted, found, answered: Instant::now(), told };
+        let lines = hosts.iter().map(hosts::Host::line).collect();
+        let look = Look { hosts, lines, wanted, found, answered: Instant::now(), told };
         let task = tokio::spawn(look.follow(suspicion.clone())).abort_handle();
         Ok(Self { now, follower: Some(Arc::new(Follower { suspicion, task })) })
     }
@@ -140,11 +140,16 @@ async fn open(host: &hosts::Host, wanted: &Wanted) -> Result<Site, DbErr> {
     Site::open(&host.url, wanted.connections, Host::OfSeveral, wanted.watch.clone()).await
 }
 
+impl fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} connections", self.connections)
+    }
+}
+
 /// Looks which host takes changes.
 struct Look {
     hosts: Vec<hosts::Host>,
-    /// A connection to each, to ask by.
-    kept: Vec<Option<PgConnection>>,
+    lines: Vec<Line>,
     wanted: Wanted,
     /// The one that takes changes, or the last that did, and the timeline that it was on.
     found: (usize, u32),
@@ -160,8 +165,7 @@ impl Look {
                 () = sleep(PAUSE) => {}
                 () = suspicion.notified() => {}
             }
-            let asked = self.hosts.iter().zip(&mut self.kept).map(|(host, kept)| host.standing(kept));
-            let standings = join_all(asked).await;
+            let standings = join_all(self.lines.iter_mut().map(Line::standing)).await;
             self.judge(&standings).await;
         }
     }

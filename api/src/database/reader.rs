@@ -49,9 +49,34 @@ pub type Watch = Arc<dyn Fn() + Send + Sync>;
 
 /// Reads, each statement by itself; of several hosts, again on the next one where one is lost. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Reader(pub(super) Primary);
+pub struct Reader {
+    primary: Primary,
+    /// Read from instead, as long as that works.
+    standby: Option<Arc<Site>>,
+}
 
 impl Reader {
+    /// Reads from the primary, or from a standby of it.
+    pub(super) const fn new(primary: Primary, standby: Option<Arc<Site>>) -> Self {
+        Self { primary, standby }
+    }
+
+    /// What a standby answers. Whatever goes wrong there goes well on the primary, or wrong there too: a standby may be gone,
+    /// and it breaks off what reads rows that the primary has removed.
+    async fn of_standby<T, F>(&self, work: impl FnOnce(Arc<Site>) -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, DbErr>>,
+    {
+        let site = self.standby.clone()?;
+        match site.alive(work(site.clone())).await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                tracing::debug!("the primary is asked instead of the standby: {error}");
+                None
+            }
+        }
+    }
+
     /// Whether the database answers, to reads and to changes.
     pub async fn ping(&self) -> Result<(), DbErr> {
         let ping = |site: Arc<Site>| async move {
@@ -61,46 +86,52 @@ impl Reader {
                 None => Ok(()),
             }
         };
-        self.0.run(ping).await
+        self.primary.run(ping).await
     }
 }
 
 #[sea_orm::entity::prelude::async_trait::async_trait]
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
-        self.0.last().pool.get_database_backend()
+        self.primary.last().pool.get_database_backend()
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        let site = self.0.last();
+        let site = self.primary.last();
         site.alive(site.pool.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        let site = self.0.last();
+        let site = self.primary.last();
         site.alive(site.pool.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        if self.0.is_only() {
-            return one(&self.0.last(), statement).await;
+        if self.primary.is_only() && self.standby.is_none() {
+            return one(&self.primary.last(), statement).await;
         }
         let again = |site: Arc<Site>| {
             let statement = statement.clone();
             async move { one(&site, statement).await }
         };
-        self.0.run(again).await
+        match self.of_standby(again).await {
+            Some(found) => Ok(found),
+            None => self.primary.run(again).await,
+        }
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        if self.0.is_only() {
-            return all(&self.0.last(), statement).await;
+        if self.primary.is_only() && self.standby.is_none() {
+            return all(&self.primary.last(), statement).await;
         }
         let again = |site: Arc<Site>| {
             let statement = statement.clone();
             async move { all(&site, statement).await }
         };
-        self.0.run(again).await
+        match self.of_standby(again).await {
+            Some(found) => Ok(found),
+            None => self.primary.run(again).await,
+        }
     }
 }
 

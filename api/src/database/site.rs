@@ -41,7 +41,7 @@ pub struct Site {
     pub pool: DatabaseConnection,
     /// Those that read, on PostgreSQL.
     pub kept: Option<Arc<Kept>>,
-    /// Of a host of several: done when it is no longer the one that takes changes.
+    /// Of a host of several: done when it is no longer the one that takes changes; of a standby, when it is not read from.
     ended: Option<CancellationToken>,
 }
 
@@ -52,16 +52,19 @@ pub enum Host {
     Only,
     /// The one of several that takes changes.
     OfSeveral,
+    /// One that only reads.
+    Standby,
 }
 
 impl Site {
-    /// Opens up to `connections` connections of each kind. To a host of several it connects when it is first used.
+    /// Opens up to `connections` connections of each kind. To any host but the only one it connects when
+    /// it is first used.
     pub async fn open(url: &str, connections: u32, host: Host, watch: Option<Watch>) -> Result<Self, DbErr> {
         let mut options = ConnectOptions::new(url);
         options
             .max_connections(connections)
             .min_connections(u32::from(host == Host::Only))
-            .connect_lazy(host == Host::OfSeveral)
+            .connect_lazy(host != Host::Only)
             .sqlx_logging(false)
             // Traces tell that there was a statement, never which.
             .record_stmt_in_spans(false)
@@ -91,7 +94,7 @@ impl Site {
             DbBackend::Postgres => Some(Kept::new(pool.get_postgres_connection_pool(), connections, host, watch)),
             _ => None,
         };
-        Ok(Self { pool, kept: kept.map(Arc::new), ended: (host == Host::OfSeveral).then(CancellationToken::new) })
+        Ok(Self { pool, kept: kept.map(Arc::new), ended: (host != Host::Only).then(CancellationToken::new) })
     }
 
     /// Does something on this host; broken off when it is no longer the one that takes changes, as it may never answer.
@@ -120,7 +123,7 @@ impl Site {
         self.ended.as_ref()
     }
 
-    /// Of a host of several: breaks off what is done there, and lets go of its connections.
+    /// Of a host that may be left: breaks off what is done there, and lets go of its connections.
     pub fn end(self: &Arc<Self>) {
         let Some(ended) = &self.ended else { return };
         // Closed before anything is broken off: a connection that is given back to an open pool is asked whether it lives, and

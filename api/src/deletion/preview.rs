@@ -50,7 +50,7 @@ pub struct Preview {
 
 /// Looks at each job once, in the order of the ids; as many statements for a hundred jobs as for one.
 pub async fn preview(app: &App, caller: &Caller, ids: &[Uuid], force: bool) -> Result<Preview, Error> {
-    let db = app.db.reader();
+    let db = &app.db.newest();
     let backend = app.db.backend();
     let jobs =
         with_ids(job::Entity::find(), job::Column::Id, ids, backend).filter(caller.viewer.sees_job()).all(db).await?;

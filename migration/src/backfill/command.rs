@@ -8,7 +8,7 @@ use sea_orm_migration::sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 
 use super::{Pace, Report, Settings, plan, run, runs, undo};
-use crate::{Error, counted::counted, progress::Watch, say};
+use crate::{Error, copy, counted::counted, progress::Watch, say};
 
 /// One to read, two to write, and one to show that it lives.
 const CONNECTIONS: u32 = 4;
@@ -168,6 +168,9 @@ impl Command {
             opened.map_err(|error| Error::Failed(format!("cannot write {}: {}", path.display(), error.kind())))?;
         }
         let db = crate::connect_with(url, schema, crate::Access::Read, CONNECTIONS).await?;
+        if !matches!(self, Self::Status { .. }) && copy::is_unfinished(&db).await? {
+            return Err(Error::Refused(copy::UNFINISHED.to_owned()));
+        }
         match self {
             Self::Plan(options) => {
                 let report = plan(&db, &options.settings()).await?;

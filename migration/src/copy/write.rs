@@ -20,7 +20,7 @@ const LATER: &str = "joblink_copy_later";
 const CONSTRAINT: &str = "23";
 /// What is sent is in the form of ISO. Where a crash of the server takes the last batches, the place goes with them.
 const BEGIN: &str = "SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL statement_timeout = 0; \
-     SET LOCAL synchronous_commit = off";
+     SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL synchronous_commit = off";
 
 /// Copies the rows of a table that are not there yet, `batch` in a transaction, and moves its place on.
 pub async fn rows(

@@ -3,4 +3,5 @@
 mod commits;
 mod failover;
 mod history;
+mod standby;
 mod storm;

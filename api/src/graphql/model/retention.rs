@@ -141,8 +141,8 @@ impl RetentionPreview {
 
     /// Of all its pages.
     fn totals(&self, app: &App) -> impl Future<Output = Result<Totals, DbErr>> + use<> {
-        let (totals, app, policy, at) = (self.totals.clone(), app.clone(), self.policy, self.at);
-        async move { totals.get_or_try_init(|| due::totals(app.db.reader(), &policy, at)).await.copied() }
+        let (totals, db, policy, at) = (self.totals.clone(), app.db.newest(), self.policy, self.at);
+        async move { totals.get_or_try_init(|| due::totals(&db, &policy, at)).await.copied() }
     }
 
     async fn total(&self, ctx: &Context<'_>) -> Result<Totals> {
@@ -192,7 +192,7 @@ impl RetentionPreview {
             let order = due::oldest_first().name;
             let page = Page::new(first, after.as_deref(), last, before.as_deref(), &order)?;
             let app = ctx.data::<App>()?;
-            let slice = due::page(app.db.reader(), &self.policy, self.at, &page).await??;
+            let slice = due::page(&app.db.newest(), &self.policy, self.at, &page).await??;
             let preview = Self { totals: self.totals.clone(), ..*self };
             let app = app.clone();
             Ok(Connection::new(slice, RetentionItem, move || {

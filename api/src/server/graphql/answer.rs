@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{negotiation::Media, run::Executed, sse};
+use super::{changes, negotiation::Media, run::Executed, sse};
 use crate::server::{check::Unfit, observe::Seen, rejection};
 
 /// What became of a request.
@@ -33,7 +33,11 @@ impl Answer {
     /// The answer in this form.
     pub fn response(self, media: Media) -> Response {
         let seen = self.seen();
+        let changed = if let Self::Executed(executed) = &self { executed.changed } else { None };
         let mut response = self.in_form(media);
+        if let Some(position) = changed {
+            changes::tell(response.headers_mut(), position);
+        }
         response.extensions_mut().insert(seen);
         response
     }

@@ -1,6 +1,7 @@
 //! `/graphql`: a request in, checked, executed, answered.
 
 mod answer;
+mod changes;
 mod negotiation;
 mod request;
 mod run;
@@ -13,7 +14,7 @@ use axum::{
     response::Response,
 };
 pub use request::{PREFLIGHT_HEADERS, is_meant};
-pub use run::{run, watch};
+pub use run::{Sent, run, watch};
 
 use self::{
     answer::Answer,
@@ -132,7 +133,8 @@ async fn perform(edge: &Edge, viewer: Option<Viewer>, asked: Asked, request_id: 
             Ok(Answer::Events(events, seen))
         }
         (OperationType::Query | OperationType::Mutation, viewer) => {
-            Ok(Answer::Executed(run(edge, viewer, checked, asked.files, request_id).await))
+            let sent = Sent { files: asked.files, changed: changes::told(&asked.headers) };
+            Ok(Answer::Executed(run(edge, viewer, checked, sent, request_id).await))
         }
     }
 }

@@ -4,16 +4,18 @@ use std::{sync::Arc, time::Instant};
 
 use async_graphql::{
     Error as GraphqlError, Pos, Request as GraphqlRequest, Response as GraphqlResponse,
-    parser::types::DocumentOperations,
+    parser::types::{DocumentOperations, OperationType},
 };
 use axum::http::StatusCode;
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::json;
 
 use crate::{
+    app::App,
     audit::Caller,
     auth::Viewer,
     checkpoint::Checkpoint,
+    database::Position,
     error::Error,
     graphql::{Files, failure, loaders},
     metrics::Counted,
@@ -32,6 +34,17 @@ pub struct Executed {
     pub body: String,
     /// What is told of it.
     pub seen: Seen,
+    /// Of a mutation, where lists are read from a standby: up to where that must have come to show it.
+    pub changed: Option<Position>,
+}
+
+/// What came with an operation.
+#[derive(Default)]
+pub struct Sent {
+    /// The files.
+    pub files: Files,
+    /// Up to where the caller has changed something, as an answer before has said.
+    pub changed: Option<Position>,
 }
 
 impl Executed {
@@ -44,28 +57,35 @@ impl Executed {
         let status = if busy { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
         let body = serde_json::to_string(&response).unwrap_or_else(|_| json!({ "data": null }).to_string());
         let codes = if response.errors.is_empty() { Vec::new() } else { observe::codes(&json!(response.errors)) };
-        Self { status, body, seen: Seen { codes, graphql: true, ..Seen::default() } }
+        Self { status, body, seen: Seen { codes, graphql: true, ..Seen::default() }, changed: None }
     }
 }
 
 /// Executes what was checked and is no subscription.
-pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, files: Files, request_id: &str) -> Executed {
+pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, sent: Sent, request_id: &str) -> Executed {
     let began = Instant::now();
     let Checked { mut request, operation: kind, cost } = checked;
     let name = name(&mut request);
     let user = viewer.as_ref().map(|viewer| viewer.user_id);
-    let request = request.data(files);
+    let request = request.data(sent.files);
     let response = match (edge.app.checkpoints.pass(Checkpoint::Executing).await, viewer) {
         (Err(error), _) => failed(error),
         (Ok(()), None) => edge.executor.execute(request).await,
         (Ok(()), Some(viewer)) => {
-            let (loaders, mut batches) = loaders::loaders(&edge.app, viewer.clone());
+            let standby = (kind == OperationType::Query).then(|| edge.app.db.on_standby(viewer.user_id, sent.changed));
+            let app = standby.flatten().map(|db| App { db, ..edge.app.clone() });
+            let (loaders, mut batches) = loaders::loaders(app.as_ref().unwrap_or(&edge.app), viewer.clone());
+            // Instead of the executor's own.
+            let request = app.into_iter().fold(request, GraphqlRequest::data);
             let request = request.data(loaders).data(Caller { viewer, request_id: request_id.to_owned() });
             loaders::execute_with(edge.executor.execute(request), &mut batches).await
         }
     };
     let mut executed = Executed::new(response, cost, request_id);
     let codes = std::mem::take(&mut executed.seen.codes);
+    if let (OperationType::Mutation, StatusCode::OK, Some(user)) = (kind, executed.status, user) {
+        executed.changed = edge.app.db.changed(user).await;
+    }
     executed.seen = Seen { kind: Some(kind), name, user, codes, took: Some(began.elapsed()), graphql: true };
     executed
 }
@@ -88,23 +108,26 @@ pub fn watch(
 ) -> impl Stream<Item = Executed> + Send + use<> {
     let (loaders, batches) = loaders::loaders(&edge.app, viewer.clone());
     let (id, checkpoints) = (request_id.to_owned(), edge.app.checkpoints.clone());
+    let (db, user) = (edge.app.db.clone(), viewer.user_id);
     let caller = Caller { viewer, request_id: id.clone() };
     let cost = checked.cost;
     let responses = edge.executor.subscribe(checked.request.data(loaders).data(caller));
     let metrics = edge.app.metrics.clone();
     let running = Counted::one(&metrics.subscriptions);
     let begun = (responses, batches, running);
-    let parts = Arc::new((id, checkpoints, metrics));
+    let parts = Arc::new((id, checkpoints, metrics, db));
     stream::unfold(begun, move |(mut responses, mut batches, running)| {
         let parts = parts.clone();
         async move {
-            let (id, checkpoints, metrics) = &*parts;
+            let (id, checkpoints, metrics, db) = &*parts;
             let response = match checkpoints.pass(Checkpoint::Executing).await {
                 Ok(()) => loaders::execute_with(responses.next(), &mut batches).await?,
                 Err(error) => failed(error),
             };
             let executed = Executed::new(response, cost, id);
             metrics.count_errors(&executed.seen.codes);
+            // Whoever is told that a job has changed asks for it.
+            db.heard(user);
             Some((executed, (responses, batches, running)))
         }
     })

@@ -15,7 +15,6 @@ use tracing::Span;
 use super::message::Outgoing;
 use crate::{
     auth::Viewer,
-    graphql::Files,
     server::{
         Edge,
         check::{Operation, Unfit, check},
@@ -100,7 +99,7 @@ async fn execute(
     let user = viewer.user_id;
     if checked.operation != OperationType::Subscription {
         let at_work = rate::begin(edge, Holder::Viewer(user)).map_err(rejected)?;
-        let executed = graphql::run(edge, Some(viewer), checked, Files::default(), request_id).await;
+        let executed = graphql::run(edge, Some(viewer), checked, graphql::Sent::default(), request_id).await;
         drop(at_work);
         *seen = executed.seen;
         seen.count(&edge.app.metrics, TRANSPORT);

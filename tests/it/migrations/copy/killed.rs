@@ -55,6 +55,8 @@ async fn a_copy_killed_at_each_table_goes_on_where_it_was() {
     let wanted = "joblink: a copy into the database has begun and not ended; end it with the `migration copy` that began it, \
                   then run this again\n";
     assert_eq!((server.code, server.err.as_str()), (3, wanted));
+    let backfill = ran("migration", &target.url, &["backfill", "run"]).await;
+    assert_eq!((backfill.code, backfill.err.replace("migration:", "joblink:").as_str()), (3, wanted));
 
     let ended = copied(copy(&source.url, &target.url, &FEW).await);
     assert!(ended.err.contains("going on with the copy from "), "{ended:?}");

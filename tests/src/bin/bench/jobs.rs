@@ -18,7 +18,7 @@ use crate::{
 /// Pairs that are not counted.
 const WARM_UP: usize = 2;
 /// Pairs that are.
-const PAIRS: usize = 8;
+const PAIRS: usize = 12;
 /// Jobs of one run.
 const JOBS: usize = 1_000;
 /// Predictions of each.
