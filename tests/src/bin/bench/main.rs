@@ -1,5 +1,5 @@
 //! Measures deletions, uploads and the backfill beside the same work in bare SQL, on PostgreSQL, queries beside a server that
-//! does the least for them, how attacks are refused, what a run of retention depends on, how soon the console can be used, and prints the tables of BENCHMARKS.md. `tests/bench` builds and runs
+//! does the least for them, how attacks are refused, what a run of retention depends on, how soon the console can be used, how all grows, and prints the tables of BENCHMARKS.md. `tests/bench` builds and runs
 //! it; it says how.
 
 mod attack;
@@ -7,6 +7,7 @@ mod backfill;
 mod console;
 mod delete;
 mod figures;
+mod growth;
 mod jobs;
 mod online;
 mod past;
@@ -28,15 +29,15 @@ use place::Place;
 const MOST_MEMORY: u64 = 150_000_000;
 
 /// What can be measured, in the order in which it is.
-const MEASUREMENTS: [&str; 10] =
-    ["wire", "delete", "jobs", "upload", "attack", "retention", "console", "backfill", "online", "sizes"];
+const MEASUREMENTS: [&str; 11] =
+    ["wire", "delete", "jobs", "upload", "attack", "retention", "console", "backfill", "online", "sizes", "growth"];
 
 #[derive(Default)]
 struct Wanted {
     measurements: Vec<String>,
     /// Counted pairs of each measurement; each has a number of its own where none is given.
     pairs: Option<usize>,
-    /// Predictions in the database of `wire`.
+    /// Predictions in the database of `wire`, and the most in those of `growth`.
     rows: Option<usize>,
 }
 
@@ -85,6 +86,9 @@ async fn main() -> Result<ExitCode> {
     }
     if wanted.wants("sizes") {
         kept &= backfill::measure_sizes(&postgres).await?;
+    }
+    if wanted.wants("growth") {
+        kept &= growth::measure(&postgres, &program()?, wanted.pairs, wanted.rows).await?;
     }
     if !kept {
         eprintln!("not every limit is shown to be kept: see the marks in the tables");

@@ -236,6 +236,12 @@ pub async fn database(postgres: &str, name: &str, migrations: Option<u32>) -> Re
     Ok(url)
 }
 
+/// Gives back the room of a database that nobody needs any more.
+pub async fn drop_database(postgres: &str, url: &str) -> Result<()> {
+    let (_, name) = url.rsplit_once('/').context("no URL of a database")?;
+    run(&mut PgConnection::connect(postgres).await?, &format!("DROP DATABASE {name} WITH (FORCE)")).await
+}
+
 /// Runs SQL.
 pub async fn run(db: &mut PgConnection, sql: &str) -> Result<()> {
     sqlx::raw_sql(AssertSqlSafe(sql)).execute(db).await.with_context(|| sql.to_owned())?;

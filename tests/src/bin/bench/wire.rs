@@ -1,10 +1,10 @@
 //! Queries over HTTP, beside a server that does the least for the same answers.
 
 mod checks;
-mod client;
-mod data;
+pub mod client;
+pub mod data;
 mod floor;
-mod query;
+pub mod query;
 
 use std::{path::Path, time::Duration};
 
@@ -26,6 +26,8 @@ use crate::{
 const ROWS: usize = 300_000;
 /// With fewer the page that is asked for lies beyond the list's end.
 pub const FEWEST_ROWS: usize = 200_000;
+/// Over which they are spread.
+const JOBS: usize = 2_000;
 const PAIRS: usize = 12;
 /// How long one side is asked before the other has its turn.
 const SLICE: Duration = Duration::from_secs(1);
@@ -55,7 +57,7 @@ struct Slice {
 pub async fn measure(postgres: &str, program: &Path, pairs: Option<usize>, rows: Option<usize>) -> Result<bool> {
     let (pairs, rows) = (pairs.unwrap_or(PAIRS), rows.unwrap_or(ROWS));
     eprintln!("making {} predictions", thousands(rows));
-    let mut data = Data::make(postgres, rows).await?;
+    let mut data = Data::make(postgres, "wire", JOBS, rows / JOBS).await?;
     let server = data.server(program)?;
     data.find_cursor(&server).await?;
     let floor = Floor::start(&data)?;

@@ -70,14 +70,21 @@ pub async fn load(address: &str, requests: &Requests, connections: usize, time: 
     Ok(Answered { latencies, elapsed: began.elapsed() })
 }
 
-/// What each request is answered with.
-pub async fn answers(address: &str, requests: &Requests) -> Result<Vec<Value>> {
+/// Sends each request once over one connection: how long each took, and its answer.
+pub async fn once(address: &str, requests: &Requests) -> Result<Vec<(Duration, Value)>> {
     let mut connection = Connection::open(address).await?;
     let mut answers = Vec::new();
     for request in &requests.0 {
-        answers.push(serde_json::from_slice(connection.answer(request).await?)?);
+        let sent = Instant::now();
+        let answer = connection.answer(request).await?;
+        answers.push((sent.elapsed(), serde_json::from_slice(answer)?));
     }
     Ok(answers)
+}
+
+/// What each request is answered with.
+pub async fn answers(address: &str, requests: &Requests) -> Result<Vec<Value>> {
+    Ok(once(address, requests).await?.into_iter().map(|(_, answer)| answer).collect())
 }
 
 struct Connection {

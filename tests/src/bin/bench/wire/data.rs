@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use api::auth::{
     Role,
     token::{self, Rules, Secret},
@@ -24,7 +24,6 @@ const ORGANIZATIONS: usize = 10;
 const USERS: usize = 200;
 /// Of each organization.
 const COMPANIES: usize = 3_000;
-const JOBS: usize = 2_000;
 /// How far into the list of one risk level the page lies that is asked for.
 const DEPTH: usize = 7_500;
 /// Jobs of which one is asked for at a time.
@@ -37,6 +36,8 @@ pub struct Data {
     pub folder: TempDir,
     /// Of a member of the organization that is asked about.
     pub token: String,
+    /// Of somebody who may delete all its jobs.
+    pub admin: String,
     /// That organization.
     pub organization: Uuid,
     /// Some of its jobs.
@@ -48,11 +49,24 @@ pub struct Data {
 }
 
 impl Data {
-    /// Makes it on a PostgreSQL server.
-    pub async fn make(postgres: &str, predictions: usize) -> Result<Self> {
-        let url = database(postgres, "wire", None).await?;
+    /// Makes it on a PostgreSQL server: so many jobs, each with so many predictions.
+    pub async fn make(postgres: &str, name: &str, jobs: usize, rows_a_job: usize) -> Result<Self> {
+        let url = database(postgres, name, None).await?;
         let mut keeper = PgConnection::connect(&url).await?;
-        run(&mut keeper, &rows(predictions)).await?;
+        // Made afterwards, indexes take a fraction of the time.
+        let indexes: Vec<(String, String)> = sqlx::query_as(
+            "SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index \
+             WHERE indrelid = 'annual_predictions'::regclass AND NOT indisunique",
+        )
+        .fetch_all(&mut keeper)
+        .await?;
+        for (index, _) in &indexes {
+            run(&mut keeper, &format!("DROP INDEX {index}")).await?;
+        }
+        run(&mut keeper, &rows(jobs, rows_a_job)).await?;
+        for (_, definition) in &indexes {
+            run(&mut keeper, definition).await?;
+        }
         run(&mut keeper, "VACUUM (ANALYZE)").await?;
         run(&mut keeper, "CHECKPOINT").await?;
         let organization: Uuid =
@@ -68,8 +82,21 @@ impl Data {
         );
         let deep = deep.bind(organization).bind(i64::try_from(DEPTH - 1)?).fetch_one(&mut keeper).await?;
         let (secret, rules, day) = (Secret::new(SECRET)?, Rules::default(), Duration::from_hours(24));
-        let token = token::mint(&secret, &rules, user, Some(organization), Role::Member, day)?;
-        Ok(Self { url, folder: TempDir::new()?, token, organization, jobs, deep, cursor: String::new() })
+        let [token, admin] = [Role::Member, Role::OrgAdmin]
+            .map(|role| token::mint(&secret, &rules, user, Some(organization), role, day));
+        let (token, admin) = (token?, admin?);
+        Ok(Self { url, folder: TempDir::new()?, token, admin, organization, jobs, deep, cursor: String::new() })
+    }
+
+    /// So many others of its jobs.
+    pub async fn other_jobs(&self, count: usize) -> Result<Vec<Uuid>> {
+        let others = sqlx::query_scalar(
+            "SELECT id FROM bulk_upload_jobs WHERE organization_id = $1 AND id <> ALL ($2) ORDER BY md5(id::text) LIMIT $3",
+        );
+        let others = others.bind(self.organization).bind(&self.jobs).bind(i64::try_from(count)?);
+        let others: Vec<Uuid> = others.fetch_all(&mut PgConnection::connect(&self.url).await?).await?;
+        ensure!(others.len() == count, "there are {} other jobs, and {count} are wanted", others.len());
+        Ok(others)
     }
 
     /// A fresh server on it.
@@ -93,8 +120,7 @@ impl Data {
 }
 
 /// The SQL that makes the rows. Ids of jobs and predictions are UUIDs v7 whose times go on, as those of uploads do.
-fn rows(predictions: usize) -> String {
-    let rows_a_job = predictions / JOBS;
+fn rows(jobs: usize, rows_a_job: usize) -> String {
     format!(
         "CREATE FUNCTION pg_temp.v7(at bigint, n bigint) RETURNS uuid LANGUAGE sql AS $$
              SELECT (lpad(to_hex(1767225600000 + at), 12, '0') || '7' || lpad(to_hex(n % 4096), 3, '0') || 'a'
@@ -102,6 +128,8 @@ fn rows(predictions: usize) -> String {
          CREATE FUNCTION pg_temp.of_job(job bigint) RETURNS bigint LANGUAGE sql AS $$
              SELECT CASE job % 2 WHEN 0 THEN 0 ELSE 1 + job / 2 % ({ORGANIZATIONS} - 1) END $$;
          BEGIN;
+         -- What is inserted here refers to what is inserted here.
+         SET LOCAL session_replication_role = replica;
          INSERT INTO organizations (id, name, slug, join_token)
              SELECT md5('o' || n)::uuid, 'Organization ' || n, 'o' || n, 't' || n
              FROM generate_series(0, {ORGANIZATIONS} - 1) AS n;
@@ -120,7 +148,7 @@ fn rows(predictions: usize) -> String {
                  md5('u' || pg_temp.of_job(job) + {ORGANIZATIONS} * (job % ({USERS} / {ORGANIZATIONS})))::uuid,
                  'annual', 'completed', 'figures-' || job || '.csv', 100000 + job, {rows_a_job} + 3, {rows_a_job} + 3,
                  {rows_a_job}, 3, at, at + interval '1.5 s', at + interval '7 s', at + interval '7 s', 'joblink'
-             FROM generate_series(1, {JOBS}::bigint) AS job,
+             FROM generate_series(1, {jobs}::bigint) AS job,
                  LATERAL (SELECT timestamp '2026-01-01 00:00:00.806911' + job * interval '100 s') AS time (at);
          INSERT INTO annual_predictions (id, company_id, organization_id, access_level, reporting_year,
                  reporting_quarter, long_term_debt_to_total_capital, total_debt_to_ebitda, net_income_margin,
@@ -133,7 +161,7 @@ fn rows(predictions: usize) -> String {
                  (n * 37 + job * 11) % 9999 / 10000.0, risk[1 + (n * 7 + job) % 8],
                  0.5 + (n * 41 + job) % 4999 / 10000.0, at, md5('u' || pg_temp.of_job(job))::uuid, at, at,
                  pg_temp.v7(job * 100000, job), 'upload'
-             FROM generate_series(1, {JOBS}::bigint) AS job, generate_series(0, {rows_a_job} - 1) AS n,
+             FROM generate_series(1, {jobs}::bigint) AS job, generate_series(0, {rows_a_job} - 1) AS n,
                  LATERAL (SELECT timestamp '2026-01-01 00:00:03.806911' + job * interval '100 s',
                      '{{LOW,LOW,LOW,MEDIUM,MEDIUM,HIGH,LOW,CRITICAL}}'::text[]) AS time (at, risk);
          COMMIT"
