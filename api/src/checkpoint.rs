@@ -41,6 +41,8 @@ pub enum Checkpoint {
     ChangeBeforeCommit,
     /// Single predictions are deleted but not committed.
     PredictionsBeforeCommit,
+    /// A run of the retention policy is written down but not committed.
+    RetentionBeforeBegin,
     /// A run of the retention policy has looked up the next jobs and done nothing to them.
     RetentionBatchBegins,
     /// A run of the retention policy is about to do what it does to a job.

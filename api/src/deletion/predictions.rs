@@ -1,6 +1,9 @@
 //! Deletes single predictions, named one by one.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 use entity::{annual_prediction, job, quarterly_prediction, stored::AuditAction};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, prelude::Uuid, sea_query::LockType};
@@ -10,7 +13,7 @@ use crate::{
     audit::{self, Caller, RefusedTarget},
     auth::Action,
     checkpoint::Checkpoint,
-    database::{any_of, locked, retrying, with_ids},
+    database::{any_of, locked, settling, with_ids},
     error::{Error, ErrorCode, Refusal},
     jobs::{hold, status::JobStatus},
 };
@@ -35,7 +38,9 @@ struct Found {
 
 /// Deletes predictions, each for itself: one that is refused does not keep the others. An id that is `None` is no UUID.
 pub async fn delete_predictions(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Outcome, Error> {
-    let attempts = retrying(|| attempt(app, caller, ids));
+    // Chosen now: where a commit is not answered it tells whether that was done.
+    let (entry, tried) = (Uuid::now_v7(), Mutex::default());
+    let attempts = settling(|is_open| attempt(app, caller, ids, Trial { entry, is_open, tried: &tried }));
     let outcome = audit::noting_failure(&app.db, caller, AuditAction::DeletePredictions, None, attempts).await?;
     let own = caller.viewer.organization_id();
     let refused = outcome.refused.iter().map(|(place, refusal)| {
@@ -51,10 +56,25 @@ pub async fn delete_predictions(app: &App, caller: &Caller, ids: &[Option<Uuid>]
     Ok(outcome)
 }
 
-async fn attempt(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Outcome, Error> {
+/// What attempts know of each other.
+struct Trial<'a> {
+    /// The id of the audit entry of the first prediction that goes.
+    entry: Uuid,
+    /// An attempt before may have been committed.
+    is_open: bool,
+    /// What that one was about to answer.
+    tried: &'a Mutex<Option<Outcome>>,
+}
+
+async fn attempt(app: &App, caller: &Caller, ids: &[Option<Uuid>], trial: Trial<'_>) -> Result<Outcome, Error> {
     let transaction = app.db.begin().await?;
     let known: Vec<Uuid> = ids.iter().copied().flatten().collect();
+    // It waits for an attempt before, whose commit was not answered.
     let found = find(app, caller, &*transaction, &known).await?;
+    if trial.is_open && audit::is_recorded(&*transaction, trial.entry).await? {
+        let tried = trial.tried.lock().unwrap_or_else(PoisonError::into_inner).take();
+        return Ok(tried.unwrap_or_default());
+    }
     let jobs = jobs(caller, &*transaction, &found).await?;
 
     let mut outcome = Outcome::default();
@@ -83,7 +103,7 @@ async fn attempt(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Out
     }
     delete!(annual_prediction);
     delete!(quarterly_prediction);
-    for id in &outcome.deleted {
+    for (place, id) in outcome.deleted.iter().enumerate() {
         let entry = audit::Entry {
             action: AuditAction::DeletePredictions,
             target: Some(*id),
@@ -91,8 +111,10 @@ async fn attempt(app: &App, caller: &Caller, ids: &[Option<Uuid>]) -> Result<Out
             refusal: None,
             detail: None,
         };
-        audit::record(&*transaction, caller, entry).await?;
+        let entry_id = if place == 0 { trial.entry } else { Uuid::now_v7() };
+        audit::record_as(&*transaction, entry_id, caller, entry).await?;
     }
+    *trial.tried.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
     app.checkpoints.pass(Checkpoint::PredictionsBeforeCommit).await?;
     transaction.commit().await?;
     Ok(outcome)

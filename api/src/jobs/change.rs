@@ -1,7 +1,7 @@
 //! A change of one job's row that a caller asks for: who may, what changes, and the audit entry, in one transaction.
 
 use entity::{job, stored::AuditAction};
-use sea_orm::{ActiveModelTrait, EntityTrait, QueryFilter, prelude::Uuid, sea_query::LockType};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, QueryFilter, prelude::Uuid, sea_query::LockType};
 
 use super::{log, status::JobStatus};
 use crate::{
@@ -70,11 +70,10 @@ pub async fn change(
     action: AuditAction,
     decide: impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync,
 ) -> Result<Outcome, Error> {
-    app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
     // Chosen now: where a commit is not answered it tells whether that was done.
     let entry = Uuid::now_v7();
     let attempts = settling(|is_open| {
-        let wanted = Wanted { id, action, entry, is_open };
+        let wanted = Wanted { id, action, trial: Trial { entry, is_open } };
         attempt(app, caller, wanted, &decide)
     });
     let outcome = audit::noting_failure(&app.db, caller, action, id, attempts).await?;
@@ -90,28 +89,56 @@ pub async fn change(
 struct Wanted {
     id: Option<Uuid>,
     action: AuditAction,
-    /// The id of the audit entry.
-    entry: Uuid,
+    trial: Trial,
+}
+
+/// One of several attempts at the same change.
+#[derive(Clone, Copy, Debug)]
+pub struct Trial {
+    /// The id of the audit entry that each would write.
+    pub entry: Uuid,
     /// An attempt before may have been committed.
-    is_open: bool,
+    pub is_open: bool,
+}
+
+impl Trial {
+    /// The job, whose row nobody else changes until the transaction ends; or else what is to be answered.
+    pub async fn job(
+        self,
+        app: &App,
+        caller: &Caller,
+        db: &impl ConnectionTrait,
+        id: Uuid,
+    ) -> Result<Result<job::Model, Outcome>, Error> {
+        let visible = job::Entity::find_by_id(id).filter(caller.viewer.sees_job());
+        // It waits for an attempt before, whose commit was not answered.
+        let job = locked(visible, app.db.backend(), LockType::Update).one(db).await?;
+        let is_done = self.is_open && audit::is_recorded(db, self.entry).await?;
+        Ok(match job {
+            Some(job) if is_done => Err(Outcome::done(job)),
+            Some(job) => Ok(job),
+            None => {
+                let gone = Outcome::gone(caller, receipt::find(db, &caller.viewer, id).await?);
+                // Done, and somebody has deleted the job since.
+                Err(if is_done { Outcome { refusal: None, ..gone } } else { gone })
+            }
+        })
+    }
 }
 
 async fn attempt(
     app: &App,
     caller: &Caller,
-    Wanted { id, action, entry: entry_id, is_open }: Wanted,
+    Wanted { id, action, trial }: Wanted,
     decide: &(impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync),
 ) -> Result<Outcome, Error> {
     let Some(id) = id else { return Ok(Outcome::gone(caller, None)) };
+    app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
     let transaction = app.db.begin().await?;
-    let visible = job::Entity::find_by_id(id).filter(caller.viewer.sees_job());
-    let Some(job) = locked(visible, app.db.backend(), LockType::Update).one(&*transaction).await? else {
-        let receipt = receipt::find(&*transaction, &caller.viewer, id).await?;
-        return Ok(Outcome::gone(caller, receipt));
+    let job = match trial.job(app, caller, &*transaction, id).await? {
+        Ok(job) => job,
+        Err(outcome) => return Ok(outcome),
     };
-    if is_open && audit::is_recorded(&*transaction, entry_id).await? {
-        return Ok(Outcome::done(job));
-    }
     let Change { row, detail, logged } = match decide(&job) {
         Ok(change) => change,
         Err(refusal) => return Ok(Outcome::refused(job, refusal)),
@@ -125,7 +152,7 @@ async fn attempt(
         log::write(&*transaction, id, logged).await?;
     }
     let entry = audit::Entry { action, target: Some(id), organization, refusal: None, detail: Some(detail) };
-    audit::record_as(&*transaction, entry_id, caller, entry).await?;
+    audit::record_as(&*transaction, trial.entry, caller, entry).await?;
     events::record_status(app, &transaction, before, &job).await?;
     app.checkpoints.pass(Checkpoint::ChangeBeforeCommit).await?;
     transaction.commit().await?;

@@ -13,4 +13,4 @@ pub mod row_errors;
 pub mod status;
 pub mod worker;
 
-pub use change::Outcome;
+pub use change::{Outcome, Trial};

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     app::App,
+    audit,
     checkpoint::Checkpoint,
     database::{WriteTransaction, insert_row, locked, now},
     deletion::execute::{self, Order},
@@ -109,7 +110,7 @@ async fn clean_one(
 ) -> Result<Item, Error> {
     let (job, went) = clean::remove_data(app, transaction, job.clone(), rule.keep_logs).await?;
     let detail = format!("{}; {}", clean::went_in_words(went), rule.in_words(JobStatus::of(&job)));
-    clean::record(&**transaction, actor(run), &job, detail).await?;
+    audit::record(&**transaction, actor(run), clean::entry(&job, detail)).await?;
     Ok(Item { artifacts: went.artifacts, bytes: went.bytes, ..blank(&job, rule.action) })
 }
 

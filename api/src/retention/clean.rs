@@ -6,21 +6,21 @@ use entity::{
 };
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    prelude::Uuid, sea_query::LockType,
+    prelude::Uuid,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     app::App,
-    audit::{self, Actor, Caller},
+    audit::{self, Caller},
     auth::Action,
     checkpoint::Checkpoint,
-    database::{WriteTransaction, any_of, locked, now, retrying},
-    deletion::{purge, receipt},
+    database::{WriteTransaction, any_of, now, settling},
+    deletion::purge,
     error::{Error, ErrorCode, Refusal},
     events,
     jobs::{
-        Outcome, hold, log,
+        Outcome, Trial, hold, log,
         status::{self, JobStatus},
     },
 };
@@ -46,8 +46,9 @@ impl Summary {
 ///
 /// `id` is `None` where the caller gave no UUID: there is no such job.
 pub async fn clean_job(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Outcome, Error> {
-    app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
-    let attempts = retrying(|| attempt(app, caller, id));
+    // Chosen now: where a commit is not answered it tells whether that was done.
+    let entry = Uuid::now_v7();
+    let attempts = settling(|is_open| attempt(app, caller, id, Trial { entry, is_open }));
     let outcome = audit::noting_failure(&app.db, caller, AuditAction::CleanJob, id, attempts).await?;
     if let Some(refusal) = &outcome.refusal {
         tracing::info!(job = ?id, code = refusal.code.as_str(), "cleaning refused");
@@ -59,24 +60,25 @@ pub async fn clean_job(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<O
     Ok(outcome)
 }
 
-async fn attempt(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<Outcome, Error> {
+async fn attempt(app: &App, caller: &Caller, id: Option<Uuid>, trial: Trial) -> Result<Outcome, Error> {
     let Some(id) = id else { return Ok(Outcome::gone(caller, None)) };
+    app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
     let transaction = app.db.begin().await?;
-    let visible = job::Entity::find_by_id(id).filter(caller.viewer.sees_job());
-    let Some(job) = locked(visible, app.db.backend(), LockType::Update).one(&*transaction).await? else {
-        let receipt = receipt::find(&*transaction, &caller.viewer, id).await?;
-        return Ok(Outcome::gone(caller, receipt));
+    let job = match trial.job(app, caller, &*transaction, id).await? {
+        Ok(job) => job,
+        Err(outcome) => return Ok(outcome),
     };
     if let Some(refusal) = guard(caller, &job) {
         return Ok(Outcome::refused(job, refusal));
     }
     let job = if job.data_cleaned_at.is_some() {
-        record(&*transaction, caller, &job, "it was cleaned before".to_owned()).await?;
+        let entry = entry(&job, "it was cleaned before".to_owned());
+        audit::record_as(&*transaction, trial.entry, caller, entry).await?;
         job
     } else {
         let keep_logs = app.retention.policy.rule(JobStatus::of(&job)).is_some_and(|rule| rule.keep_logs);
         let (job, went) = remove_data(app, &transaction, job, keep_logs).await?;
-        record(&*transaction, caller, &job, went_in_words(went)).await?;
+        audit::record_as(&*transaction, trial.entry, caller, entry(&job, went_in_words(went))).await?;
         events::record(app, &transaction, &job, JobEventType::Status).await?;
         job
     };
@@ -138,21 +140,15 @@ async fn going(db: &impl ConnectionTrait, job: Uuid, keep_logs: bool) -> Result<
     Ok(files.all(db).await?)
 }
 
-/// Writes into the audit log that a job was cleaned.
-pub async fn record(
-    db: &impl ConnectionTrait,
-    by: impl Into<Actor>,
-    job: &job::Model,
-    detail: String,
-) -> Result<(), Error> {
-    let entry = audit::Entry {
+/// What the audit log says of a job that was cleaned.
+pub fn entry(job: &job::Model, detail: String) -> audit::Entry<'static> {
+    audit::Entry {
         action: AuditAction::CleanJob,
         target: Some(job.id),
         organization: job.organization_id,
         refusal: None,
         detail: Some(detail),
-    };
-    Ok(audit::record(db, by, entry).await?)
+    }
 }
 
 /// What went, for the audit log.

@@ -27,7 +27,7 @@ use crate::{
     app::App,
     audit::{self, Actor},
     checkpoint::Checkpoint,
-    database::{WriteTransaction, locked, locked_if_free, now, retrying},
+    database::{WriteTransaction, locked, locked_if_free, now, retrying, settling},
     deletion::purge,
     error::Error,
     notifications::{event::Event, outbox},
@@ -78,26 +78,30 @@ pub async fn begin(app: &App, wanted: &Wanted) -> Result<Option<retention_run::M
         lease_token: claim.map(|(token, _)| token),
         lease_expires_at: claim.map(|(_, until)| until),
     };
-    let begun = retrying(|| async {
-        let transaction = app.db.begin().await?;
-        let taken = OnConflict::column(retention_run::Column::ScheduledFor).do_nothing().to_owned();
-        let insert = retention_run::Entity::insert(row.clone().into_active_model().reset_all()).on_conflict(taken);
-        if insert.exec_without_returning(&*transaction).await? == 0 {
-            return Ok(false);
-        }
-        // The mutation's entry; the run has its own at its end.
-        if wanted.trigger == RetentionTrigger::Request {
-            record(&transaction, &row, "began by request".to_owned()).await?;
-        }
-        transaction.commit().await?;
-        Ok(true)
-    })
-    .await?;
+    let begun = settling(|is_open| insert(app, wanted, &row, is_open)).await?;
     if begun {
         tracing::info!(run = %row.id, trigger = row.triggered_by, "retention run begins");
         app.retention.run_waits.notify_one();
     }
     Ok(begun.then_some(row))
+}
+
+/// Writes a run down; `false`: another one is there for its moment.
+async fn insert(app: &App, wanted: &Wanted, row: &retention_run::Model, is_open: bool) -> Result<bool, Error> {
+    let transaction = app.db.begin().await?;
+    // What is in its place is that one, or itself, by an attempt before whose commit was not answered.
+    let taken = OnConflict::new().do_nothing().to_owned();
+    let insert = retention_run::Entity::insert(row.clone().into_active_model().reset_all()).on_conflict(taken);
+    if insert.exec_without_returning(&*transaction).await? == 0 {
+        return Ok(is_open && retention_run::Entity::find_by_id(row.id).one(&*transaction).await?.is_some());
+    }
+    // The mutation's entry; the run has its own at its end.
+    if wanted.trigger == RetentionTrigger::Request {
+        record(&transaction, row, "began by request".to_owned()).await?;
+    }
+    app.checkpoints.pass(Checkpoint::RetentionBeforeBegin).await?;
+    transaction.commit().await?;
+    Ok(true)
 }
 
 async fn record(transaction: &WriteTransaction, run: &retention_run::Model, detail: String) -> Result<(), Error> {

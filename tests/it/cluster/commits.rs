@@ -19,6 +19,9 @@ use tokio::{
 
 use crate::deletion::{DELETE, delete, file, variables};
 
+const CANCEL: &str = "mutation($id: ID!) {
+    cancelJob(id: $id, reason: \"by mistake\") { job { status } userErrors { code message } } }";
+
 /// What becomes of the next commit that is said on a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -191,11 +194,67 @@ async fn a_cancellation(lost: Lost) {
     let mut broken = Broken::at(Checkpoint::ChangeBeforeCommit).await;
     let created = broken.world.create("ANNUAL", "a.csv", file(5)).await;
     let job = &created["job"]["id"];
-    let cancel = "mutation($id: ID!) { cancelJob(id: $id, reason: \"by mistake\") { job { status } userErrors { code message } } }";
-    let payload = broken.answer(lost, cancel, json!({ "id": job })).await["cancelJob"].take();
+    let payload = broken.answer(lost, CANCEL, json!({ "id": job })).await["cancelJob"].take();
     assert_eq!(payload, json!({ "job": { "status": "CANCELLED" }, "userErrors": [] }));
     assert_eq!(broken.entries("cancel_job").await, 1);
     broken.world.check_invariants().await;
+}
+
+async fn a_deletion_of_predictions(lost: Lost) {
+    let mut broken = Broken::at(Checkpoint::PredictionsBeforeCommit).await;
+    let user = broken.world.local_user().await;
+    let job = broken.world.adopted_job(user, None, "annual", "completed").await;
+    broken.world.linked_predictions(job, "source_file", 3).await;
+    let ids = broken.world.data("{ annualPredictions { nodes { id } } }", json!({})).await;
+    let ids = ids["annualPredictions"]["nodes"].as_array().unwrap().iter().map(|row| row["id"].clone());
+    let ids: Vec<Value> = ids.take(2).collect();
+    let delete = "mutation($ids: [ID!]!) { deletePredictions(ids: $ids) { deletedIds userErrors { code message } } }";
+    let payload = broken.answer(lost, delete, json!({ "ids": ids })).await["deletePredictions"].take();
+    assert_eq!(payload, json!({ "deletedIds": ids, "userErrors": [] }));
+    assert_eq!(broken.world.count("SELECT count(*) FROM annual_predictions").await, 1);
+    assert_eq!(broken.entries("delete_predictions").await, 2);
+}
+
+async fn a_cleaning(lost: Lost) {
+    let mut broken = Broken::at(Checkpoint::ChangeBeforeCommit).await;
+    let user = broken.world.local_user().await;
+    let job = broken.world.adopted_job(user, None, "annual", "completed").await;
+    let clean = "mutation($id: ID!) { cleanJob(id: $id) { job { id } userErrors { code message } } }";
+    let payload = broken.answer(lost, clean, json!({ "id": job })).await["cleanJob"].take();
+    assert_eq!(payload, json!({ "job": { "id": job }, "userErrors": [] }));
+    assert_eq!(broken.world.count("SELECT count(*) FROM bulk_upload_jobs WHERE data_cleaned_at IS NOT NULL").await, 1);
+    assert_eq!(broken.entries("clean_job").await, 1);
+}
+
+async fn a_run(lost: Lost) {
+    let mut broken = Broken::at(Checkpoint::RetentionBeforeBegin).await;
+    let begin = "mutation { runRetention { run { id } userErrors { code message } } }";
+    let payload = broken.answer(lost, begin, json!({})).await["runRetention"].take();
+    assert_eq!(payload["userErrors"], json!([]));
+    let run: Uuid = broken.world.one("SELECT id FROM retention_runs", []).await;
+    assert_eq!(payload["run"]["id"], run.to_string(), "{payload}");
+    assert_eq!(broken.entries("retention_run").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancellation_of_a_job_that_was_deleted_since_is_told_as_done() {
+    let whole = World::with(Engine::Postgres, Setup { asleep: true, ..Setup::default() }).await;
+    let line = Line::to(&whole.url).await;
+    let ([mut commits, mut repeats], checkpoints) =
+        Gate::each([(Checkpoint::ChangeBeforeCommit, 1), (Checkpoint::ChangeBegins, 2)]);
+    let setup = Setup { url: Some(line.url.clone()), checkpoints, idle: true, ..Setup::default() };
+    let world = World::with(Engine::Postgres, setup).await;
+    let created = world.create("ANNUAL", "a.csv", file(5)).await;
+    let job = created["job"]["id"].as_str().unwrap();
+    let (cancelled, ()) = tokio::join!(world.data(CANCEL, json!({ "id": job })), async {
+        commits.wait().await;
+        line.lose(Lost::Answer);
+        commits.open();
+        repeats.wait().await;
+        assert_eq!(delete(&world, job, json!({})).await["deletedJobId"], job);
+        repeats.open();
+    });
+    assert_eq!(cancelled["cancelJob"], json!({ "job": null, "userErrors": [] }));
 }
 
 macro_rules! of_both {
@@ -213,4 +272,11 @@ macro_rules! of_both {
         }
     )+ };
 }
-of_both!(deletion: a_deletion, creation: a_creation, cancellation: a_cancellation);
+of_both!(
+    deletion: a_deletion,
+    creation: a_creation,
+    cancellation: a_cancellation,
+    deletion_of_predictions: a_deletion_of_predictions,
+    cleaning: a_cleaning,
+    beginning_of_a_run: a_run,
+);
