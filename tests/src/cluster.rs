@@ -1,12 +1,11 @@
 //! PostgreSQL servers of which one follows the other, to be killed, frozen and promoted.
 
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use tempfile::TempDir;
 
@@ -19,25 +18,30 @@ pub struct Node {
 /// How long a standby may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-fn script(arguments: &[&str]) -> String {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("postgres");
+/// Runs a program of this folder, which must succeed, and gives what it printed.
+pub fn script(name: &str, arguments: &[&str]) -> String {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     let output = Command::new(script).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn postgres(arguments: &[&str]) -> String {
+    script("postgres", arguments)
 }
 
 impl Node {
     /// A server with an empty database.
     pub fn start() -> Self {
         let folder = TempDir::new().unwrap();
-        let url = script(&["start", folder.path().to_str().unwrap()]);
+        let url = postgres(&["start", folder.path().to_str().unwrap()]);
         Self { folder, url }
     }
 
     /// A standby of this server.
     pub fn standby(&self) -> Self {
         let folder = TempDir::new().unwrap();
-        let url = script(&["follow", folder.path().to_str().unwrap(), &self.url]);
+        let url = postgres(&["follow", folder.path().to_str().unwrap(), &self.url]);
         Self { folder, url }
     }
 
@@ -77,7 +81,7 @@ impl Node {
 
     /// Makes a standby take changes.
     pub fn promote(&self) {
-        script(&["promote", self.place()]);
+        postgres(&["promote", self.place()]);
     }
 
     /// Changes its settings.
@@ -104,56 +108,26 @@ impl Node {
 
     /// Ends it as a loss of power does.
     pub fn kill(&self) {
-        let first = self.first();
-        self.signal(Signal::KILL);
-        let began = Instant::now();
-        // It cannot be started again while it is still ending.
-        while first.is_some_and(runs) {
-            assert!(began.elapsed() < PATIENCE, "the server does not end");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        postgres(&["kill", self.place()]);
     }
 
     /// Starts it again.
     pub fn restart(&self) {
-        script(&["restart", self.place()]);
+        postgres(&["restart", self.place()]);
     }
 
     /// Lets it accept connections and answer nothing.
     pub fn freeze(&self) {
-        self.signal(Signal::STOP);
+        postgres(&["freeze", self.place()]);
     }
 
     /// Lets it go on.
     pub fn thaw(&self) {
-        self.signal(Signal::CONT);
+        postgres(&["thaw", self.place()]);
     }
 
     fn place(&self) -> &str {
         self.folder.path().to_str().unwrap()
-    }
-
-    /// To the server's first process and all that it has started.
-    fn signal(&self, signal: Signal) {
-        let Some(first) = self.first() else { return };
-        // The first one first, so that it starts no more.
-        send(first, signal);
-        for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            if parent(pid) == Some(first) {
-                send(pid, signal);
-            }
-        }
-    }
-
-    /// The server's first process.
-    fn first(&self) -> Option<i32> {
-        let file = std::fs::read_to_string(self.data().join("postmaster.pid")).ok()?;
-        Some(file.lines().next().unwrap().parse().unwrap())
-    }
-
-    fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
     }
 }
 
@@ -161,26 +135,4 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-fn send(pid: i32, signal: Signal) {
-    // It may have ended meanwhile.
-    _ = kill_process(Pid::from_raw(pid).unwrap(), signal);
-}
-
-fn parent(pid: i32) -> Option<i32> {
-    stat(pid)?.1.parse().ok()
-}
-
-/// Whether it has not ended yet; what nobody has asked the outcome of has.
-fn runs(pid: i32) -> bool {
-    stat(pid).is_some_and(|(state, _)| state != "Z")
-}
-
-/// A process's state and its parent.
-fn stat(pid: i32) -> Option<(String, String)> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // They come after the name of the program, which is in brackets and may hold any others.
-    let mut after = stat.rsplit_once(')')?.1.split_whitespace();
-    Some((after.next()?.to_owned(), after.next()?.to_owned()))
 }

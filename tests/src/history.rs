@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use entity::{annual_prediction, deletion_receipt, job};
 use sea_orm::{ConnectionTrait, EntityTrait, prelude::Uuid};
+use serde_json::Value;
 
 /// What a client was told that was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,8 +13,21 @@ pub enum Told {
     Created { job: Uuid, rows: i32 },
     /// It is cancelled.
     Cancelled { job: Uuid },
-    /// It is gone with so many predictions, by this receipt.
-    Deleted { job: Uuid, receipt: Uuid, predictions: i64 },
+    /// It is gone with so many predictions, and has left so many without a link, by this receipt.
+    Deleted { job: Uuid, receipt: Uuid, predictions: i64, released: i64 },
+}
+
+impl Told {
+    /// What the receipt of a deletion tells: its fields `id`, `deletedAnnualPredictions` and `releasedPredictions`.
+    pub fn deleted(job: Uuid, receipt: &Value) -> Self {
+        let count = |field| receipt[field].as_i64().unwrap_or_else(|| panic!("no receipt: {receipt}"));
+        Self::Deleted {
+            job,
+            receipt: receipt["id"].as_str().unwrap().parse().unwrap(),
+            predictions: count("deletedAnnualPredictions"),
+            released: count("releasedPredictions"),
+        }
+    }
 }
 
 /// What does not fit.
@@ -27,8 +41,8 @@ pub enum Fault {
     Twice { job: Uuid },
 }
 
-/// Compares all that clients were told with a database at rest, in which nobody else did anything, annual files were uploaded
-/// and jobs were only deleted with their predictions.
+/// Compares all that clients were told with a database at rest, in which nobody else did anything and annual files were
+/// uploaded.
 pub async fn faults(told: &[Told], db: &impl ConnectionTrait) -> Vec<Fault> {
     let jobs: HashMap<Uuid, job::Model> =
         job::Entity::find().all(db).await.unwrap().into_iter().map(|job| (job.id, job)).collect();
@@ -56,10 +70,12 @@ pub async fn faults(told: &[Told], db: &impl ConnectionTrait) -> Vec<Fault> {
             Told::Cancelled { job } => {
                 is_gone(job) || jobs.get(job).is_some_and(|job| job.status.as_deref() == Some("cancelled"))
             }
-            Told::Deleted { job, receipt, predictions } => {
-                let is_there = |row: &&deletion_receipt::Model| row.id == *receipt && row.job_id == *job;
-                !jobs.contains_key(job)
-                    && receipts.iter().find(is_there).is_some_and(|row| row.deleted_annual == *predictions)
+            Told::Deleted { job, receipt, predictions, released } => {
+                let is_there = |row: &deletion_receipt::Model| {
+                    (row.id, row.job_id) == (*receipt, *job)
+                        && (row.deleted_annual, row.released) == (*predictions, *released)
+                };
+                !jobs.contains_key(job) && receipts.iter().any(is_there)
             }
         };
         if !holds {
@@ -67,13 +83,14 @@ pub async fn faults(told: &[Told], db: &impl ConnectionTrait) -> Vec<Fault> {
         }
     }
     let mut torn = |job, why: String| faults.push(Fault::Torn { job, why });
+    let free = linked.remove(&None).unwrap_or_default();
+    let released: i64 = receipts.iter().map(|row| row.released).sum();
+    if i64::from(free) != released {
+        torn(None, format!("{free} predictions belong to no job, and {released} were released"));
+    }
     for (job, count) in &linked {
-        match job {
-            None => torn(None, format!("{count} predictions belong to no job")),
-            Some(job) if !jobs.contains_key(job) => {
-                torn(Some(*job), format!("{count} predictions of a job that is gone"));
-            }
-            Some(_) => {}
+        if let Some(job) = job.filter(|job| !jobs.contains_key(job)) {
+            torn(Some(job), format!("{count} predictions of a job that is gone"));
         }
     }
     for job in jobs.values() {
@@ -91,8 +108,11 @@ pub async fn faults(told: &[Told], db: &impl ConnectionTrait) -> Vec<Fault> {
         let whole = made.get(&receipt.job_id).filter(|_| receipt.job_status == "completed");
         if jobs.contains_key(&receipt.job_id) {
             torn(Some(receipt.job_id), "it is there, and so is its receipt".to_owned());
-        } else if whole.is_some_and(|rows| i64::from(*rows) != receipt.deleted_annual) {
-            torn(Some(receipt.job_id), format!("{} of its predictions were deleted", receipt.deleted_annual));
+            continue;
+        }
+        let (gone, kept) = (receipt.deleted_annual, receipt.released);
+        if whole.is_some_and(|rows| i64::from(*rows) != gone + kept) || (gone > 0 && kept > 0) {
+            torn(Some(receipt.job_id), format!("{gone} of its predictions were deleted and {kept} released"));
         }
     }
     faults

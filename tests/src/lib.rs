@@ -18,7 +18,7 @@ mod seed;
 mod world;
 
 pub use attacks::{Attack, attacks};
-pub use cluster::Node;
+pub use cluster::{Node, script};
 pub use dice::Dice;
 pub use gate::Gate;
 pub use invariants::sha256;

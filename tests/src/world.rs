@@ -402,15 +402,22 @@ fn data(mut answer: Value) -> Value {
 
 /// Sends `createJob` with a file by the multipart specification.
 pub async fn multipart(request: RequestBuilder, kind: &str, name: &str, file: Vec<u8>) -> Response {
-    multipart_request(request, kind, name, file).send().await.unwrap()
+    multipart_request(request, kind, name, file, None).send().await.unwrap()
 }
 
-/// The same, not sent yet.
-pub fn multipart_request(request: RequestBuilder, kind: &str, name: &str, file: Vec<u8>) -> RequestBuilder {
+/// The same, not sent yet; with an idempotency key, where there is to be one.
+pub fn multipart_request(
+    request: RequestBuilder,
+    kind: &str,
+    name: &str,
+    file: Vec<u8>,
+    key: Option<&str>,
+) -> RequestBuilder {
     let operations = json!({
-        "query": "mutation($kind: PredictionKind!, $file: Upload!) { createJob(input: {kind: $kind, source: {file: $file}}) {
-            job { id status progress { total } } userErrors { code message field } } }",
-        "variables": { "kind": kind, "file": null },
+        "query": "mutation($kind: PredictionKind!, $file: Upload!, $key: String) {
+            createJob(input: {kind: $kind, source: {file: $file}, idempotencyKey: $key}) {
+                job { id status progress { total } } userErrors { code message field } } }",
+        "variables": { "kind": kind, "file": null, "key": key },
     });
     let form = reqwest::multipart::Form::new()
         .text("operations", operations.to_string())

@@ -2,7 +2,7 @@
 
 use std::{
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -48,7 +48,12 @@ impl Ended {
 pub fn command(arguments: &[&str]) -> Command {
     let path: PathBuf = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join("joblink");
     assert!(path.exists(), "joblink is not built: cargo build --workspace --bins");
-    let mut command = Command::new(path);
+    command_of(&path, arguments)
+}
+
+/// The program of another version, likewise.
+pub fn command_of(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     for (variable, _) in std::env::vars() {
         if variable.starts_with("JOBLINK_") || variable == "DATABASE_URL" {
             command.env_remove(variable);

@@ -246,7 +246,7 @@ impl Crash {
         }
         Some(match act {
             Act::Wait | Act::SendForEver => return None,
-            Act::Create => multipart_request(post, "ANNUAL", "a.csv", file().into()),
+            Act::Create => multipart_request(post, "ANNUAL", "a.csv", file().into(), None),
             Act::Send => {
                 self.world.http.post(format!("{base}/uploads")).header("content-type", "text/csv").body(file())
             }

@@ -99,7 +99,7 @@ async fn every_entrance_counts(engine: Engine) {
     let upload =
         || world.http.post(world.base() + "/uploads?name=a.csv").header("content-type", "text/csv").body("a\n");
     let download = || world.http.get(format!("{}/artifacts/{}", world.base(), Uuid::now_v7()));
-    let multipart = || tests::multipart_request(world.post(), "ANNUAL", "a.csv", b"a".to_vec());
+    let multipart = || tests::multipart_request(world.post(), "ANNUAL", "a.csv", b"a".to_vec(), None);
     let ways: [(&str, u16, &dyn Fn() -> RequestBuilder); 5] = [
         ("graphql", 200, &|| who(&world)),
         ("multipart", 200, &multipart),
