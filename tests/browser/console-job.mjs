@@ -396,7 +396,7 @@ test('a job that is deleted elsewhere says so while it is watched, and one that 
   }));
 
 test('a page keeps what it shows while the server is gone, and shows what happened when it is back', () =>
-  using(server, { expected: /ERR_CONNECTION|WebSocket|ERR_FAILED/ }, async page => {
+  using(server, { expected: /ERR_CONNECTION|WebSocket|ERR_FAILED/, isUnseen: true }, async page => {
     const id = await ended(server, 'stays.csv', 3);
     const lost = route => (route.request().postData()?.includes('query Job(') ? route.abort() : route.continue());
     await page.route('**/graphql', lost);
