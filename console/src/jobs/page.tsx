@@ -1,23 +1,25 @@
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { Link } from 'react-aria-components';
 import type { JobRowFragment } from '../api/graphql';
 import { CancelDialog } from '../cancellation/dialog';
 import { DeleteDialog } from '../deletion/dialog';
 import { useRetry } from '../job/retry';
-import { go, usePlace } from '../place';
 import type { Viewer } from '../server/client';
 import { Button } from '../ui/button';
+import { Choice } from '../ui/choice';
+import { active } from '../ui/filter';
 import { useKeptPlace } from '../ui/kept-place';
-import { ListBody, ListHead, type Noun, SelectionBar } from '../ui/list';
-import { FIRST } from '../ui/paging';
+import { type Noun, SelectionBar } from '../ui/list';
+import { ListPage, useWanted } from '../ui/list-page';
+import { SearchText } from '../ui/search-text';
 import { useSelection } from '../ui/selection';
 import { Empty, Notice } from '../ui/states';
 import { ListTable, type Sort } from '../ui/table';
 import { type Actions, ActionsContext } from './actions';
 import { columns, FIELDS } from './columns';
-import { Filters, NO_FILTER } from './filters';
+import { Filters } from './filters';
 import { useJobs } from './list';
-import { address, filterOf, orderOf, sortOf, variables, type Wanted, wanted as wantedBy } from './wanted';
+import { address, filterOf, NO_FILTER, orderOf, ORDERS, sortOf, variables, wanted as wantedBy } from './wanted';
 
 const NOUN: Noun = ['job', 'jobs'];
 
@@ -28,8 +30,7 @@ function sortBy(sort: string): Sort {
 }
 
 export function JobsPage({ viewer }: { viewer: Viewer }) {
-  const { query } = usePlace();
-  const wanted = wantedBy(query);
+  const { wanted, change } = useWanted(wantedBy, address);
   const { selected, select, drop, without } = useSelection<JobRowFragment>('jobs');
   const dropOne = useCallback((id: string) => drop([id]), [drop]);
   const list = without(useJobs(variables(wanted, viewer.user.id), dropOne));
@@ -65,25 +66,18 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
     },
   }), [keepPlace, runAgain]);
 
-  useEffect(() => {
-    document.title = 'Jobs · Joblink';
-  }, []);
-
-  /** Other jobs or another order: from the first page on. */
-  const change = (change: Partial<Wanted>) => go(address({ ...wanted, ...change, ...FIRST }), true);
-  const filtered = filterOf(wanted, viewer.user.id) !== undefined;
-
   return (
-    <div className="page">
-      <ListHead title="Jobs" noun={NOUN} total={list.page?.totalCount} />
-      <Filters wanted={wanted} filtered={filtered} onChange={change} />
-      {problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
-      <ListBody
+    <>
+      <ListPage
+        title="Jobs"
         noun={NOUN}
         list={list}
-        paging={wanted}
-        onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
-        onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
+        active={active(wanted, NO_FILTER)}
+        onClearFilters={filterOf(wanted, viewer.user.id) && (() => change(NO_FILTER))}
+        search={<SearchText by="file name or job id" wanted={wanted.search} onChange={search => change({ search })} />}
+        filters={<Filters wanted={wanted} onChange={change} />}
+        order={<Choice label="Sort" all="" required choices={ORDERS} chosen={[wanted.sort]} onChange={([sort]) => change({ sort })} />}
+        notice={problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
         selection={
           <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
             <Button
@@ -128,10 +122,10 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
             />
           </ActionsContext>
         )}
-      </ListBody>
+      </ListPage>
       {deleting && <DeleteDialog ids={deleting} onGone={onGone} onClose={close} />}
       {retrying}
       {cancelling && <CancelDialog job={cancelling} onClose={close} />}
-    </div>
+    </>
   );
 }

@@ -1,13 +1,14 @@
 // What the pages with a list have in common: their head, what is selected, all states of the list, and turning its pages.
 import { useEffect, useRef } from 'react';
 import type { Role } from '../api/graphql';
+import { usePlace } from '../place';
 import { useLiveState } from '../server/client';
 import { isForbidden, isSignedOut, sentence } from '../server/failure';
 import type { List, Page } from '../server/list';
 import { announce } from './announce';
 import { Button } from './button';
 import { ChevronLeft, ChevronRight } from './icons';
-import { FIRST, PAGE, type Paging } from './paging';
+import { FIRST, PAGE, type Paging, paging as pagingOf, turn } from './paging';
 import { Empty, Failed, Forbidden, Notice } from './states';
 import { ListSkeleton } from './table';
 import { counted, number } from './text';
@@ -65,7 +66,7 @@ export const isRefused = ({ page, error }: Pick<List<unknown>, 'page' | 'error'>
   page === undefined && error !== undefined && isForbidden(error);
 
 /** Which part of a list is shown, and the pages beside it. */
-function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging: Paging; isBehind: boolean; onTurn: (paging: Paging) => void }) {
+function Pager({ page, paging, isBehind }: { page: Page<unknown>; paging: Paging; isBehind: boolean }) {
   const { nodes, totalCount, pageInfo } = page;
   const hasPrevious = paging.at > 0;
   const hasNext = pageInfo.hasNextPage;
@@ -73,7 +74,7 @@ function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging
   const most = Math.max(0, totalCount - nodes.length - (hasNext ? 1 : 0));
   const at = hasNext ? Math.min(paging.at, most) : most;
   // While a page is on its way the one before is shown, whose ends are not those of the one that is wanted.
-  const turn = (to: Paging) => isBehind || onTurn(to);
+  const turnTo = (to: Paging): unknown => isBehind || turn(to);
   return (
     <nav className="pages" aria-label="Pages">
       <span className="pages-text">
@@ -85,7 +86,7 @@ function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging
             isDisabled={!hasPrevious}
             aria-label="Previous page"
             onPress={() =>
-              turn(paging.at <= PAGE ? FIRST : { ...FIRST, before: pageInfo.startCursor ?? null, at: Math.max(0, at - PAGE) })
+              turnTo(paging.at <= PAGE ? FIRST : { ...FIRST, before: pageInfo.startCursor ?? null, at: Math.max(0, at - PAGE) })
             }
           >
             <ChevronLeft />
@@ -94,7 +95,7 @@ function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging
           <Button
             isDisabled={!hasNext}
             aria-label="Next page"
-            onPress={() => turn({ ...FIRST, after: pageInfo.endCursor ?? null, at: at + nodes.length })}
+            onPress={() => turnTo({ ...FIRST, after: pageInfo.endCursor ?? null, at: at + nodes.length })}
           >
             Next
             <ChevronRight />
@@ -105,12 +106,9 @@ function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging
   );
 }
 
-interface Props<Item> {
+export interface ListProps<Item> {
   noun: Noun;
   list: List<Item>;
-  paging: Paging;
-  /** Goes to another page; `replace` where the one at hand is none. */
-  onTurn: (paging: Paging, replace?: boolean) => void;
   /** What is shown where the list has nothing at all. */
   empty: React.ReactNode;
   /** Whether it is narrowed; with this the filters are taken away. */
@@ -124,10 +122,12 @@ interface Props<Item> {
   children: (rows: readonly Item[]) => React.ReactNode;
 }
 
-/** A list in all of its states: on its way, failed, forbidden, empty, without a match, or the table and its pages. */
-export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilters, shapes, forWhom, selection, children }: Props<Item>) {
+/** A list in all of its states: on its way, failed, forbidden, empty, without a match, or the table and its pages, of which the address says one. */
+export function ListBody<Item>({ noun, list, empty, onClearFilters, shapes, forWhom, selection, children }: ListProps<Item>) {
   const { page, error, isBehind, fetching, retry } = list;
   const { standing } = useLiveState();
+  const { query } = usePlace();
+  const paging = pagingOf(query);
   const [one, many] = noun;
   const total = page?.totalCount ?? 0;
   // Nothing is here any more, or all that is left has its place on the first page.
@@ -135,7 +135,7 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
   const nowhere = isNone && paging.at > 0 && !fetching && !error;
   useEffect(() => {
     // The list is shorter than it was when this page was turned to.
-    if (nowhere) onTurn(FIRST, true);
+    if (nowhere) turn(FIRST, true);
   });
   const settled = page !== undefined && !isBehind && !fetching;
   useEffect(() => {
@@ -156,7 +156,7 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
         <>
           {children(page.nodes)}
           {selection}
-          <Pager page={page} paging={paging} isBehind={isBehind} onTurn={onTurn} />
+          <Pager page={page} paging={paging} isBehind={isBehind} />
         </>
       ) : total > 0 ? (
         <ListSkeleton of={many} shapes={shapes} />
