@@ -180,6 +180,10 @@ export async function open(browser, { expected = /^$/, isUnseen = false, ...opti
   };
   page.on('request', request => seen(request.url()));
   page.on('websocket', socket => seen(socket.url()));
+  // The console asks for nothing that cannot be understood; where it did, this says what it was.
+  page.on('response', async response => {
+    if (response.status() === 400) console.log(response.url(), response.request().postData(), await response.text().catch(String));
+  });
   page.on('pageerror', error => note(`page error: ${error}`));
   page.on('console', message => ['error', 'warning'].includes(message.type()) && note(`console: ${message.text()}`));
   return { page, problems, origins };

@@ -5,7 +5,6 @@ import { CancelDialog } from '../cancellation/dialog';
 import { DeleteDialog } from '../deletion/dialog';
 import { useRetry } from '../job/retry';
 import type { Viewer } from '../server/client';
-import { Button } from '../ui/button';
 import { Choice } from '../ui/choice';
 import { active } from '../ui/filter';
 import { useKeptPlace } from '../ui/kept-place';
@@ -51,20 +50,24 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
     },
     [drop, soon],
   );
+  const askToDelete = useCallback(
+    (ids: readonly string[]) => {
+      keepPlace(ids[0] ?? '');
+      setDeleting(ids);
+    },
+    [keepPlace],
+  );
   const actions = useMemo<Actions>(() => ({
     onCancel: job => {
       keepPlace(job.id);
       setCancelling(job);
     },
-    onDelete: job => {
-      keepPlace(job.id);
-      setDeleting([job.id]);
-    },
+    onDelete: job => askToDelete([job.id]),
     onRetry: job => {
       keepPlace(job.id);
       runAgain(job);
     },
-  }), [keepPlace, runAgain]);
+  }), [askToDelete, keepPlace, runAgain]);
 
   return (
     <>
@@ -78,19 +81,7 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
         filters={<Filters wanted={wanted} onChange={change} />}
         order={<Choice label="Sort" all="" required choices={ORDERS} chosen={[wanted.sort]} onChange={([sort]) => change({ sort })} />}
         notice={problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
-        selection={
-          <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
-            <Button
-              look="danger"
-              onPress={() => {
-                keepPlace([...selected][0] ?? '');
-                setDeleting([...selected]);
-              }}
-            >
-              Delete Selected Jobs
-            </Button>
-          </SelectionBar>
-        }
+        selection={<SelectionBar noun={NOUN} selected={selected} onClear={() => select(new Set())} onDelete={askToDelete} />}
         shapes={['box', 'long', 'pill', 'short', 'bar', 'short', 'short']}
         empty={
           <Empty title="No jobs yet">

@@ -13,7 +13,6 @@ import { KINDS } from '../jobs/wanted';
 import type { Viewer } from '../server/client';
 import { useJobEvents } from '../server/events';
 import { useList } from '../server/list';
-import { Button } from '../ui/button';
 import { active } from '../ui/filter';
 import { useKeptPlace } from '../ui/kept-place';
 import { type Noun, SelectionBar } from '../ui/list';
@@ -46,6 +45,10 @@ export function PredictionsPage({ viewer }: { viewer: Viewer }) {
 
   const [deleting, setDeleting] = useState<readonly string[] | undefined>(undefined);
   const keepPlace = useKeptPlace(deleting !== undefined);
+  const askToDelete = (ids: readonly string[]) => {
+    keepPlace(ids[0] ?? '');
+    setDeleting(ids);
+  };
   const close = useCallback(() => setDeleting(undefined), []);
   const onGone = useCallback(
     (ids: readonly string[]) => {
@@ -75,19 +78,7 @@ export function PredictionsPage({ viewer }: { viewer: Viewer }) {
           </nav>
         }
         filters={<Filters wanted={wanted} onChange={change} />}
-        selection={
-          <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
-            <Button
-              look="danger"
-              onPress={() => {
-                keepPlace([...selected][0] ?? '');
-                setDeleting([...selected]);
-              }}
-            >
-              Delete Selected Predictions
-            </Button>
-          </SelectionBar>
-        }
+        selection={<SelectionBar noun={NOUN} selected={selected} onClear={() => select(new Set())} onDelete={askToDelete} />}
         shapes={['box', 'short', 'short', 'pill', 'short', 'long', 'short']}
         empty={
           <Empty title={`No ${wanted.kind.toLowerCase()} predictions yet`}>

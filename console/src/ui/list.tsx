@@ -11,7 +11,7 @@ import { ChevronLeft, ChevronRight } from './icons';
 import { FIRST, PAGE, type Paging, paging as pagingOf, turn } from './paging';
 import { Empty, Failed, Forbidden, Notice } from './states';
 import { ListSkeleton } from './table';
-import { counted, number } from './text';
+import { capital, counted, number } from './text';
 
 /** What a list is of: "job", "jobs". */
 export type Noun = readonly [one: string, many: string];
@@ -31,8 +31,15 @@ export function ListHead({ title, noun, total, children }: { title: string; noun
 const isFree = ({ key, defaultPrevented, target }: KeyboardEvent): boolean =>
   key === 'Escape' && !defaultPrevented && target instanceof Element && !target.closest('[role=dialog], [role=alertdialog], [role=menu], input:not([type=checkbox])');
 
+interface SelectionProps {
+  noun: Noun;
+  selected: ReadonlySet<string>;
+  onClear: () => void;
+  onDelete: (ids: readonly string[]) => void;
+}
+
 /** How many rows are selected, and what can be done with them. Escape selects none. */
-export function SelectionBar({ noun, count, onClear, children }: { noun: Noun; count: number; onClear: () => void; children: React.ReactNode }) {
+export function SelectionBar({ noun, selected, onClear, onDelete }: SelectionProps) {
   const clear = useRef(onClear);
   clear.current = () => {
     onClear();
@@ -40,7 +47,7 @@ export function SelectionBar({ noun, count, onClear, children }: { noun: Noun; c
     const list = document.querySelector<HTMLElement>('.list-table');
     if (!list?.contains(document.activeElement)) list?.focus();
   };
-  const isShown = count > 0;
+  const isShown = selected.size > 0;
   useEffect(() => {
     if (!isShown) return;
     const press = (event: KeyboardEvent) => {
@@ -52,11 +59,13 @@ export function SelectionBar({ noun, count, onClear, children }: { noun: Noun; c
   if (!isShown) return null;
   return (
     <div className="selection" role="group" aria-label={`Selected ${noun[1]}`}>
-      <strong>{counted(count, ...noun)} selected</strong>
+      <strong>{counted(selected.size, ...noun)} selected</strong>
       <Button look="quiet" onPress={() => clear.current()}>
         Clear Selection
       </Button>
-      {children}
+      <Button look="danger" onPress={() => onDelete([...selected])}>
+        Delete Selected {capital(noun[1])}
+      </Button>
     </div>
   );
 }
