@@ -128,6 +128,30 @@ test('without the predictions they are kept, and a double click deletes once', (
     assert.deepEqual(await receipt(server, id), { deletedQuarterlyPredictions: 0, releasedPredictions: 5, force: false, jobStatus: 'COMPLETED' });
   }));
 
+test('news go after five seconds, but not while somebody points at them or has the focus among them', () =>
+  using(server, {}, async page => {
+    const id = await ended('news.csv', 1);
+    await page.clock.install();
+    await page.goto(`${server.base}/console`);
+    await act(page, id, 'Delete Job');
+    await dialog(page).getByText('This deletes 1 job').waitFor();
+    await page.clock.pauseAt(Date.now() + 1000);
+    await page.getByRole('button', { name: 'Delete Permanently' }).click();
+    const news = page.getByRole('region', { name: /News/ }).getByText('Job deleted successfully');
+    await news.hover();
+    await page.clock.runFor(10_000);
+    assert.ok(await news.isVisible(), 'they are gone while somebody points at them');
+    await page.getByRole('link', { name: 'Show the receipt' }).focus();
+    await page.mouse.move(0, 0);
+    await page.clock.runFor(10_000);
+    assert.ok(await news.isVisible(), 'they are gone while they have the focus');
+    await page.getByRole('main').focus();
+    await page.clock.runFor(4000);
+    assert.ok(await news.isVisible(), 'they are gone too soon');
+    await page.clock.runFor(1500);
+    await news.waitFor({ state: 'detached' });
+  }));
+
 test('above a thousand predictions their number is typed', () =>
   using(server, { viewport: { width: 360, height: 740 } }, async page => {
     const id = await ended('many.csv', 1234);

@@ -591,6 +591,24 @@ test('lists that cannot be loaded offer to try again', () =>
     }
   }));
 
+test('what is asked for a page is given up when the page is left', () =>
+  using(server, { expected: /ERR_ABORTED/, isUnseen: true }, async page => {
+    await page.goto(`${server.base}/console/jobs`);
+    await page.getByRole('status', { name: 'Connection', exact: true }).getByText('Live').waitFor();
+    for (const [name, query] of [['Predictions', 'query AnnualPredictions'], ['Receipts', 'query Receipts'], ['Audit log', 'query AuditLog']]) {
+      const isAsked = request => request.postData()?.includes(query) ?? false;
+      await page.route('**/graphql', route => (isAsked(route.request()) ? undefined : route.continue()));
+      const [request] = await Promise.all([page.waitForRequest(isAsked), page.getByRole('link', { name }).click()]);
+      const [failed] = await Promise.all([
+        page.waitForEvent('requestfailed', failed => failed === request),
+        page.getByRole('link', { name: 'Jobs', exact: true }).click(),
+      ]);
+      assert.match(failed.failure().errorText, /ABORTED/);
+      await page.unroute('**/graphql');
+    }
+    await rows(page).first().waitFor();
+  }));
+
 test('a list stays while the server is gone, and is fresh when it is back', () =>
   using(empty, { expected: /ERR_CONNECTION|WebSocket/ }, async page => {
     await page.goto(`${empty.base}/console/audit`);
