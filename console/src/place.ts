@@ -26,6 +26,12 @@ export function go(to: string, replace = false): void {
   }
 }
 
+/** An address, and what is said behind it; what is empty is not. */
+export function addressOf(path: string, said: Readonly<Record<string, string | null>>): string {
+  const query = new URLSearchParams(Object.entries(said).flatMap(([name, value]) => (value ? [[name, value]] : [])));
+  return query.size ? `${path}?${query}` : path;
+}
+
 /** The path without `/console` and a slash at its end, and the query. */
 export function usePlace(): { path: string; query: URLSearchParams } {
   const path = useSyncExternalStore(subscribe, () => location.pathname);

@@ -181,7 +181,7 @@ stored!(
         Created = "created",
         /// Rows were committed.
         Progress = "progress",
-        /// Its status changed, or its files were removed.
+        /// Its status or its hold changed, or its files were removed.
         Status = "status",
         /// It was deleted.
         Deleted = "deleted",

@@ -124,7 +124,7 @@ test('a download that fails says so, and a run that was undone is marked', () =>
   }));
 
 test('a list that cannot be read is asked for again', () =>
-  using(server, { expected: /ERR_FAILED/ }, async page => {
+  using(server, { expected: /ERR_FAILED/, isUnseen: true }, async page => {
     const isOfBackfill = route => (route.request().postData() ?? '').includes('query Backfill');
     await page.route('**/graphql', route => (isOfBackfill(route) ? route.abort() : route.continue()));
     await page.goto(`${server.base}/console/backfill`);

@@ -41,6 +41,9 @@ async function running(name) {
   return id;
 }
 
+/** Makes a job active, as the program of an existing installation may do it beside this one: nobody here goes on with it. */
+const makeActive = id => server.database.change("UPDATE bulk_upload_jobs SET status = 'processing', origin = 'adopted' WHERE id = $1", id);
+
 async function act(page, id, name) {
   await row(page, id).getByRole('button', { name: /^Actions for/ }).click();
   await page.getByRole('menuitem', { name }).click();
@@ -125,6 +128,30 @@ test('without the predictions they are kept, and a double click deletes once', (
     assert.deepEqual(await receipt(server, id), { deletedQuarterlyPredictions: 0, releasedPredictions: 5, force: false, jobStatus: 'COMPLETED' });
   }));
 
+test('news go after five seconds, but not while somebody points at them or has the focus among them', () =>
+  using(server, {}, async page => {
+    const id = await ended('news.csv', 1);
+    await page.clock.install();
+    await page.goto(`${server.base}/console`);
+    await act(page, id, 'Delete Job');
+    await dialog(page).getByText('This deletes 1 job').waitFor();
+    await page.clock.pauseAt(Date.now() + 1000);
+    await page.getByRole('button', { name: 'Delete Permanently' }).click();
+    const news = page.getByRole('region', { name: /News/ }).getByText('Job deleted successfully');
+    await news.hover();
+    await page.clock.runFor(10_000);
+    assert.ok(await news.isVisible(), 'they are gone while somebody points at them');
+    await page.getByRole('link', { name: 'Show the receipt' }).focus();
+    await page.mouse.move(0, 0);
+    await page.clock.runFor(10_000);
+    assert.ok(await news.isVisible(), 'they are gone while they have the focus');
+    await page.getByRole('main').focus();
+    await page.clock.runFor(4000);
+    assert.ok(await news.isVisible(), 'they are gone too soon');
+    await page.clock.runFor(1500);
+    await news.waitFor({ state: 'detached' });
+  }));
+
 test('above a thousand predictions their number is typed', () =>
   using(server, { viewport: { width: 360, height: 740 } }, async page => {
     const id = await ended('many.csv', 1234);
@@ -206,8 +233,7 @@ test('a job that became active meanwhile offers to be deleted by force', () =>
     await page.goto(`${server.base}/console`);
     await act(page, id, 'Delete Job');
     await page.getByText('3 quarterly').waitFor();
-    // As the program of an existing installation may do it, beside this one.
-    server.database.change("UPDATE bulk_upload_jobs SET status = 'processing', origin = 'adopted' WHERE id = $1", id);
+    makeActive(id);
     await page.getByRole('button', { name: 'Delete Permanently' }).click();
     await page.getByText('The job became active meanwhile.').waitFor();
     await page.getByRole('button', { name: 'Force Delete' }).click();
@@ -222,7 +248,8 @@ test('fifty jobs are deleted at once, and those that stay are named with their r
     await server.until(made.at(-1), 'COMPLETED');
     const [held] = made;
     await server.ask('mutation($id: ID!) { holdJob(id: $id, reason: "an audit") { userErrors { message } } }', { id: held });
-    const active = await running('bulk and active.csv');
+    const active = await ended('bulk and active.csv', 2);
+    makeActive(active);
     await page.goto(`${server.base}/console/jobs?q=bulk`);
     await row(page, active).waitFor();
     await page.getByRole('checkbox', { name: 'Select all jobs of this page' }).click({ force: true });

@@ -167,6 +167,21 @@ test('a job is followed while it is at work, is cancelled, frees its storage, an
     await title(page, 'This job was deleted').waitFor();
   }));
 
+test('a job that is being cancelled says for how long', () =>
+  using(server, {}, async page => {
+    const id = await ended(server, 'slow to end.csv', 3);
+    server.age(2, id);
+    const now = new Date().toISOString().replace('T', ' ').replace('Z', '+00:00');
+    // As the program of an existing installation leaves it, which nobody here ends.
+    const cancelling = "origin = NULL, status = 'cancelling', completed_at = NULL, cancel_reason = 'user_request', cancelled_at = $1";
+    server.database.change(`UPDATE bulk_upload_jobs SET ${cancelling} WHERE id = $2`, now, id);
+    await go(page, server, id);
+    const last = page.getByRole('list', { name: 'Phases' }).getByRole('listitem').last();
+    await last.getByText('Cancelling', { exact: true }).waitFor();
+    assert.match(await last.innerText(), /for (less than )?[\d.]+ s so far/);
+    await server.ask('mutation($id: ID!) { deleteJob(id: $id, force: true) { deletedJobId } }', { id });
+  }));
+
 test('what is asked about a job at work stays as it is while the job goes on', () =>
   using(server, {}, async page => {
     const id = await running('goes on meanwhile.csv');
@@ -396,7 +411,7 @@ test('a job that is deleted elsewhere says so while it is watched, and one that 
   }));
 
 test('a page keeps what it shows while the server is gone, and shows what happened when it is back', () =>
-  using(server, { expected: /ERR_CONNECTION|WebSocket|ERR_FAILED/ }, async page => {
+  using(server, { expected: /ERR_CONNECTION|WebSocket|ERR_FAILED/, isUnseen: true }, async page => {
     const id = await ended(server, 'stays.csv', 3);
     const lost = route => (route.request().postData()?.includes('query Job(') ? route.abort() : route.continue());
     await page.route('**/graphql', lost);

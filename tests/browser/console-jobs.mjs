@@ -271,9 +271,10 @@ test('the focus stays where there is something to do, and what was announced is 
   }));
 
 test('a list of 100,000 jobs is paged without slowing down, and a selection goes over its pages', () =>
-  using(crowded, {}, async page => {
+  using(crowded, { isUnseen: true }, async page => {
     await page.goto(`${crowded.base}/console/jobs?sort=created.up`);
     await page.getByText('1–50 of 100,001').waitFor();
+    await connection(page, 'Live');
     const first = await ids(page);
     assert.equal(first.length, 50);
     await row(page, first[0]).getByRole('checkbox').click({ force: true });
@@ -344,6 +345,72 @@ test('what happens before the connection for events is there is shown too', () =
     await row(page, id).waitFor({ state: 'detached' });
   }));
 
+test('what was told to nobody is shown all the same: soon after the connection, and once a minute where the page is seen', () =>
+  using(empty, {}, async page => {
+    const jobs = [await empty.upload('told to nobody.csv', 3), await empty.upload('of an older program.csv', 3)];
+    for (const id of jobs) await empty.until(id, 'COMPLETED');
+    const [gone, stays] = jobs;
+    // The server is connected to, and takes the subscription, when the test lets it.
+    let accept;
+    let watch;
+    const accepted = new Promise(resolve => (accept = resolve));
+    const watched = new Promise(resolve => (watch = resolve));
+    await page.routeWebSocket(/graphql/, socket => {
+      const connected = socket.connectToServer();
+      connected.onMessage(async message => {
+        if (message.includes('connection_ack')) await accepted;
+        socket.send(message);
+      });
+      socket.onMessage(async message => {
+        if (message.includes('"subscribe"')) await watched;
+        connected.send(message);
+      });
+    });
+    await page.clock.install();
+    await page.goto(`${empty.base}/console/jobs`);
+    await row(page, stays).waitFor();
+    await page.clock.pauseAt(Date.now() + 1000);
+    const asked = page.waitForRequest(request => request.postData()?.includes('query Jobs'));
+    accept();
+    await connection(page, 'Live');
+    await (await (await asked).response()).finished();
+    await empty.ask('mutation($id: ID!) { deleteJob(id: $id) { deletedJobId } }', { id: gone });
+    watch();
+    await page.clock.runFor(2000);
+    await row(page, gone).waitFor({ state: 'detached' });
+
+    const rename = name => empty.database.change('UPDATE bulk_upload_jobs SET original_filename = $1 WHERE id = $2', name, stays);
+    rename('renamed.csv');
+    await page.clock.fastForward(60_000);
+    await row(page, stays).getByText('renamed.csv', { exact: true }).waitFor();
+    // Nobody sees the page: nothing is asked until somebody does.
+    await page.evaluate(() => Object.defineProperty(document, 'hidden', { configurable: true, value: true }));
+    rename('renamed again.csv');
+    let requests = 0;
+    page.on('request', () => requests++);
+    for (let minute = 0; minute < 3; minute++) await page.clock.fastForward(60_000);
+    await page.evaluate(() => fetch('/healthz'));
+    assert.equal(requests, 1, 'a page that nobody sees asks');
+    await page.evaluate(() => {
+      delete document.hidden;
+      document.dispatchEvent(new Event('visibilitychange'));
+    });
+    await row(page, stays).getByText('renamed again.csv', { exact: true }).waitFor();
+  }));
+
+test('a hold is shown to all who look at the list, and that it was lifted', () =>
+  using(server, {}, async page => {
+    await page.goto(`${server.base}/console/jobs`);
+    await connection(page, 'Live');
+    const held = row(page, made['beta.csv']).getByText('On hold');
+    await row(page, made['beta.csv']).waitFor();
+    assert.equal(await held.count(), 0);
+    await server.ask('mutation($id: ID!) { holdJob(id: $id, reason: "a question") { userErrors { message } } }', { id: made['beta.csv'] });
+    await held.waitFor();
+    await server.ask('mutation($id: ID!) { releaseJobHold(id: $id) { userErrors { message } } }', { id: made['beta.csv'] });
+    await held.waitFor({ state: 'detached' });
+  }));
+
 test('a server that is gone is said, and what was missed is there when it is back', () =>
   using(empty, { expected: /ERR_CONNECTION|WebSocket/ }, async page => {
     const first = await empty.upload('before.csv', 3);
@@ -367,7 +434,7 @@ test('a server that is gone is said, and what was missed is there when it is bac
   }));
 
 test('a list that cannot be loaded offers to try again', () =>
-  using(server, { expected: /ERR_FAILED/ }, async page => {
+  using(server, { expected: /ERR_FAILED/, isUnseen: true }, async page => {
     const lost = route => (route.request().postData()?.includes('query Jobs') ? route.abort() : route.continue());
     await page.route('**/graphql', lost);
     await page.goto(`${server.base}/console/jobs`);

@@ -165,7 +165,7 @@ test('only pages that one may use are offered, and the others say whom to ask', 
 });
 
 test('a page whose code cannot be fetched offers to try again', () =>
-  using(server, { expected: /ERR_FAILED/ }, async page => {
+  using(server, { expected: /ERR_FAILED/, isUnseen: true }, async page => {
     await page.goto(`${server.base}/console/jobs`);
     await rows(page).first().waitFor();
     const lost = route => route.abort();
@@ -405,7 +405,7 @@ test('predictions that somebody else deleted meanwhile are said, and are no faul
   }));
 
 test('a list of 100,000 predictions has one page of them, one request for each, and many are deleted at once', () =>
-  using(crowded, { expected: /ERR_FAILED/ }, async page => {
+  using(crowded, { expected: /ERR_FAILED/, isUnseen: true }, async page => {
     const asked = [];
     page.on('request', request => request.url().endsWith('/graphql') && asked.push(request.postDataJSON()?.operationName));
     await page.goto(`${crowded.base}/console/predictions?kind=QUARTERLY`);
@@ -576,7 +576,7 @@ test('administrators see by name who did what, and narrow the log to one of them
   }));
 
 test('lists that cannot be loaded offer to try again', () =>
-  using(server, { expected: /ERR_FAILED/ }, async page => {
+  using(server, { expected: /ERR_FAILED/, isUnseen: true }, async page => {
     const asks = /query (Annual|Quarterly|Receipts|AuditLog)/;
     const lost = route => (asks.test(route.request().postData() ?? '') ? route.abort() : route.continue());
     for (const [path, text] of [['predictions', 'predictions'], ['receipts', 'receipts'], ['audit', 'entries']]) {
@@ -589,6 +589,24 @@ test('lists that cannot be loaded offer to try again', () =>
       await alert.getByRole('button', { name: 'Retry' }).click();
       await rows(page).first().waitFor();
     }
+  }));
+
+test('what is asked for a page is given up when the page is left', () =>
+  using(server, { expected: /ERR_ABORTED/, isUnseen: true }, async page => {
+    await page.goto(`${server.base}/console/jobs`);
+    await page.getByRole('status', { name: 'Connection', exact: true }).getByText('Live').waitFor();
+    for (const [name, query] of [['Predictions', 'query AnnualPredictions'], ['Receipts', 'query Receipts'], ['Audit log', 'query AuditLog']]) {
+      const isAsked = request => request.postData()?.includes(query) ?? false;
+      await page.route('**/graphql', route => (isAsked(route.request()) ? undefined : route.continue()));
+      const [request] = await Promise.all([page.waitForRequest(isAsked), page.getByRole('link', { name }).click()]);
+      const [failed] = await Promise.all([
+        page.waitForEvent('requestfailed', failed => failed === request),
+        page.getByRole('link', { name: 'Jobs', exact: true }).click(),
+      ]);
+      assert.match(failed.failure().errorText, /ABORTED/);
+      await page.unroute('**/graphql');
+    }
+    await rows(page).first().waitFor();
   }));
 
 test('a list stays while the server is gone, and is fresh when it is back', () =>

@@ -163,11 +163,13 @@ export const browser = () =>
 
 /**
  * A page, and whatever went wrong on it. Chromium reports what the policy blocks as an error of the console, and what
- * a server refuses or that it is gone likewise: `expected` says which of these a test brings about itself.
+ * a server refuses or that it is gone likewise: `expected` says which of these a test brings about itself. A page that
+ * `isUnseen` does not look now and then for what it was not told: a test knows each request.
  */
-export async function open(browser, { expected = /^$/, ...options } = {}) {
+export async function open(browser, { expected = /^$/, isUnseen = false, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB', reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
+  if (isUnseen) await page.addInitScript(() => Object.defineProperty(document, 'hidden', { value: true }));
   page.setDefaultTimeout(PATIENCE);
   const problems = [];
   const note = problem => expected.test(problem) || problems.push(problem);
@@ -178,6 +180,10 @@ export async function open(browser, { expected = /^$/, ...options } = {}) {
   };
   page.on('request', request => seen(request.url()));
   page.on('websocket', socket => seen(socket.url()));
+  // The console asks for nothing that cannot be understood; where it did, this says what it was.
+  page.on('response', async response => {
+    if (response.status() === 400) console.log(response.url(), response.request().postData(), await response.text().catch(String));
+  });
   page.on('pageerror', error => note(`page error: ${error}`));
   page.on('console', message => ['error', 'warning'].includes(message.type()) && note(`console: ${message.text()}`));
   return { page, problems, origins };

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use entity::{job_event, stored::JobEventType};
 use sea_orm::prelude::{DateTimeUtc, Uuid};
 
-pub use record::{record, record_status};
+pub use record::record;
 pub use watch::{Missed, Wanted, watch};
 
 /// What a process knows of events besides the table.

@@ -10,7 +10,6 @@ use crate::{
     app::App,
     database::{WriteTransaction, insert_row, locked, now},
     error::Error,
-    jobs::status::JobStatus,
 };
 
 /// Writes an event as the last statement before the commit; those who watch are woken by the commit.
@@ -35,16 +34,6 @@ pub async fn record(
         app.events.paces.settle(job.id);
     }
     write(app, transaction, job, what).await
-}
-
-/// Writes that a job's status changed, where it did.
-pub async fn record_status(
-    app: &App,
-    transaction: &WriteTransaction,
-    before: JobStatus,
-    job: &job::Model,
-) -> Result<(), DbErr> {
-    if JobStatus::of(job) == before { Ok(()) } else { record(app, transaction, job, JobEventType::Status).await }
 }
 
 async fn write(app: &App, transaction: &WriteTransaction, job: &job::Model, what: JobEventType) -> Result<(), DbErr> {

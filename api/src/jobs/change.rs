@@ -1,9 +1,12 @@
 //! A change of one job's row that a caller asks for: who may, what changes, and the audit entry, in one transaction.
 
-use entity::{job, stored::AuditAction};
+use entity::{
+    job,
+    stored::{AuditAction, JobEventType},
+};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, QueryFilter, prelude::Uuid, sea_query::LockType};
 
-use super::{log, status::JobStatus};
+use super::log;
 use crate::{
     app::App,
     audit::{self, Caller},
@@ -143,7 +146,7 @@ async fn attempt(
         Ok(change) => change,
         Err(refusal) => return Ok(Outcome::refused(job, refusal)),
     };
-    let (organization, before) = (job.organization_id, JobStatus::of(&job));
+    let (organization, is_changed) = (job.organization_id, row.is_some());
     let job = match row {
         Some(row) => row.update(&*transaction).await?,
         None => job,
@@ -153,7 +156,9 @@ async fn attempt(
     }
     let entry = audit::Entry { action, target: Some(id), organization, refusal: None, detail: Some(detail) };
     audit::record_as(&*transaction, trial.entry, caller, entry).await?;
-    events::record_status(app, &transaction, before, &job).await?;
+    if is_changed {
+        events::record(app, &transaction, &job, JobEventType::Status).await?;
+    }
     app.checkpoints.pass(Checkpoint::ChangeBeforeCommit).await?;
     transaction.commit().await?;
     Ok(Outcome::done(job))

@@ -1,6 +1,5 @@
-import { useEffect, useMemo } from 'react';
+import { useMemo } from 'react';
 import { AuditLogDocument } from '../api/graphql';
-import { go, usePlace } from '../place';
 import type { Viewer } from '../server/client';
 import { useJobEvents } from '../server/events';
 import { useList } from '../server/list';
@@ -9,85 +8,64 @@ import { ByUser } from '../ui/by-user';
 import { Choice } from '../ui/choice';
 import { Days } from '../ui/days';
 import { active } from '../ui/filter';
-import { FilterBar } from '../ui/filter-bar';
-import { isRefused, ListBody, ListHead, type Noun } from '../ui/list';
+import type { Noun } from '../ui/list';
+import { ListPage, useWanted } from '../ui/list-page';
 import { FIRST } from '../ui/paging';
 import { SearchText } from '../ui/search-text';
 import { Empty } from '../ui/states';
 import { ListTable } from '../ui/table';
 import { actionOf, columnsFor, jobOf, repeatedJob } from './columns';
-import { ACTIONS, address, filterOf, NO_FILTER, OUTCOMES, variables, type Wanted, wanted as wantedBy } from './wanted';
+import { ACTIONS, address, filterOf, NO_FILTER, OUTCOMES, variables, wanted as wantedBy } from './wanted';
 
 const NOUN: Noun = ['entry', 'entries'];
 
 /** What was done and tried, by whom, and how it ended. */
 export function AuditPage({ viewer }: { viewer: Viewer }) {
-  const { query } = usePlace();
-  const wanted = useMemo(() => wantedBy(query), [query]);
+  const { wanted, change } = useWanted(wantedBy, address);
   const list = useList(AuditLogDocument, variables(wanted), data => data.auditLog);
   const { soon } = list;
   useJobEvents(type => type !== 'PROGRESS' && soon());
-  useEffect(() => {
-    document.title = 'Audit log · Joblink';
-  }, []);
-
-  /** Other entries: from the first page on. */
-  const change = (change: Partial<Wanted>) => go(address({ ...wanted, ...change, ...FIRST }), true);
-  const filtered = filterOf(wanted) !== undefined;
   const names = useFileNames(list.page?.nodes.flatMap(entry => [jobOf(entry) ?? [], repeatedJob(entry.detail) ?? []].flat()) ?? []);
   const columns = useMemo(() => columnsFor(wanted.target !== '', to => address({ ...wanted, ...FIRST, ...to })), [wanted]);
 
   return (
-    <div className="page">
-      <ListHead title="Audit log" noun={NOUN} total={list.page?.totalCount} />
-      {!isRefused(list) && (
-        <FilterBar
-          active={active(wanted, NO_FILTER, 'target')}
-          onClear={filtered ? () => change(NO_FILTER) : undefined}
-          search={
-            <SearchText
-              label="Search by the id of a job, prediction or run"
-              placeholder="Id of a job, prediction or run"
-              wanted={wanted.target}
-              onChange={target => change({ target })}
-            />
-          }
-        >
+    <ListPage
+      title="Audit log"
+      noun={NOUN}
+      list={list}
+      active={active(wanted, NO_FILTER, 'target')}
+      onClearFilters={filterOf(wanted) && (() => change(NO_FILTER))}
+      search={<SearchText by="id of a job, prediction or run" wanted={wanted.target} onChange={target => change({ target })} />}
+      filters={
+        <>
           <Choice label="Action" all="All" multiple choices={ACTIONS} chosen={wanted.action} onChange={action => change({ action })} />
           <Choice label="Outcome" all="All" choices={OUTCOMES} chosen={wanted.outcome} onChange={outcome => change({ outcome })} />
           <ByUser by={wanted.by} viewer={viewer.user} users={list.page?.nodes.map(({ actor }) => actor) ?? []} onChange={by => change({ by })} />
           <Days label="When" from={wanted.from} to={wanted.to} onChange={change} />
-        </FilterBar>
+        </>
+      }
+      shapes={['short', 'pill', 'long', 'short', 'long', 'short']}
+      forWhom="ORG_ADMIN"
+      empty={
+        <Empty title="No entries yet">
+          <p>What is created, cancelled, held and deleted is written down here, also what was refused.</p>
+        </Empty>
+      }
+    >
+      {entries => (
+        <FileNames value={names}>
+          <ListTable
+            label="Audit log"
+            className="audit-table"
+            columns={columns}
+            rows={entries}
+            header="action"
+            nameOf={actionOf}
+            marks={({ targetId }) => ({ 'data-target-id': targetId ?? '' })}
+            isBehind={list.isBehind}
+          />
+        </FileNames>
       )}
-      <ListBody
-        noun={NOUN}
-        list={list}
-        paging={wanted}
-        onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
-        onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
-        shapes={['short', 'pill', 'long', 'short', 'long', 'short']}
-        forWhom="ORG_ADMIN"
-        empty={
-          <Empty title="No entries yet">
-            <p>What is created, cancelled, held and deleted is written down here, also what was refused.</p>
-          </Empty>
-        }
-      >
-        {entries => (
-          <FileNames value={names}>
-            <ListTable
-              label="Audit log"
-              className="audit-table"
-              columns={columns}
-              rows={entries}
-              header="action"
-              nameOf={actionOf}
-              marks={({ targetId }) => ({ 'data-target-id': targetId ?? '' })}
-              isBehind={list.isBehind}
-            />
-          </FileNames>
-        )}
-      </ListBody>
-    </div>
+    </ListPage>
   );
 }

@@ -1,7 +1,8 @@
 // Which entries of the audit log are wanted, and which page of them: all of it stands in the address.
 import type { AuditAction, AuditFilter, AuditLogQueryVariables, AuditOutcome } from '../api/graphql';
+import { addressOf, BASE } from '../place';
 import { day, isEmpty, known, midnight } from '../ui/filter';
-import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
+import { pageArguments, type Paging, paging, said } from '../ui/paging';
 
 export const ACTIONS: readonly { readonly value: AuditAction; readonly text: string }[] = [
   { value: 'CREATE_JOB', text: 'Create job' },
@@ -51,19 +52,19 @@ export function wanted(query: URLSearchParams): Wanted {
 }
 
 /** The address of a list; what is not said there is as it is at first. */
-export function address(wanted: Partial<Wanted>): string {
-  const query = new URLSearchParams();
-  const say = (name: string, value: string | undefined) => value && query.set(name, value);
-  say('target', wanted.target);
-  say('action', wanted.action?.join(','));
-  say('outcome', wanted.outcome?.join(','));
-  say('by', wanted.by);
-  say('from', wanted.from);
-  say('to', wanted.to);
-  sayPaging(query, { after: null, before: null, at: 0, ...wanted });
-  const text = query.toString();
-  return `/console/audit${text ? `?${text}` : ''}`;
-}
+export const address = (wanted: Wanted): string =>
+  addressOf(`${BASE}/audit`, {
+    target: wanted.target,
+    action: wanted.action.join(),
+    outcome: wanted.outcome.join(),
+    by: wanted.by,
+    from: wanted.from,
+    to: wanted.to,
+    ...said(wanted),
+  });
+
+/** The address of the entries about one job, prediction or run. */
+export const addressAbout = (target: string): string => addressOf(`${BASE}/audit`, { target });
 
 export function filterOf(wanted: Wanted): AuditFilter | undefined {
   const filter: AuditFilter = {

@@ -1,7 +1,5 @@
 // What the server writes down for the record, as people read it. Whatever is not known here is shown as it stands.
-import { counted, number, size } from '../ui/text';
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+import { capital, counted, number, size } from '../ui/text';
 
 /** "retention: FAILED jobs are deleted 12 hours after their end" */
 const rule = (text: string): string | undefined => {

@@ -1,14 +1,14 @@
-import { useEffect } from 'react';
 import { Link } from 'react-aria-components';
 import { type BackfillRunRowFragment, BackfillRunsDocument } from '../api/graphql';
-import { go, usePlace } from '../place';
+import { usePlace } from '../place';
 import { useList } from '../server/list';
 import { isRefused, ListBody, ListHead, type Noun } from '../ui/list';
-import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
+import { pageArguments, paging } from '../ui/paging';
 import { Empty } from '../ui/states';
 import { columnsOf, ListTable } from '../ui/table';
 import { exactly, number, took } from '../ui/text';
 import { Time } from '../ui/time';
+import { useTitle } from '../ui/title';
 import { useWatchedRuns } from './watch';
 import { STATUSES } from './words';
 
@@ -52,23 +52,13 @@ const columns = listed([
   accessor('undone', { id: 'undone', header: 'Taken back', cell: ({ getValue }) => (getValue() ? number(getValue()) : nothing) }),
 ]);
 
-/** The address of a page of a list below `/console/backfill`. */
-export function address(path: string, paging: Paging): string {
-  const query = new URLSearchParams();
-  sayPaging(query, paging);
-  const text = query.toString();
-  return `/console/backfill${path}${text ? `?${text}` : ''}`;
-}
-
 /** The runs of the backfill, the newest first. */
 export function BackfillPage() {
   const { query } = usePlace();
   const page = paging(query);
   const list = useList(BackfillRunsDocument, pageArguments(page), data => data.backfillRuns);
   useWatchedRuns(list.page?.nodes ?? [], list.soon);
-  useEffect(() => {
-    document.title = 'Backfill · Joblink';
-  }, []);
+  useTitle('Backfill');
   return (
     <div className="page">
       <ListHead title="Backfill" noun={NOUN} total={list.page?.totalCount} />
@@ -81,8 +71,6 @@ export function BackfillPage() {
       <ListBody
         noun={NOUN}
         list={list}
-        paging={page}
-        onTurn={(paging, replace) => go(address('', paging), replace)}
         forWhom="OPERATOR"
         shapes={['long', 'pill', 'short', 'short', 'short']}
         empty={

@@ -10,7 +10,7 @@ import {
   type LinkSource,
   type UnresolvedRowFragment,
 } from '../api/graphql';
-import { go, usePlace } from '../place';
+import { usePlace } from '../place';
 import { useAgain } from '../server/again';
 import { isForbidden, sentence } from '../server/failure';
 import { fetched } from '../server/fetched';
@@ -18,14 +18,15 @@ import { useList } from '../server/list';
 import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
 import { ListBody, type Noun } from '../ui/list';
-import { FIRST, pageArguments, paging } from '../ui/paging';
+import { pageArguments, paging } from '../ui/paging';
 import { save } from '../ui/save';
 import { Empty, Failed, Forbidden } from '../ui/states';
 import { columnsOf, ListSkeleton, ListTable } from '../ui/table';
-import { exactly, number, took } from '../ui/text';
-import { address, RunBadge } from './page';
+import { capital, exactly, number, took } from '../ui/text';
+import { useTitle } from '../ui/title';
+import { RunBadge } from './page';
 import { useWatchedRuns } from './watch';
-import { capital, REASONS, STATUSES } from './words';
+import { REASONS, STATUSES } from './words';
 
 const JOBS: Noun = ['job', 'jobs'];
 const LEFT: Noun = ['prediction without a link', 'predictions without a link'];
@@ -237,8 +238,6 @@ function Decisions({ run }: { run: Run }) {
     <ListBody
       noun={JOBS}
       list={list}
-      paging={page}
-      onTurn={(paging, replace) => go(address(`/${run.id}`, paging), replace)}
       empty={
         <Empty title="No job was decided about">
           <p>The run found no job of an existing installation, or has not come to one yet.</p>
@@ -272,8 +271,6 @@ function LeftOver({ run }: { run: Run }) {
     <ListBody
       noun={LEFT}
       list={list}
-      paging={page}
-      onTurn={(paging, replace) => go(address(`/${run.id}/unresolved`, paging), replace)}
       empty={
         <Empty title="Nothing is left without a link">
           <p>Whatever this run left was linked or deleted since.</p>
@@ -307,9 +304,7 @@ function RunPage({ id, isLeft }: { id: string; isLeft: boolean }) {
   const look = useCallback(() => ask({ requestPolicy: 'network-only' }), [ask]);
   useWatchedRuns(run ? [run] : [], look);
   useAgain(error, look);
-  useEffect(() => {
-    document.title = 'A run of the backfill · Joblink';
-  }, []);
+  useTitle('A run of the backfill');
 
   if (!run) {
     return (
@@ -342,10 +337,10 @@ function RunPage({ id, isLeft }: { id: string; isLeft: boolean }) {
         <h1>Backfill</h1>
         <nav className="sub-pages" aria-label="Backfill">
           <Link href="/console/backfill">All runs</Link>
-          <Link href={address(`/${id}`, FIRST)} aria-current={isLeft ? undefined : 'page'}>
+          <Link href={`/console/backfill/${id}`} aria-current={isLeft ? undefined : 'page'}>
             Jobs
           </Link>
-          <Link href={address(`/${id}/unresolved`, FIRST)} aria-current={isLeft ? 'page' : undefined}>
+          <Link href={`/console/backfill/${id}/unresolved`} aria-current={isLeft ? 'page' : undefined}>
             Left without a link
           </Link>
         </nav>

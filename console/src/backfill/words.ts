@@ -15,6 +15,3 @@ export const REASONS: Record<UnresolvedReason, { readonly text: string; readonly
   JOB_DELETED: { text: 'Job deleted', hint: 'The job that made it is gone.' },
   NO_CANDIDATE: { text: 'No candidate', hint: 'No evidence names a job.' },
 };
-
-/** A remark as a sentence begins. */
-export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -19,6 +19,7 @@ import { useKeptPlace } from '../ui/kept-place';
 import { Empty, Failed, Notice } from '../ui/states';
 import { sum } from '../ui/sum';
 import { counted, dayAndTime, exactly, number, size } from '../ui/text';
+import { useTitle } from '../ui/title';
 import { Files } from './files';
 import { useJob } from './found';
 import { HoldDialog, LiftDialog } from './hold';
@@ -147,9 +148,7 @@ export function JobPage({ id, viewer }: PageProps) {
   const onGone = useCallback(() => void refresh(), [refresh]);
 
   const name = job?.fileName ?? receipt?.fileName;
-  useEffect(() => {
-    document.title = `${name ?? 'Job'} · Joblink`;
-  }, [name]);
+  useTitle(name ?? 'Job');
   const status = job?.status;
   useEffect(() => {
     if (status) announce(`${name}: ${status.toLowerCase()}`);

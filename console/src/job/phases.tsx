@@ -34,7 +34,8 @@ function steps(job: JobDetailsFragment, now: string): Step[] {
       before: from ? `ran for ${took(from, finishedAt)}` : queued && `queued for ${queued}`,
     });
   } else if (from) {
-    found.push({ key: 'finished', title: statusText(status), before: `for ${took(from, now)} so far`, isAhead: true });
+    const since = status === 'CANCELLING' && cancellation ? cancellation.at : from;
+    found.push({ key: 'finished', title: statusText(status), before: `for ${took(since, now)} so far`, isAhead: true });
   }
   if (dataCleanedAt) {
     const note = cleanupSummary ? `${counted(cleanupSummary.artifacts, 'file')}, ${size(cleanupSummary.bytes)}` : null;

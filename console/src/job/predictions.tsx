@@ -2,13 +2,12 @@ import { useEffect } from 'react';
 import { Link } from 'react-aria-components';
 import { type JobDetailsFragment, JobPredictionsDocument } from '../api/graphql';
 import { LINK_SOURCES } from '../deletion/preview';
-import { go, usePlace } from '../place';
+import { usePlace } from '../place';
 import { figures, nameOf, type PredictionRow } from '../predictions/columns';
 import { useList } from '../server/list';
 import { ListBody, type Noun } from '../ui/list';
-import { pageArguments, type Paging, paging as pagingOf, sayPaging } from '../ui/paging';
+import { pageArguments, paging } from '../ui/paging';
 import { columnsOf, ListTable } from '../ui/table';
-import { pageOf } from './page-of';
 
 const NOUN: Noun = ['prediction', 'predictions'];
 
@@ -26,19 +25,11 @@ const columns = listed([
   }),
 ]);
 
-const address = (id: string, paging: Paging): string => {
-  const query = new URLSearchParams();
-  sayPaging(query, paging);
-  const text = query.toString();
-  return pageOf(id) + (text && `?${text}`);
-};
-
 /** What a job made. */
 export function Predictions({ job, isActive, news }: { job: JobDetailsFragment; isActive: boolean; news: number }) {
   const { id, kind, fileName } = job;
   const { query } = usePlace();
-  const paging = pagingOf(query);
-  const list = useList(JobPredictionsDocument, { id, ...pageArguments(paging) }, data => data.job?.predictions);
+  const list = useList(JobPredictionsDocument, { id, ...pageArguments(paging(query)) }, data => data.job?.predictions);
   const { soon, page } = list;
   useEffect(() => {
     if (news) soon();
@@ -56,8 +47,6 @@ export function Predictions({ job, isActive, news }: { job: JobDetailsFragment; 
       <ListBody
         noun={NOUN}
         list={list}
-        paging={paging}
-        onTurn={(paging, replace) => go(address(id, paging), replace)}
         shapes={['long', 'short', 'pill', 'short']}
         empty={<p className="nothing">{isActive ? 'None yet.' : 'None is linked to this job.'}</p>}
       >

@@ -21,7 +21,7 @@ export function Would({ job, isActive, isAdministrator, news, onHold, onLift }: 
   const variables = { ids: [job.id], force: true };
   const [{ data, error, fetching }, ask] = useQuery({ query: DeletionPreviewDocument, variables, requestPolicy: 'cache-and-network' });
   const { hold } = job;
-  // Of a hold no event tells.
+  // Its own hold is known before the event that tells of it.
   useFresh(`${news} ${hold?.at}`, fetching, () => ask({ requestPolicy: 'network-only' }));
   const [refusal] = data?.deletionPreview?.refused ?? [];
   const deletable = data?.deletionPreview?.deletable ?? [];

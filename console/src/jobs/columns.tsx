@@ -27,7 +27,7 @@ export const columns = listed([
     id: 'file',
     header: 'File',
     cell: ({ row: { original: job } }) => (
-      <span className="file">
+      <span className="file" title={job.fileName}>
         <Link className="file-name" href={pageOf(job.id)}>
           {job.fileName}
         </Link>

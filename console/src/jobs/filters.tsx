@@ -2,12 +2,9 @@ import { Button as AriaButton, Popover, DialogTrigger } from 'react-aria-compone
 import { Checkbox } from '../ui/checkbox';
 import { Choice } from '../ui/choice';
 import { Day } from '../ui/day';
-import { active } from '../ui/filter';
-import { FilterBar } from '../ui/filter-bar';
 import { ChevronDown } from '../ui/icons';
-import { SearchText } from '../ui/search-text';
 import { STATUSES } from './status';
-import { KINDS, ORDERS, ORIGINS, type Wanted } from './wanted';
+import { KINDS, ORIGINS, type Wanted } from './wanted';
 
 interface Props {
   wanted: Wanted;
@@ -41,37 +38,13 @@ function MoreFilters({ wanted, onChange }: Props) {
   );
 }
 
-export const NO_FILTER: Partial<Wanted> = {
-  search: '',
-  status: [],
-  kind: [],
-  origin: [],
-  mine: false,
-  createdFrom: '',
-  createdTo: '',
-  finishedFrom: '',
-  finishedTo: '',
-};
-
-/** What narrows the list, and on narrow screens its order. */
-export function Filters({ wanted, filtered, onChange }: Props & { filtered: boolean }) {
+/** What narrows the list, beside the search. */
+export function Filters({ wanted, onChange }: Props) {
   return (
-    <FilterBar
-      active={active(wanted, NO_FILTER)}
-      onClear={filtered ? () => onChange(NO_FILTER) : undefined}
-      search={
-        <SearchText
-          label="Search by file name or job id"
-          placeholder="File name or job id"
-          wanted={wanted.search}
-          onChange={search => onChange({ search })}
-        />
-      }
-      order={<Choice label="Sort" all="" required choices={ORDERS} chosen={[wanted.sort]} onChange={([sort]) => onChange({ sort })} />}
-    >
+    <>
       <Choice label="Status" all="All" multiple choices={STATUSES} chosen={wanted.status} onChange={status => onChange({ status })} />
       <Choice label="Kind" all="All" choices={KINDS} chosen={wanted.kind} onChange={kind => onChange({ kind })} />
       <MoreFilters wanted={wanted} onChange={onChange} />
-    </FilterBar>
+    </>
   );
 }

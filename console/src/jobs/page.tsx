@@ -1,23 +1,24 @@
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { Link } from 'react-aria-components';
 import type { JobRowFragment } from '../api/graphql';
 import { CancelDialog } from '../cancellation/dialog';
 import { DeleteDialog } from '../deletion/dialog';
 import { useRetry } from '../job/retry';
-import { go, usePlace } from '../place';
 import type { Viewer } from '../server/client';
-import { Button } from '../ui/button';
+import { Choice } from '../ui/choice';
+import { active } from '../ui/filter';
 import { useKeptPlace } from '../ui/kept-place';
-import { ListBody, ListHead, type Noun, SelectionBar } from '../ui/list';
-import { FIRST } from '../ui/paging';
+import { type Noun, SelectionBar } from '../ui/list';
+import { ListPage, useWanted } from '../ui/list-page';
+import { SearchText } from '../ui/search-text';
 import { useSelection } from '../ui/selection';
 import { Empty, Notice } from '../ui/states';
 import { ListTable, type Sort } from '../ui/table';
 import { type Actions, ActionsContext } from './actions';
 import { columns, FIELDS } from './columns';
-import { Filters, NO_FILTER } from './filters';
+import { Filters } from './filters';
 import { useJobs } from './list';
-import { address, filterOf, orderOf, sortOf, variables, type Wanted, wanted as wantedBy } from './wanted';
+import { address, filterOf, NO_FILTER, orderOf, ORDERS, sortOf, variables, wanted as wantedBy } from './wanted';
 
 const NOUN: Noun = ['job', 'jobs'];
 
@@ -28,8 +29,7 @@ function sortBy(sort: string): Sort {
 }
 
 export function JobsPage({ viewer }: { viewer: Viewer }) {
-  const { query } = usePlace();
-  const wanted = wantedBy(query);
+  const { wanted, change } = useWanted(wantedBy, address);
   const { selected, select, drop, without } = useSelection<JobRowFragment>('jobs');
   const dropOne = useCallback((id: string) => drop([id]), [drop]);
   const list = without(useJobs(variables(wanted, viewer.user.id), dropOne));
@@ -50,53 +50,38 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
     },
     [drop, soon],
   );
+  const askToDelete = useCallback(
+    (ids: readonly string[]) => {
+      keepPlace(ids[0] ?? '');
+      setDeleting(ids);
+    },
+    [keepPlace],
+  );
   const actions = useMemo<Actions>(() => ({
     onCancel: job => {
       keepPlace(job.id);
       setCancelling(job);
     },
-    onDelete: job => {
-      keepPlace(job.id);
-      setDeleting([job.id]);
-    },
+    onDelete: job => askToDelete([job.id]),
     onRetry: job => {
       keepPlace(job.id);
       runAgain(job);
     },
-  }), [keepPlace, runAgain]);
-
-  useEffect(() => {
-    document.title = 'Jobs · Joblink';
-  }, []);
-
-  /** Other jobs or another order: from the first page on. */
-  const change = (change: Partial<Wanted>) => go(address({ ...wanted, ...change, ...FIRST }), true);
-  const filtered = filterOf(wanted, viewer.user.id) !== undefined;
+  }), [askToDelete, keepPlace, runAgain]);
 
   return (
-    <div className="page">
-      <ListHead title="Jobs" noun={NOUN} total={list.page?.totalCount} />
-      <Filters wanted={wanted} filtered={filtered} onChange={change} />
-      {problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
-      <ListBody
+    <>
+      <ListPage
+        title="Jobs"
         noun={NOUN}
         list={list}
-        paging={wanted}
-        onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
-        onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
-        selection={
-          <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
-            <Button
-              look="danger"
-              onPress={() => {
-                keepPlace([...selected][0] ?? '');
-                setDeleting([...selected]);
-              }}
-            >
-              Delete Selected Jobs
-            </Button>
-          </SelectionBar>
-        }
+        active={active(wanted, NO_FILTER)}
+        onClearFilters={filterOf(wanted, viewer.user.id) && (() => change(NO_FILTER))}
+        search={<SearchText by="file name or job id" wanted={wanted.search} onChange={search => change({ search })} />}
+        filters={<Filters wanted={wanted} onChange={change} />}
+        order={<Choice label="Sort" all="" required choices={ORDERS} chosen={[wanted.sort]} onChange={([sort]) => change({ sort })} />}
+        notice={problem && <Notice said={`The file was not run again. ${problem}`} does="Close" onPress={forget} />}
+        selection={<SelectionBar noun={NOUN} selected={selected} onClear={() => select(new Set())} onDelete={askToDelete} />}
         shapes={['box', 'long', 'pill', 'short', 'bar', 'short', 'short']}
         empty={
           <Empty title="No jobs yet">
@@ -128,10 +113,10 @@ export function JobsPage({ viewer }: { viewer: Viewer }) {
             />
           </ActionsContext>
         )}
-      </ListBody>
+      </ListPage>
       {deleting && <DeleteDialog ids={deleting} onGone={onGone} onClose={close} />}
       {retrying}
       {cancelling && <CancelDialog job={cancelling} onClose={close} />}
-    </div>
+    </>
   );
 }

@@ -1,8 +1,9 @@
 // Which jobs are wanted, in which order and which page of them: all of it stands in the address, so that it can be kept
 // and passed on.
 import type { JobFilter, JobOrder, JobOrderField, JobOrigin, JobsQueryVariables, JobStatus, PredictionKind } from '../api/graphql';
+import { addressOf, BASE } from '../place';
 import { day, isEmpty, known, midnight } from '../ui/filter';
-import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
+import { pageArguments, type Paging, paging, said } from '../ui/paging';
 import { STATUSES } from './status';
 
 export const KINDS: readonly { readonly value: PredictionKind; readonly text: string }[] = [
@@ -40,6 +41,18 @@ export interface Wanted extends Paging {
   readonly sort: string;
 }
 
+export const NO_FILTER: Partial<Wanted> = {
+  search: '',
+  status: [],
+  kind: [],
+  origin: [],
+  mine: false,
+  createdFrom: '',
+  createdTo: '',
+  finishedFrom: '',
+  finishedTo: '',
+};
+
 export function wanted(query: URLSearchParams): Wanted {
   return {
     ...paging(query),
@@ -57,23 +70,20 @@ export function wanted(query: URLSearchParams): Wanted {
 }
 
 /** The address of a list; what is not said there is as it is at first. */
-export function address(wanted: Wanted): string {
-  const query = new URLSearchParams();
-  const say = (name: string, value: string | null) => value && query.set(name, value);
-  say('q', wanted.search);
-  say('status', wanted.status.join(','));
-  say('kind', wanted.kind.join(','));
-  say('origin', wanted.origin.join(','));
-  say('mine', wanted.mine ? '1' : '');
-  say('created-from', wanted.createdFrom);
-  say('created-to', wanted.createdTo);
-  say('finished-from', wanted.finishedFrom);
-  say('finished-to', wanted.finishedTo);
-  say('sort', wanted.sort === 'created' ? '' : wanted.sort);
-  sayPaging(query, wanted);
-  const text = query.toString();
-  return `/console/jobs${text ? `?${text}` : ''}`;
-}
+export const address = (wanted: Wanted): string =>
+  addressOf(`${BASE}/jobs`, {
+    q: wanted.search,
+    status: wanted.status.join(),
+    kind: wanted.kind.join(),
+    origin: wanted.origin.join(),
+    mine: wanted.mine ? '1' : '',
+    'created-from': wanted.createdFrom,
+    'created-to': wanted.createdTo,
+    'finished-from': wanted.finishedFrom,
+    'finished-to': wanted.finishedTo,
+    sort: wanted.sort === 'created' ? '' : wanted.sort,
+    ...said(wanted),
+  });
 
 export function filterOf(wanted: Wanted, viewer: string): JobFilter | undefined {
   const filter: JobFilter = {

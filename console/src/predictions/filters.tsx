@@ -1,15 +1,12 @@
 import { useState } from 'react';
 import { Input, TextField } from 'react-aria-components';
 import { Choice } from '../ui/choice';
-import { active } from '../ui/filter';
-import { FilterBar } from '../ui/filter-bar';
 import { FilterChip } from '../ui/filter-chip';
 import { CompanyFilter } from './company';
-import { isYear, LINKS, NO_FILTER, QUARTERS, RISKS, SOURCES, type Wanted } from './wanted';
+import { isYear, LINKS, QUARTERS, RISKS, SOURCES, type Wanted } from './wanted';
 
 interface Props {
   wanted: Wanted;
-  filtered: boolean;
   onChange: (change: Partial<Wanted>) => void;
 }
 
@@ -34,9 +31,9 @@ function Year({ year, onChange }: { year: string; onChange: (year: string) => vo
 }
 
 /** What narrows the list. */
-export function Filters({ wanted, filtered, onChange }: Props) {
+export function Filters({ wanted, onChange }: Props) {
   return (
-    <FilterBar active={active(wanted, NO_FILTER)} onClear={filtered ? () => onChange(NO_FILTER) : undefined}>
+    <>
       <CompanyFilter chosen={wanted.company} onChange={company => onChange({ company })} />
       <Year year={wanted.year} onChange={year => onChange({ year })} />
       <Choice label="Quarter" all="All" choices={QUARTERS} chosen={wanted.quarter} onChange={quarter => onChange({ quarter })} />
@@ -51,6 +48,6 @@ export function Filters({ wanted, filtered, onChange }: Props) {
         onChange={([me]) => onChange({ mine: me !== undefined })}
       />
       {wanted.job && <FilterChip label="Of job" value={wanted.job.slice(0, 8)} onClear={() => onChange({ job: '' })} />}
-    </FilterBar>
+    </>
   );
 }

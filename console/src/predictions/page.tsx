@@ -1,5 +1,5 @@
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useState } from 'react';
 import { Link } from 'react-aria-components';
 import {
   AnnualPredictionsDocument,
@@ -10,13 +10,13 @@ import {
   type QuarterlyPredictionsQuery,
 } from '../api/graphql';
 import { KINDS } from '../jobs/wanted';
-import { go, usePlace } from '../place';
 import type { Viewer } from '../server/client';
 import { useJobEvents } from '../server/events';
 import { useList } from '../server/list';
-import { Button } from '../ui/button';
+import { active } from '../ui/filter';
 import { useKeptPlace } from '../ui/kept-place';
-import { ListBody, ListHead, type Noun, SelectionBar } from '../ui/list';
+import { type Noun, SelectionBar } from '../ui/list';
+import { ListPage, useWanted } from '../ui/list-page';
 import { FIRST } from '../ui/paging';
 import { useSelection } from '../ui/selection';
 import { Empty } from '../ui/states';
@@ -25,7 +25,7 @@ import { number } from '../ui/text';
 import { columns, nameOf, type PredictionRow } from './columns';
 import { DeletePredictionsDialog } from './dialog';
 import { Filters } from './filters';
-import { address, filterOf, NO_FILTER, variables, type Wanted, wanted as wantedBy } from './wanted';
+import { address, filterOf, NO_FILTER, variables, wanted as wantedBy } from './wanted';
 
 const NOUN: Noun = ['prediction', 'predictions'];
 
@@ -34,8 +34,7 @@ const other = (kind: PredictionKind): PredictionKind => (kind === 'ANNUAL' ? 'QU
 const DOCUMENTS = { ANNUAL: AnnualPredictionsDocument, QUARTERLY: QuarterlyPredictionsDocument };
 
 export function PredictionsPage({ viewer }: { viewer: Viewer }) {
-  const { query } = usePlace();
-  const wanted = wantedBy(query);
+  const { wanted, change } = useWanted(wantedBy, address);
   const { selected, select, drop, without } = useSelection<PredictionRow>('predictions');
   const document = DOCUMENTS[wanted.kind] as TypedDocumentNode<Answer, AnnualPredictionsQueryVariables>;
   const read = useList<Answer, AnnualPredictionsQueryVariables, PredictionRow>(document, variables(wanted, viewer.user.id), data => data.page);
@@ -46,6 +45,10 @@ export function PredictionsPage({ viewer }: { viewer: Viewer }) {
 
   const [deleting, setDeleting] = useState<readonly string[] | undefined>(undefined);
   const keepPlace = useKeptPlace(deleting !== undefined);
+  const askToDelete = (ids: readonly string[]) => {
+    keepPlace(ids[0] ?? '');
+    setDeleting(ids);
+  };
   const close = useCallback(() => setDeleting(undefined), []);
   const onGone = useCallback(
     (ids: readonly string[]) => {
@@ -55,45 +58,27 @@ export function PredictionsPage({ viewer }: { viewer: Viewer }) {
     [drop, soon],
   );
 
-  useEffect(() => {
-    window.document.title = 'Predictions · Joblink';
-  }, []);
-
-  /** Other predictions: from the first page on. */
-  const change = (change: Partial<Wanted>) => go(address({ ...wanted, ...change, ...FIRST }), true);
-  const filtered = filterOf(wanted, viewer.user.id) !== undefined;
   const counts = { [wanted.kind]: list.page?.totalCount, [other(wanted.kind)]: read.answer?.others?.totalCount };
 
   return (
-    <div className="page">
-      <ListHead title="Predictions" noun={NOUN} total={list.page?.totalCount} />
-      <nav className="kinds-of-list" aria-label="Kind">
-        {KINDS.map(({ value, text }) => (
-          <Link key={value} href={address({ ...wanted, ...FIRST, kind: value })} aria-current={value === wanted.kind ? 'page' : undefined}>
-            {text} {counts[value] !== undefined && !read.isBehind && <span className="kind-count">{number(counts[value])}</span>}
-          </Link>
-        ))}
-      </nav>
-      <Filters wanted={wanted} filtered={filtered} onChange={change} />
-      <ListBody
+    <>
+      <ListPage
+        title="Predictions"
         noun={NOUN}
         list={list}
-        paging={wanted}
-        onTurn={(paging, replace) => go(address({ ...wanted, ...paging }), replace)}
-        onClearFilters={filtered ? () => change(NO_FILTER) : undefined}
-        selection={
-          <SelectionBar noun={NOUN} count={selected.size} onClear={() => select(new Set())}>
-            <Button
-              look="danger"
-              onPress={() => {
-                keepPlace([...selected][0] ?? '');
-                setDeleting([...selected]);
-              }}
-            >
-              Delete Selected Predictions
-            </Button>
-          </SelectionBar>
+        active={active(wanted, NO_FILTER)}
+        onClearFilters={filterOf(wanted, viewer.user.id) && (() => change(NO_FILTER))}
+        above={
+          <nav className="kinds-of-list" aria-label="Kind">
+            {KINDS.map(({ value, text }) => (
+              <Link key={value} href={address({ ...wanted, ...FIRST, kind: value })} aria-current={value === wanted.kind ? 'page' : undefined}>
+                {text} {counts[value] !== undefined && !read.isBehind && <span className="kind-count">{number(counts[value])}</span>}
+              </Link>
+            ))}
+          </nav>
         }
+        filters={<Filters wanted={wanted} onChange={change} />}
+        selection={<SelectionBar noun={NOUN} selected={selected} onClear={() => select(new Set())} onDelete={askToDelete} />}
         shapes={['box', 'short', 'short', 'pill', 'short', 'long', 'short']}
         empty={
           <Empty title={`No ${wanted.kind.toLowerCase()} predictions yet`}>
@@ -118,8 +103,8 @@ export function PredictionsPage({ viewer }: { viewer: Viewer }) {
             isBehind={list.isBehind}
           />
         )}
-      </ListBody>
+      </ListPage>
       {deleting && <DeletePredictionsDialog ids={deleting} onGone={onGone} onClose={close} />}
-    </div>
+    </>
   );
 }

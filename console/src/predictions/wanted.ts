@@ -2,11 +2,10 @@
 import type { AnnualPredictionsQueryVariables, LinkSource, PredictionFilter, PredictionKind, RiskLevel } from '../api/graphql';
 import { LINK_SOURCES } from '../deletion/preview';
 import { KINDS } from '../jobs/wanted';
+import { addressOf, BASE } from '../place';
 import { isEmpty, known } from '../ui/filter';
-import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
-
-/** With its first letter large, as a choice begins. */
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+import { pageArguments, type Paging, paging, said } from '../ui/paging';
+import { capital } from '../ui/text';
 
 export const SOURCES = (Object.keys(LINK_SOURCES) as LinkSource[]).map(value => ({ value, text: capital(LINK_SOURCES[value]) }));
 
@@ -62,22 +61,19 @@ export function wanted(query: URLSearchParams): Wanted {
 }
 
 /** The address of a list; what is not said there is as it is at first. */
-export function address(wanted: Wanted): string {
-  const query = new URLSearchParams();
-  const say = (name: string, value: string) => value && query.set(name, value);
-  say('kind', wanted.kind === 'ANNUAL' ? '' : wanted.kind);
-  say('link', wanted.link.join(','));
-  say('source', wanted.source.join(','));
-  say('risk', wanted.risk.join(','));
-  say('quarter', wanted.quarter.join(','));
-  say('year', wanted.year);
-  say('company', wanted.company);
-  say('job', wanted.job);
-  say('mine', wanted.mine ? '1' : '');
-  sayPaging(query, wanted);
-  const text = query.toString();
-  return `/console/predictions${text ? `?${text}` : ''}`;
-}
+export const address = (wanted: Wanted): string =>
+  addressOf(`${BASE}/predictions`, {
+    kind: wanted.kind === 'ANNUAL' ? '' : wanted.kind,
+    link: wanted.link.join(),
+    source: wanted.source.join(),
+    risk: wanted.risk.join(),
+    quarter: wanted.quarter.join(),
+    year: wanted.year,
+    company: wanted.company,
+    job: wanted.job,
+    mine: wanted.mine ? '1' : '',
+    ...said(wanted),
+  });
 
 export function filterOf(wanted: Wanted, viewer: string): PredictionFilter | undefined {
   const [link] = wanted.link;

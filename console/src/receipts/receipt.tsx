@@ -2,15 +2,16 @@ import { useEffect } from 'react';
 import { Link } from 'react-aria-components';
 import { useQuery } from 'urql';
 import { type ReceiptQuery, ReceiptDocument } from '../api/graphql';
-import { StatusBadge } from '../jobs/badge';
-import { address as auditOf } from '../audit/wanted';
+import { addressAbout } from '../audit/wanted';
 import { reasonInWords } from '../audit/words';
+import { StatusBadge } from '../jobs/badge';
 import { KINDS } from '../jobs/wanted';
 import type { Viewer } from '../server/client';
 import { sentence } from '../server/failure';
 import { ChevronLeft } from '../ui/icons';
 import { Empty, Failed } from '../ui/states';
 import { counted, dayAndTime, number, size } from '../ui/text';
+import { useTitle } from '../ui/title';
 
 type Receipt = NonNullable<ReceiptQuery['deletionReceipt']>;
 
@@ -47,9 +48,7 @@ export function ReceiptPage({ id: jobId, viewer }: { id: string; viewer: Viewer 
   const receipt = data?.deletionReceipt;
   const isPurged = receipt ? receipt.artifacts.completedAt !== null : true;
 
-  useEffect(() => {
-    document.title = 'Deletion receipt · Joblink';
-  }, []);
+  useTitle('Deletion receipt');
   useEffect(() => {
     if (isPurged) return;
     let pause = SOON;
@@ -142,7 +141,7 @@ export function ReceiptPage({ id: jobId, viewer }: { id: string; viewer: Viewer 
         </dd>
       </dl>
       <p className="receipt-links">
-        {viewer.role !== 'MEMBER' && <Link href={auditOf({ target: receipt.jobId })}>All entries for this job in the audit log</Link>}
+        {viewer.role !== 'MEMBER' && <Link href={addressAbout(receipt.jobId)}>All entries for this job in the audit log</Link>}
       </p>
     </div>
   );

@@ -1,7 +1,8 @@
 // Which receipts are wanted, and which page of them: all of it stands in the address.
 import type { DeletionReceiptFilter, DeletionTrigger, ReceiptsQueryVariables } from '../api/graphql';
+import { addressOf, BASE } from '../place';
 import { day, isEmpty, known, midnight } from '../ui/filter';
-import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
+import { pageArguments, type Paging, paging, said } from '../ui/paging';
 
 export const TRIGGERS: readonly { readonly value: DeletionTrigger; readonly text: string }[] = [
   { value: 'REQUEST', text: 'By request' },
@@ -40,19 +41,16 @@ export function wanted(query: URLSearchParams): Wanted {
 }
 
 /** The address of a list; what is not said there is as it is at first. */
-export function address(wanted: Wanted): string {
-  const query = new URLSearchParams();
-  const say = (name: string, value: string) => value && query.set(name, value);
-  say('q', wanted.search);
-  say('trigger', wanted.trigger.join(','));
-  say('purge', wanted.purge.join(','));
-  say('by', wanted.by);
-  say('from', wanted.from);
-  say('to', wanted.to);
-  sayPaging(query, wanted);
-  const text = query.toString();
-  return `/console/receipts${text ? `?${text}` : ''}`;
-}
+export const address = (wanted: Wanted): string =>
+  addressOf(`${BASE}/receipts`, {
+    q: wanted.search,
+    trigger: wanted.trigger.join(),
+    purge: wanted.purge.join(),
+    by: wanted.by,
+    from: wanted.from,
+    to: wanted.to,
+    ...said(wanted),
+  });
 
 export function filterOf(wanted: Wanted): DeletionReceiptFilter | undefined {
   const [purge] = wanted.purge;

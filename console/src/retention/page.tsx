@@ -2,17 +2,18 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import { Link } from 'react-aria-components';
 import { useQuery } from 'urql';
 import { RetentionDueDocument, RetentionMomentDocument, type RetentionMomentQuery } from '../api/graphql';
-import { go, usePlace } from '../place';
+import { usePlace } from '../place';
 import { useAgain } from '../server/again';
 import { isForbidden, sentence } from '../server/failure';
 import { useList } from '../server/list';
 import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
 import { ListBody, type Noun } from '../ui/list';
-import { FIRST, pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
+import { FIRST, pageArguments, paging, turn } from '../ui/paging';
 import { Empty, Failed, Forbidden } from '../ui/states';
 import { ListSkeleton } from '../ui/table';
 import { counted, exactly, size } from '../ui/text';
+import { useTitle } from '../ui/title';
 import { tell } from '../ui/toasts';
 import { type Run, useRun } from './follow';
 import { RetentionHead } from './head';
@@ -23,14 +24,6 @@ import { asInput, outcome } from './words';
 
 const NOUN: Noun = ['job is due', 'jobs are due'];
 const SHAPES = ['long', 'pill', 'short', 'long', 'short', 'short'];
-
-/** The address of a page of what is due. */
-function address(paging: Paging): string {
-  const query = new URLSearchParams();
-  sayPaging(query, paging);
-  const text = query.toString();
-  return `/console/retention${text ? `?${text}` : ''}`;
-}
 
 type Moment = NonNullable<RetentionMomentQuery['retentionPreview']>;
 
@@ -114,8 +107,6 @@ function DryRun({ moment, run, isLooking, onLook, onBegun }: {
       <ListBody
         noun={NOUN}
         list={list}
-        paging={page}
-        onTurn={(paging, replace) => go(address(paging), replace)}
         shapes={SHAPES}
         empty={
           <Empty title="Nothing is due">
@@ -155,11 +146,9 @@ export function RetentionPage() {
   if (preview) last.current = preview;
   const shown = preview ?? last.current;
 
-  useEffect(() => {
-    document.title = 'Retention · Joblink';
-  }, []);
+  useTitle('Retention');
   const look = useCallback(() => {
-    go(address(FIRST), true);
+    turn(FIRST, true);
     ask({ requestPolicy: 'network-only' });
   }, [ask]);
   useAgain(error, look);

@@ -8,16 +8,17 @@ import {
   type RetentionRunRowFragment,
   RetentionRunsDocument,
 } from '../api/graphql';
-import { go, usePlace } from '../place';
+import { usePlace } from '../place';
 import { useAgain } from '../server/again';
 import { sentence } from '../server/failure';
 import { useList } from '../server/list';
 import { isRefused, ListBody, type Noun } from '../ui/list';
-import { pageArguments, type Paging, paging, sayPaging } from '../ui/paging';
+import { pageArguments, paging } from '../ui/paging';
 import { Empty, Failed } from '../ui/states';
 import { columnsOf, ListSkeleton, ListTable } from '../ui/table';
 import { exactly, number, size, took } from '../ui/text';
 import { Time } from '../ui/time';
+import { useTitle } from '../ui/title';
 import { useRun } from './follow';
 import { RetentionHead } from './head';
 import { ItemsTable } from './items';
@@ -61,22 +62,12 @@ const columns = listed([
   accessor('bytesFreed', { id: 'freed', header: 'Freed', cell: ({ getValue }) => size(getValue()) }),
 ]);
 
-/** The address of a page of a list. */
-function address(path: string, paging: Paging): string {
-  const query = new URLSearchParams();
-  sayPaging(query, paging);
-  const text = query.toString();
-  return `/console/retention/runs${path}${text ? `?${text}` : ''}`;
-}
-
 /** The runs there were, the newest first. */
 export function RetentionRunsPage() {
   const { query } = usePlace();
   const page = paging(query);
   const list = useList(RetentionRunsDocument, pageArguments(page), data => data.retentionRuns);
-  useEffect(() => {
-    document.title = 'Past runs of retention · Joblink';
-  }, []);
+  useTitle('Past runs of retention');
   // The newest may go on; the list says how far it is.
   useRun(page.at === 0 ? list.page?.nodes[0] : undefined);
   return (
@@ -85,8 +76,6 @@ export function RetentionRunsPage() {
       <ListBody
         noun={RUNS}
         list={list}
-        paging={page}
-        onTurn={(paging, replace) => go(address('', paging), replace)}
         forWhom="OPERATOR"
         shapes={['long', 'short', 'short', 'short', 'short']}
         empty={
@@ -177,9 +166,7 @@ export function RetentionRunPage({ id }: { id: string }) {
   useEffect(() => {
     if (done) soon();
   }, [done, soon]);
-  useEffect(() => {
-    document.title = 'A run of retention · Joblink';
-  }, []);
+  useTitle('A run of retention');
 
   if (!shown) {
     return (
@@ -227,8 +214,6 @@ export function RetentionRunPage({ id }: { id: string }) {
         <ListBody
           noun={JOBS}
           list={list}
-          paging={page}
-          onTurn={(paging, replace) => go(address(`/${id}`, paging), replace)}
           empty={
             <Empty title={shown.finishedAt ? 'Nothing was due' : 'Nothing was done yet'}>
               <p>{shown.finishedAt ? 'The run found no job that was due.' : 'Jobs appear here as they are dealt with.'}</p>

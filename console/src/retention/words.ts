@@ -1,6 +1,6 @@
 // The rules of retention in words.
 import type { JobStatus, RetentionAction, RetentionPolicyInput, RetentionRulesFragment, RetentionTrigger } from '../api/graphql';
-import { counted } from '../ui/text';
+import { capital, counted } from '../ui/text';
 
 export type Rules = RetentionRulesFragment;
 export type Rule = Rules['completed'];
@@ -20,8 +20,6 @@ export const isOff = ({ after, action }: Rule): boolean => after === 'never' || 
 export const STATES = ['completed', 'failed', 'cancelled'] as const;
 
 const STATE_OF: Partial<Record<JobStatus, (typeof STATES)[number]>> = { COMPLETED: 'completed', FAILED: 'failed', CANCELLED: 'cancelled' };
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 export const titleOf = (state: (typeof STATES)[number]): string => `${capital(state)} jobs`;
 

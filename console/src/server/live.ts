@@ -24,6 +24,10 @@ const EVERY = 5;
 const LONGEST = 30;
 /** How long a connection may take before the pages ask instead, in milliseconds. */
 const GRACE = 2500;
+/** When the pages ask once more after it connected, in milliseconds: until the server has taken the subscription nothing is told. */
+const SETTLED = 2000;
+/** How often they ask while it is live, for what no event tells, in milliseconds. */
+const LOOK_EVERY = 60_000;
 /** The server closes with these where a token is missing or not taken. */
 const SIGNED_OUT = [4401, 4403];
 
@@ -35,6 +39,8 @@ export class Live {
   #hearers = new Set<Hear>();
   #timer: number | undefined;
   #misses = 0;
+  /** It was time to look while nobody saw the page. */
+  #isOverdue = false;
   #waiting: (() => void) | undefined;
   #isDisposed = false;
 
@@ -55,6 +61,7 @@ export class Live {
     });
     this.#schedule(GRACE);
     window.addEventListener('online', this.now);
+    document.addEventListener('visibilitychange', this.#seen);
   }
 
   /** Ends everything; the page is left or the user changes. */
@@ -62,6 +69,7 @@ export class Live {
     this.#isDisposed = true;
     window.clearTimeout(this.#timer);
     window.removeEventListener('online', this.now);
+    document.removeEventListener('visibilitychange', this.#seen);
     this.#refreshes.clear();
     this.#hearers.clear();
     this.#listeners.clear();
@@ -73,7 +81,7 @@ export class Live {
     return () => void this.#listeners.delete(listener);
   };
 
-  /** What is asked while nothing is told, and once when it is told. */
+  /** What is asked while nothing is told, and now and then when it is told. */
   refreshedBy(refresh: Refresh): () => void {
     this.#refreshes.add(refresh);
     return () => void this.#refreshes.delete(refresh);
@@ -104,12 +112,28 @@ export class Live {
   }
 
   #connected(): void {
-    window.clearTimeout(this.#timer);
     this.#misses = 0;
     this.#become({ standing: 'live', pause: EVERY });
     // What happened until now was told to nobody here, also that since the first answers.
+    this.#refreshAll();
+    this.#schedule(SETTLED, () => this.#look());
+  }
+
+  #refreshAll(): void {
     this.#refreshes.forEach(refresh => void refresh());
   }
+
+  /** Asks for what was told to nobody, while somebody sees the page, and does so again in a while. */
+  #look(): void {
+    this.#isOverdue = document.hidden;
+    // Who is asked to sign in again is not shown more than that.
+    if (!document.hidden && !isExpired()) this.#refreshAll();
+    this.#schedule(LOOK_EVERY, () => this.#look());
+  }
+
+  readonly #seen = (): void => {
+    if (this.#isOverdue && !document.hidden && this.state.standing === 'live') this.#look();
+  };
 
   #closed(code: number): void {
     if (SIGNED_OUT.includes(code) && token() !== null) expire();
@@ -119,10 +143,10 @@ export class Live {
     }
   }
 
-  #schedule(milliseconds: number): void {
+  #schedule(milliseconds: number, then = (): void => void this.#poll()): void {
     window.clearTimeout(this.#timer);
     if (this.#isDisposed) return;
-    this.#timer = window.setTimeout(() => void this.#poll(), milliseconds);
+    this.#timer = window.setTimeout(then, milliseconds);
   }
 
   async #poll(): Promise<void> {

@@ -1,16 +1,17 @@
 // What the pages with a list have in common: their head, what is selected, all states of the list, and turning its pages.
 import { useEffect, useRef } from 'react';
 import type { Role } from '../api/graphql';
+import { usePlace } from '../place';
 import { useLiveState } from '../server/client';
 import { isForbidden, isSignedOut, sentence } from '../server/failure';
 import type { List, Page } from '../server/list';
 import { announce } from './announce';
 import { Button } from './button';
 import { ChevronLeft, ChevronRight } from './icons';
-import { FIRST, PAGE, type Paging } from './paging';
+import { FIRST, PAGE, type Paging, paging as pagingOf, turn } from './paging';
 import { Empty, Failed, Forbidden, Notice } from './states';
 import { ListSkeleton } from './table';
-import { counted, number } from './text';
+import { capital, counted, number } from './text';
 
 /** What a list is of: "job", "jobs". */
 export type Noun = readonly [one: string, many: string];
@@ -30,8 +31,15 @@ export function ListHead({ title, noun, total, children }: { title: string; noun
 const isFree = ({ key, defaultPrevented, target }: KeyboardEvent): boolean =>
   key === 'Escape' && !defaultPrevented && target instanceof Element && !target.closest('[role=dialog], [role=alertdialog], [role=menu], input:not([type=checkbox])');
 
+interface SelectionProps {
+  noun: Noun;
+  selected: ReadonlySet<string>;
+  onClear: () => void;
+  onDelete: (ids: readonly string[]) => void;
+}
+
 /** How many rows are selected, and what can be done with them. Escape selects none. */
-export function SelectionBar({ noun, count, onClear, children }: { noun: Noun; count: number; onClear: () => void; children: React.ReactNode }) {
+export function SelectionBar({ noun, selected, onClear, onDelete }: SelectionProps) {
   const clear = useRef(onClear);
   clear.current = () => {
     onClear();
@@ -39,7 +47,7 @@ export function SelectionBar({ noun, count, onClear, children }: { noun: Noun; c
     const list = document.querySelector<HTMLElement>('.list-table');
     if (!list?.contains(document.activeElement)) list?.focus();
   };
-  const isShown = count > 0;
+  const isShown = selected.size > 0;
   useEffect(() => {
     if (!isShown) return;
     const press = (event: KeyboardEvent) => {
@@ -51,11 +59,13 @@ export function SelectionBar({ noun, count, onClear, children }: { noun: Noun; c
   if (!isShown) return null;
   return (
     <div className="selection" role="group" aria-label={`Selected ${noun[1]}`}>
-      <strong>{counted(count, ...noun)} selected</strong>
+      <strong>{counted(selected.size, ...noun)} selected</strong>
       <Button look="quiet" onPress={() => clear.current()}>
         Clear Selection
       </Button>
-      {children}
+      <Button look="danger" onPress={() => onDelete([...selected])}>
+        Delete Selected {capital(noun[1])}
+      </Button>
     </div>
   );
 }
@@ -65,7 +75,7 @@ export const isRefused = ({ page, error }: Pick<List<unknown>, 'page' | 'error'>
   page === undefined && error !== undefined && isForbidden(error);
 
 /** Which part of a list is shown, and the pages beside it. */
-function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging: Paging; isBehind: boolean; onTurn: (paging: Paging) => void }) {
+function Pager({ page, paging, isBehind }: { page: Page<unknown>; paging: Paging; isBehind: boolean }) {
   const { nodes, totalCount, pageInfo } = page;
   const hasPrevious = paging.at > 0;
   const hasNext = pageInfo.hasNextPage;
@@ -73,7 +83,7 @@ function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging
   const most = Math.max(0, totalCount - nodes.length - (hasNext ? 1 : 0));
   const at = hasNext ? Math.min(paging.at, most) : most;
   // While a page is on its way the one before is shown, whose ends are not those of the one that is wanted.
-  const turn = (to: Paging) => isBehind || onTurn(to);
+  const turnTo = (to: Paging): unknown => isBehind || turn(to);
   return (
     <nav className="pages" aria-label="Pages">
       <span className="pages-text">
@@ -85,7 +95,7 @@ function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging
             isDisabled={!hasPrevious}
             aria-label="Previous page"
             onPress={() =>
-              turn(paging.at <= PAGE ? FIRST : { ...FIRST, before: pageInfo.startCursor ?? null, at: Math.max(0, at - PAGE) })
+              turnTo(paging.at <= PAGE ? FIRST : { ...FIRST, before: pageInfo.startCursor ?? null, at: Math.max(0, at - PAGE) })
             }
           >
             <ChevronLeft />
@@ -94,7 +104,7 @@ function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging
           <Button
             isDisabled={!hasNext}
             aria-label="Next page"
-            onPress={() => turn({ ...FIRST, after: pageInfo.endCursor ?? null, at: at + nodes.length })}
+            onPress={() => turnTo({ ...FIRST, after: pageInfo.endCursor ?? null, at: at + nodes.length })}
           >
             Next
             <ChevronRight />
@@ -105,12 +115,9 @@ function Pager({ page, paging, isBehind, onTurn }: { page: Page<unknown>; paging
   );
 }
 
-interface Props<Item> {
+export interface ListProps<Item> {
   noun: Noun;
   list: List<Item>;
-  paging: Paging;
-  /** Goes to another page; `replace` where the one at hand is none. */
-  onTurn: (paging: Paging, replace?: boolean) => void;
   /** What is shown where the list has nothing at all. */
   empty: React.ReactNode;
   /** Whether it is narrowed; with this the filters are taken away. */
@@ -124,10 +131,12 @@ interface Props<Item> {
   children: (rows: readonly Item[]) => React.ReactNode;
 }
 
-/** A list in all of its states: on its way, failed, forbidden, empty, without a match, or the table and its pages. */
-export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilters, shapes, forWhom, selection, children }: Props<Item>) {
+/** A list in all of its states: on its way, failed, forbidden, empty, without a match, or the table and its pages, of which the address says one. */
+export function ListBody<Item>({ noun, list, empty, onClearFilters, shapes, forWhom, selection, children }: ListProps<Item>) {
   const { page, error, isBehind, fetching, retry } = list;
   const { standing } = useLiveState();
+  const { query } = usePlace();
+  const paging = pagingOf(query);
   const [one, many] = noun;
   const total = page?.totalCount ?? 0;
   // Nothing is here any more, or all that is left has its place on the first page.
@@ -135,7 +144,7 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
   const nowhere = isNone && paging.at > 0 && !fetching && !error;
   useEffect(() => {
     // The list is shorter than it was when this page was turned to.
-    if (nowhere) onTurn(FIRST, true);
+    if (nowhere) turn(FIRST, true);
   });
   const settled = page !== undefined && !isBehind && !fetching;
   useEffect(() => {
@@ -156,7 +165,7 @@ export function ListBody<Item>({ noun, list, paging, onTurn, empty, onClearFilte
         <>
           {children(page.nodes)}
           {selection}
-          <Pager page={page} paging={paging} isBehind={isBehind} onTurn={onTurn} />
+          <Pager page={page} paging={paging} isBehind={isBehind} />
         </>
       ) : total > 0 ? (
         <ListSkeleton of={many} shapes={shapes} />

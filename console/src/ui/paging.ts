@@ -1,4 +1,5 @@
 // Which page of a list is shown: it stands in the address, so that it can be kept and passed on.
+import { addressOf, go } from '../place';
 
 /** How many items are on a page. */
 export const PAGE = 50;
@@ -17,12 +18,12 @@ export function paging(query: URLSearchParams): Paging {
   return { after: query.get('after'), before: query.get('before'), at: Number.isSafeInteger(at) && at > 0 ? at : 0 };
 }
 
-/** Writes it into an address; the first page is not said. */
-export function sayPaging(query: URLSearchParams, { after, before, at }: Paging): void {
-  if (after) query.set('after', after);
-  if (before) query.set('before', before);
-  if (at) query.set('at', `${at}`);
-}
+/** What an address says of it; the first page is not said. */
+export const said = ({ after, before, at }: Paging) => ({ after, before, at: at ? `${at}` : '' });
+
+/** Turns to another page of the list at hand; `replace` leaves no trace of the one before. */
+export const turn = (paging: Paging, replace = false): void =>
+  go(addressOf(location.pathname, { ...Object.fromEntries(new URLSearchParams(location.search)), ...said(paging) }), replace);
 
 /** What a query is asked for this page. */
 export const pageArguments = ({ after, before }: Paging): { first?: number; after?: string | null; last?: number; before?: string } =>

@@ -1,20 +1,21 @@
 import { useEffect, useRef, useState } from 'react';
 import { Button, Input, SearchField } from 'react-aria-components';
 import { Cross, Search } from './icons';
+import { capital } from './text';
 
 /** How long somebody pauses who has written what they search for, in milliseconds. */
 const PAUSE = 250;
 
 interface Props {
-  label: string;
-  placeholder: string;
+  /** What is looked at: "file name or job id". */
+  by: string;
   /** What is searched for now. */
   wanted: string;
   onChange: (search: string) => void;
 }
 
 /** A field for what is searched for, which is told when its writer pauses. */
-export function SearchText({ label, placeholder, wanted, onChange }: Props) {
+export function SearchText({ by, wanted, onChange }: Props) {
   const [text, setText] = useState(wanted);
   const sent = useRef(wanted);
   const timer = useRef<number | undefined>(undefined);
@@ -36,7 +37,7 @@ export function SearchText({ label, placeholder, wanted, onChange }: Props) {
   return (
     <SearchField
       className="search"
-      aria-label={label}
+      aria-label={`Search by ${by}`}
       value={text}
       onChange={search => {
         setText(search);
@@ -47,7 +48,7 @@ export function SearchText({ label, placeholder, wanted, onChange }: Props) {
       onClear={() => send('')}
     >
       <Search />
-      <Input placeholder={placeholder} />
+      <Input placeholder={capital(by)} />
       <Button className="clear" aria-label="Clear the search">
         <Cross />
       </Button>

@@ -9,6 +9,9 @@ const zoned = new Intl.DateTimeFormat(undefined, {
 });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
 
+/** With a large first letter, as a sentence begins. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
+
 export const number = (value: number): string => whole.format(value);
 
 /** "1 job", "4,210 predictions". */

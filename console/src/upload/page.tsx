@@ -13,7 +13,8 @@ import { isUnreachable, sentence } from '../server/failure';
 import { announce } from '../ui/announce';
 import { Button } from '../ui/button';
 import { File as FileIcon } from '../ui/icons';
-import { counted, size } from '../ui/text';
+import { counted, number, size } from '../ui/text';
+import { useTitle } from '../ui/title';
 import { BOTH, kindOf, missing, OF_KIND } from './columns';
 import { headerOf } from './header';
 import { send } from './send';
@@ -117,7 +118,7 @@ function Made({ job: made, onAgain }: { job: JobRowFragment; onAgain: () => void
   const job = data?.job ?? made;
   const { succeeded, failed } = job.progress;
   const hasEnded = job.finishedAt !== null;
-  const outcome = `${counted(succeeded, 'row')} stored, ${failed} not stored`;
+  const outcome = `${counted(succeeded, 'row')} stored, ${number(failed)} not stored`;
   useEffect(() => {
     if (hasEnded) announce(outcome);
   }, [hasEnded, outcome]);
@@ -158,10 +159,8 @@ export function UploadPage() {
   /** The same file sent again makes no second job, whatever became of the first answer. */
   const key = useRef('');
 
-  useEffect(() => {
-    document.title = 'Upload · Joblink';
-    return () => sending.current?.abort();
-  }, []);
+  useTitle('Upload');
+  useEffect(() => () => sending.current?.abort(), []);
 
   const take = async (taken: File) => {
     if (sending.current) return;

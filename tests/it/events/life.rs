@@ -16,7 +16,7 @@ tests::on_both!(
     an_upload_is_told_from_its_creation_to_its_deletion,
     whoever_watches_one_job_is_first_told_how_it_stands,
     a_cancellation_is_told_in_two_steps,
-    each_end_of_a_job_is_told,
+    each_end_and_each_hold_of_a_job_is_told,
     progress_is_told_twice_a_second_and_no_more,
     what_is_rolled_back_is_never_told,
 );
@@ -147,7 +147,7 @@ async fn types(world: &World, id: &str) -> Vec<String> {
     rows.all(world.app.db.reader()).await.unwrap().into_iter().map(|row| row.event_type).collect()
 }
 
-async fn each_end_of_a_job_is_told(engine: Engine) {
+async fn each_end_and_each_hold_of_a_job_is_told(engine: Engine) {
     let mut world = World::new(engine).await;
     let completed = world.upload("ANNUAL", "a.csv", file(5)).await;
     assert_eq!(types(&world, &completed).await, ["created", "status", "progress", "status"]);
@@ -159,10 +159,14 @@ async fn each_end_of_a_job_is_told(engine: Engine) {
     world.ended(again).await;
     assert_eq!(types(&world, again).await, ["created", "status", "progress", "status"]);
     assert_eq!(types(&world, &failed).await.len(), 4);
-    // A hold is no change of the status.
+    // A hold and its end are told once each, however often they are asked for.
     let hold = "mutation($id: ID!) { holdJob(id: $id, reason: \"audit\") { userErrors { message } } }";
-    world.data(hold, json!({ "id": completed })).await;
-    assert_eq!(types(&world, &completed).await.len(), 4);
+    let release = "mutation($id: ID!) { releaseJobHold(id: $id) { userErrors { message } } }";
+    for (what, told) in [(hold, 5), (hold, 5), (release, 6), (release, 6)] {
+        world.data(what, json!({ "id": completed })).await;
+        assert_eq!(types(&world, &completed).await.len(), told);
+    }
+    assert_eq!(types(&world, &completed).await[4..], ["status", "status"]);
     let user = world.local_user().await;
     let adopted = world.adopted_job(user, None, "annual", "pending").await.to_string();
     world.data(CANCEL, json!({ "id": adopted })).await;

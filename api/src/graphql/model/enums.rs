@@ -166,7 +166,7 @@ pub enum JobEventType {
     Created,
     /// Rows of its file were stored, or recorded as errors.
     Progress,
-    /// Its status changed, or its files were removed; also the first event of a subscription to one job.
+    /// Its status or its hold changed, or its files were removed; also the first event of a subscription to one job.
     Status,
     /// It was deleted.
     Deleted,

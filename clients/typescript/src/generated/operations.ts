@@ -88,7 +88,7 @@ export type JobEventType =
   | 'CREATED'
   /** Rows of its file were stored, or recorded as errors. */
   | 'PROGRESS'
-  /** Its status changed, or its files were removed; also the first event of a subscription to one job. */
+  /** Its status or its hold changed, or its files were removed; also the first event of a subscription to one job. */
   | 'STATUS'
   /** It was deleted. */
   | 'DELETED';
