@@ -200,6 +200,8 @@ test('many due jobs are shown in pages, and a run is followed to its end', () =>
     const [run] = await runs();
     await page.goto(`${server.base}/console/retention/runs/${run.id}`);
     await page.getByText('1–50 of 60').waitFor();
+    // All of them are gone, and are called by their names all the same.
+    await page.waitForFunction(() => [...document.querySelectorAll('[data-job-id]')].every(row => /page \d+\.csv/.test(row.textContent)));
   }));
 
 test('a run that another server is at is shown, and told when it has ended', () =>

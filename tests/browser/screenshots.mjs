@@ -14,6 +14,11 @@ const QUALITY = 70;
 const WINDOWS = { wide: { width: 1280, height: 800 }, narrow: { width: 360, height: 740 } };
 
 const table = (page, name) => page.getByRole('grid', { name }).waitFor();
+/** Names of files that are gone come a little after the table. */
+const named = async (page, name) => {
+  await table(page, name);
+  await page.getByText('broken export.csv', { exact: true }).first().waitFor();
+};
 const heading = (page, name) => page.getByRole('heading', { name }).first().waitFor();
 
 /** Each page: its name, whose server, its address, and what is done there before it is shown. */
@@ -35,7 +40,7 @@ const PAGES = [
   ['predictions', 'local', () => '/console/predictions', page => table(page, 'Predictions')],
   ['receipts', 'local', () => '/console/receipts', page => table(page, 'Receipts')],
   ['receipt', 'local', ({ deleted }) => `/console/receipts/${deleted}`, page => page.getByText('that nothing is left').waitFor()],
-  ['audit', 'local', () => '/console/audit', page => table(page, 'Audit log')],
+  ['audit', 'local', () => '/console/audit', page => named(page, 'Audit log')],
   ['retention', 'local', () => '/console/retention', page => table(page, 'What would be done')],
   [
     'retention-question',
@@ -47,7 +52,7 @@ const PAGES = [
     },
   ],
   ['retention-runs', 'local', () => '/console/retention/runs', page => table(page, 'Runs')],
-  ['retention-run', 'local', ({ retention }) => `/console/retention/runs/${retention}`, page => table(page, 'What was done')],
+  ['retention-run', 'local', ({ retention }) => `/console/retention/runs/${retention}`, page => named(page, 'What was done')],
   ['backfill', 'local', () => '/console/backfill', page => table(page, 'Runs')],
   ['backfill-jobs', 'local', ({ backfill }) => `/console/backfill/${backfill}`, page => table(page, 'Decisions')],
   [
