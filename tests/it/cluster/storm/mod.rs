@@ -43,7 +43,7 @@ struct Scene {
 enum Address {
     /// Each has its own, and who is not answered goes to the next one.
     Each,
-    /// All have one, HAProxy's.
+    /// All have one, the balancer's.
     One,
 }
 
@@ -106,7 +106,9 @@ impl Scene {
         world.purged().await;
         // Servers that are killed leave files that nobody knows of.
         sweep(&world.app, Duration::ZERO, false).await.unwrap();
-        println!("\n| fault | changes | none for | longest wait of a client | requests repeated |\n|---|---|---|---|---|");
+        println!(
+            "\n| fault | changes | none for | longest wait of a client | requests repeated |\n|---|---|---|---|---|"
+        );
         for phase in &self.phases {
             println!(
                 "| {} | {} | {:.1} s | {:.1} s | {} |",
@@ -194,8 +196,7 @@ fn on(part: &str, arguments: &[&str]) -> String {
 async fn nothing_is_lost_or_torn_while_a_cluster_fails_over() {
     let database = std::env::var("JOBLINK_TEST_POSTGRES").unwrap();
     migrate(&database).await;
-    let settings =
-        Settings { database: database.clone(), artifacts: place(), drain: 2, folder: place_of("servers") };
+    let settings = Settings { database: database.clone(), artifacts: place(), drain: 2, folder: place_of("servers") };
     std::fs::create_dir(&settings.folder).unwrap();
     let older = std::env::var_os("JOBLINK_OLD").map(PathBuf::from);
     let mut scene = Scene::begin(settings, Address::One, older.as_deref()).await;
