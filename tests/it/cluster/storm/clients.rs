@@ -192,7 +192,8 @@ impl Storm {
     }
 
     async fn delete(&self, client: usize, job: Uuid, cascade: bool) {
-        let query = "mutation($id: ID!, $cascade: Boolean) { deleteJob(id: $id, deletePredictions: $cascade, force: true) {
+        let query =
+            "mutation($id: ID!, $cascade: Boolean) { deleteJob(id: $id, deletePredictions: $cascade, force: true) {
             receipt { id deletedAnnualPredictions releasedPredictions } userErrors { code message } } }";
         // A repeat is answered with the receipt of the first time.
         let data = self.query(query, json!({ "id": job, "cascade": cascade })).await;
@@ -232,7 +233,7 @@ impl Storm {
             let cascade = dice.percent(60);
             if dice.percent(40) {
                 self.delete(client, job, cascade).await;
-            } else if dice.percent(50) {
+            } else if dice.percent(85) {
                 together.push(job);
                 if together.len() == 3 {
                     self.delete_together(client, std::mem::take(&mut together), cascade).await;

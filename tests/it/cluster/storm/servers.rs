@@ -13,7 +13,7 @@ use std::{
 
 use crate::cli::program::{command, command_of};
 
-/// How long a server or HAProxy may take to answer.
+/// How long a server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What servers have in common.
@@ -92,7 +92,7 @@ impl Drop for Served {
     }
 }
 
-/// HAProxy, which gives requests to the servers that say that they are ready.
+/// The one address: a balancer that gives requests to the servers that say that they are ready.
 pub struct Balancer {
     process: Child,
     pub base: String,
@@ -101,7 +101,8 @@ pub struct Balancer {
 impl Balancer {
     pub fn start(servers: &[Served], settings: &Settings) -> Self {
         let address = |server: &Served| server.base.trim_start_matches("http://").to_owned();
-        let lines = servers.iter().enumerate().map(|(number, server)| format!("    server s{number} {}\n", address(server)));
+        let lines =
+            servers.iter().enumerate().map(|(number, server)| format!("    server s{number} {}\n", address(server)));
         let text = format!(
             "defaults
     mode http
