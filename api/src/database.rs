@@ -115,6 +115,11 @@ impl Database {
         position
     }
 
+    /// How old at most what is read from the standby is; `None`: nothing is read from one.
+    pub fn standby_age(&self) -> Option<Duration> {
+        self.standby.as_ref()?.age()
+    }
+
     /// Notes that this user has heard of something that has changed.
     pub fn heard(&self, user: Uuid) {
         if let Some(standby) = &self.standby {

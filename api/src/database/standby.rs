@@ -27,6 +27,8 @@ use super::{
 
 /// How often both are asked.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How long to look for a standby before the log says that there is none.
+const TOLD_AFTER: Duration = Duration::from_secs(5);
 /// Where the primary's log is safely on its disk, from which standbys are sent it; in bytes from its beginning.
 const WRITTEN: &str = "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint";
 /// Whether a host is a standby, and how far it has replayed.
@@ -79,6 +81,8 @@ struct State {
     site: Option<Arc<Site>>,
     /// How far it has come.
     replayed: Option<Position>,
+    /// It shows all that was written by then.
+    shows: Option<Instant>,
     /// How often both were asked so far.
     looks: u64,
     /// Who waits for the standby to show something.
@@ -144,6 +148,7 @@ impl Standby {
             hosts,
             current: 0,
             tried: Instant::now(),
+            unused: None,
             following: Following::default(),
             behind,
             wanted,
@@ -157,6 +162,12 @@ impl Standby {
     pub(super) fn for_user(&self, user: Uuid, written: Option<Position>) -> Option<Arc<Site>> {
         let state = state(&self.state);
         state.site.clone().filter(|_| state.shows(user, written))
+    }
+
+    /// How old at most what is read from it is; `None`: nothing is.
+    pub(super) fn age(&self) -> Option<Duration> {
+        let state = state(&self.state);
+        state.shows.filter(|_| state.site.is_some()).map(|at| at.elapsed())
     }
 
     /// This user has changed something that is committed up to here, or has heard of it just now.
@@ -208,12 +219,21 @@ impl Following {
     }
 }
 
+/// That lists are read from the primary although there should be a standby.
+#[derive(Clone, Copy)]
+enum Unused {
+    Since(Instant),
+    /// The log says so.
+    Told,
+}
+
 struct Look {
     hosts: Vec<hosts::Host>,
     /// The one that is asked, and since when.
     current: usize,
     tried: Instant,
     asked: Line,
+    unused: Option<Unused>,
     /// The primary, and how it is asked.
     site: Arc<Site>,
     primary: Line,
@@ -256,10 +276,17 @@ impl Look {
             Some(_) => None,
         };
         match why {
-            None => self.take().await,
-            Some(why) => self.leave(why),
+            None => {
+                self.unused = None;
+                self.take().await;
+            }
+            Some(why) => self.leave(why, now),
         }
-        state(&self.state).looked(look, replayed, written);
+        {
+            let mut state = state(&self.state);
+            state.looked(look, replayed, written);
+            state.shows = self.following.shows;
+        }
         if why.is_some() && self.hosts.len() > 1 && now.duration_since(self.tried) > self.behind.min(PAUSE * 4) {
             self.current = (self.current + 1) % self.hosts.len();
             self.tried = now;
@@ -285,10 +312,26 @@ impl Look {
     }
 
     /// Lets lists be read from the primary.
-    fn leave(&self, why: &str) {
-        let Some(site) = state(&self.state).site.take() else { return };
-        tracing::warn!("lists are read from the primary: the standby {:?} {why}", self.hosts[self.current]);
-        site.end();
+    fn leave(&mut self, why: &str, now: Instant) {
+        let host = &self.hosts[self.current];
+        match state(&self.state).site.take() {
+            Some(site) => {
+                tracing::warn!("lists are read from the primary: the standby {host:?} {why}");
+                site.end();
+                self.unused = Some(Unused::Told);
+            }
+            None => match self.unused {
+                None => self.unused = Some(Unused::Since(now)),
+                Some(Unused::Since(since)) if now.duration_since(since) > TOLD_AFTER => {
+                    tracing::warn!(
+                        "lists are read from the primary: none of {:?} follows it; {host:?} {why}",
+                        self.hosts
+                    );
+                    self.unused = Some(Unused::Told);
+                }
+                Some(_) => {}
+            },
+        }
     }
 }
 

@@ -135,8 +135,8 @@ async fn attempt(
     Wanted { id, action, trial }: Wanted,
     decide: &(impl Fn(&job::Model) -> Result<Change, Refusal> + Send + Sync),
 ) -> Result<Outcome, Error> {
-    let Some(id) = id else { return Ok(Outcome::gone(caller, None)) };
     app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
+    let Some(id) = id else { return Ok(Outcome::gone(caller, None)) };
     let transaction = app.db.begin().await?;
     let job = match trial.job(app, caller, &*transaction, id).await? {
         Ok(job) => job,

@@ -35,6 +35,8 @@ pub struct Sampled {
     pool: Family<Labels<1>, Gauge>,
     pool_size: Gauge,
     waiting: Gauge,
+    standby: Gauge,
+    standby_age: Float,
     started: SystemTime,
     uptime: Float,
     resident: Gauge,
@@ -125,6 +127,13 @@ impl Sampled {
                 "Transactions that wait for a connection, or for their turn",
                 Gauge::default(),
             ),
+            standby: add(r, "db_standby_in_use", "Whether lists are read from a standby: 0, 1", Gauge::default()),
+            standby_age: add(
+                r,
+                "db_standby_age_seconds",
+                "How old at most what is read from the standby is",
+                Float::default(),
+            ),
             started,
             uptime: add(r, "uptime_seconds", "How long the server has run", Float::default()),
             resident: add(r, "resident_memory_bytes", "Memory in use", Gauge::default()),
@@ -135,7 +144,9 @@ impl Sampled {
 
     /// Looks at everything anew that is not fresh.
     pub async fn refresh(&self, app: &App) {
-        let pool = app.db.pool_state();
+        let (pool, standby) = (app.db.pool_state(), app.db.standby_age());
+        self.standby.set(standby.is_some().into());
+        self.standby_age.set(standby.unwrap_or_default().as_secs_f64());
         self.pool.get_or_create(&[("state", "in_use")]).set(pool.in_use);
         self.pool.get_or_create(&[("state", "idle")]).set(pool.idle);
         self.pool_size.set(pool.most);

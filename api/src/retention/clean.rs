@@ -61,8 +61,8 @@ pub async fn clean_job(app: &App, caller: &Caller, id: Option<Uuid>) -> Result<O
 }
 
 async fn attempt(app: &App, caller: &Caller, id: Option<Uuid>, trial: Trial) -> Result<Outcome, Error> {
-    let Some(id) = id else { return Ok(Outcome::gone(caller, None)) };
     app.checkpoints.pass(Checkpoint::ChangeBegins).await?;
+    let Some(id) = id else { return Ok(Outcome::gone(caller, None)) };
     let transaction = app.db.begin().await?;
     let job = match trial.job(app, caller, &*transaction, id).await? {
         Ok(job) => job,

@@ -147,9 +147,11 @@ async fn a_standby_that_is_behind_is_left_until_it_follows() {
     pair.create().await;
     pair.world.until(async || (seen(&pair.world, &carla.token).await == 1).then_some(())).await;
     assert!(pair.world.app.db.on_standby(carla.id, None).is_none());
+    assert_eq!(pair.world.app.db.standby_age(), None);
     pair.resume().await;
     pair.in_use(&pair.world).await;
     assert_eq!(seen(&pair.world, &carla.token).await, 1);
+    assert!(pair.world.app.db.standby_age().unwrap() < EVER);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -116,10 +116,12 @@ pub async fn follow(server: &Server, id: &str, mut tell: impl FnMut(&Standing)) 
 /// Waits for the end of jobs until Ctrl-C, which keeps none of them from going on.
 pub async fn unless_interrupted<T>(waits: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
     tokio::select! {
-        ended = waits => ended,
+        // Asked for first: from the first word that is shown on.
+        biased;
         _ = tokio::signal::ctrl_c() => Err(Exit::Failed(
             "interrupted; the jobs go on at the server, and `joblink jobs watch` with their ids follows them again".to_owned(),
         )),
+        ended = waits => ended,
     }
 }
 

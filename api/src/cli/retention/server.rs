@@ -67,8 +67,10 @@ pub async fn execute(options: &Options, extent: Extent) -> Result<Report, Exit> 
     }
     let asked = Mutex::new(Asked::NotYet);
     tokio::select! {
-        report = run(&server, options, extent, &changes, &asked) => report,
+        // Asked for first: from the first word that is shown on.
+        biased;
         _ = tokio::signal::ctrl_c() => Err(interrupted(&asked)),
+        report = run(&server, options, extent, &changes, &asked) => report,
     }
 }
 

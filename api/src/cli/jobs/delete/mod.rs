@@ -69,11 +69,13 @@ pub async fn delete(arguments: &Arguments) -> Result<(), Exit> {
     }
     let mut report = Report::new(arguments.remote.json, arguments.ignore_missing);
     tokio::select! {
-        ended = run(&server, arguments, ids, &mut report) => ended?,
+        // Asked for first: from the first word that is shown on.
+        biased;
         _ = tokio::signal::ctrl_c() => {
             let text = "interrupted; what was asked of the server before, it does, and the same command goes on from there";
             return Err(Exit::Failed(text.to_owned()));
         }
+        ended = run(&server, arguments, ids, &mut report) => ended?,
     }
     report.end()
 }
