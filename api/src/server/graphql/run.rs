@@ -83,8 +83,13 @@ pub async fn run(edge: &Edge, viewer: Option<Viewer>, checked: Checked, sent: Se
     };
     let mut executed = Executed::new(response, cost, request_id);
     let codes = std::mem::take(&mut executed.seen.codes);
-    if let (OperationType::Mutation, StatusCode::OK, Some(user)) = (kind, executed.status, user) {
-        executed.changed = edge.app.db.changed(user).await;
+    match (kind, user) {
+        (OperationType::Mutation, Some(user)) if executed.status == StatusCode::OK => {
+            executed.changed = edge.app.db.changed(user).await;
+        }
+        // A part of it may be done, and the primary may be away: it is not asked now.
+        (OperationType::Mutation, Some(user)) => edge.app.db.heard(user),
+        _ => {}
     }
     executed.seen = Seen { kind: Some(kind), name, user, codes, took: Some(began.elapsed()), graphql: true };
     executed
