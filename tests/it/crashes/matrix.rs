@@ -145,9 +145,10 @@ impl Crash {
         } else if let Some(request) = self.request(case.act, &program.base, &subject).await {
             let sent = tokio::spawn(request.send());
             program.died(&name).await;
-            // Whoever cancels is answered before the worker finds it.
+            // Where the worker goes on once the change is committed, the answer and the end are in no order.
             let dies_later = case.program.iter().any(|told| told.starts_with("until"));
-            assert_eq!(sent.await.unwrap().is_ok(), dies_later, "{name}: whether it answered");
+            let answered = sent.await.unwrap().is_ok();
+            assert!(dies_later || !answered, "{name}: it answered");
         }
         program.died(&name).await;
         self.settle(case, &subject, &name).await;
