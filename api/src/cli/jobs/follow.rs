@@ -10,7 +10,7 @@ use serde::Serialize;
 use tokio::time::{Instant, interval_at, sleep};
 
 use super::show;
-use crate::cli::Exit;
+use crate::cli::{Exit, signals};
 
 /// How often a job is asked for while its events are listened to: a proxy on the way may hold them back.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
@@ -115,14 +115,9 @@ pub async fn follow(server: &Server, id: &str, mut tell: impl FnMut(&Standing)) 
 
 /// Waits for the end of jobs until Ctrl-C, which keeps none of them from going on.
 pub async fn unless_interrupted<T>(waits: impl Future<Output = Result<T, Exit>>) -> Result<T, Exit> {
-    tokio::select! {
-        // Asked for first: from the first word that is shown on.
-        biased;
-        _ = tokio::signal::ctrl_c() => Err(Exit::Failed(
-            "interrupted; the jobs go on at the server, and `joblink jobs watch` with their ids follows them again".to_owned(),
-        )),
-        ended = waits => ended,
-    }
+    let goes_on =
+        "interrupted; the jobs go on at the server, and `joblink jobs watch` with their ids follows them again";
+    signals::unless_interrupted(waits, || goes_on.to_owned()).await
 }
 
 /// Listens until the job ends, or nothing is heard any more.

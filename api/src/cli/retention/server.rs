@@ -23,7 +23,7 @@ use super::{
     told::{self, Strange},
 };
 use crate::{
-    cli::{Exit, output, progress::Progress, retention_report::Report},
+    cli::{Exit, output, progress::Progress, retention_report::Report, signals},
     database::now,
     retention::{
         due::Item,
@@ -66,20 +66,15 @@ pub async fn execute(options: &Options, extent: Extent) -> Result<Report, Exit> 
         output::tell(format!("at {}:", output::clean(&server.name())));
     }
     let asked = Mutex::new(Asked::NotYet);
-    tokio::select! {
-        // Asked for first: from the first word that is shown on.
-        biased;
-        _ = tokio::signal::ctrl_c() => Err(interrupted(&asked)),
-        report = run(&server, options, extent, &changes, &asked) => report,
-    }
+    signals::unless_interrupted(run(&server, options, extent, &changes, &asked), || interrupted(&asked)).await
 }
 
-fn interrupted(asked: &Mutex<Asked>) -> Exit {
-    Exit::Failed(match &*asked.lock().unwrap_or_else(PoisonError::into_inner) {
+fn interrupted(asked: &Mutex<Asked>) -> String {
+    match &*asked.lock().unwrap_or_else(PoisonError::into_inner) {
         Asked::NotYet => "interrupted; nothing was done".to_owned(),
         Asked::Sent => "interrupted; a run may have begun at the server, which `retentionRuns` says there".to_owned(),
         Asked::Began(id) => format!("interrupted; the run {} goes on at the server", output::clean(id)),
-    })
+    }
 }
 
 /// What a run would do now, and the moment at which.

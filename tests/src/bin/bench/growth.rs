@@ -25,13 +25,15 @@ use crate::{
 /// Predictions in the database.
 const SIZES: [usize; 3] = [300_000, 3_000_000, 30_000_000];
 /// Predictions of each job, whatever their number in all.
-const A_JOB: usize = 150;
+const A_JOB: usize = 100;
 /// Servers at a time, up to.
 const SERVERS: usize = 3;
 /// Connections of clients, which the servers share.
 const CONNECTIONS: usize = 12;
 /// Jobs that are deleted at each number of servers.
-const DELETIONS: usize = 192;
+const DELETIONS: usize = 336;
+/// Jobs that are deleted before them, after the lists: fresh servers have their start and their first statements behind them.
+const FIRST: usize = 2 * CONNECTIONS;
 /// How long a list is asked for.
 const SLICE: Duration = Duration::from_secs(3);
 const PAIRS: usize = 12;
@@ -72,14 +74,16 @@ pub async fn measure(postgres: &str, program: &Path, pairs: Option<usize>, rows:
         eprintln!("{} predictions were made in {:.0?}", thousands(predictions), began.elapsed());
         for servers in 1..=SERVERS {
             stand.serve(program, servers)?;
-            let jobs = stand.take(DELETIONS);
-            let load = stand.load(&processes, async || stand.delete(&jobs, CONNECTIONS).await).await?;
-            deletions.push(row(&stand, None, &load));
             for query in &QUERIES {
                 let load =
                     stand.list(&query.of_server(&stand.data, Some(&stand.data.token), false), &processes).await?;
                 lists.push(row(&stand, Some(query.name), &load));
             }
+            let first = stand.take(FIRST);
+            stand.delete(&first, CONNECTIONS).await?;
+            let jobs = stand.take(DELETIONS);
+            let load = stand.load(&processes, async || stand.delete(&jobs, CONNECTIONS).await).await?;
+            deletions.push(row(&stand, None, &load));
         }
         match &mut small {
             None => small = Some(stand),
@@ -117,7 +121,7 @@ impl Stand {
         data.find_cursor(&server).await?;
         // The smallest one is measured beside each of the others.
         let turns = (SIZES.len() - 1) * (WARM_UP + pairs) * TURN;
-        let jobs = data.other_jobs(SERVERS * DELETIONS + turns).await?;
+        let jobs = data.other_jobs(SERVERS * (FIRST + DELETIONS) + turns).await?;
         Ok(Self { predictions, data, servers: vec![server], jobs })
     }
 

@@ -17,7 +17,7 @@ use self::{
 };
 use super::{archive, filter::Filter};
 use crate::{
-    cli::{Exit, asking, output, remote::Remote},
+    cli::{Exit, asking, output, remote::Remote, signals},
     deletion::execute::LONGEST_REASON,
 };
 
@@ -68,15 +68,8 @@ pub async fn delete(arguments: &Arguments) -> Result<(), Exit> {
         return Ok(());
     }
     let mut report = Report::new(arguments.remote.json, arguments.ignore_missing);
-    tokio::select! {
-        // Asked for first: from the first word that is shown on.
-        biased;
-        _ = tokio::signal::ctrl_c() => {
-            let text = "interrupted; what was asked of the server before, it does, and the same command goes on from there";
-            return Err(Exit::Failed(text.to_owned()));
-        }
-        ended = run(&server, arguments, ids, &mut report) => ended?,
-    }
+    let goes_on = "interrupted; what was asked of the server before, it does, and the same command goes on from there";
+    signals::unless_interrupted(run(&server, arguments, ids, &mut report), || goes_on.to_owned()).await?;
     report.end()
 }
 

@@ -161,7 +161,8 @@ fn rows(jobs: usize, rows_a_job: usize) -> String {
                  (n * 37 + job * 11) % 9999 / 10000.0, risk[1 + (n * 7 + job) % 8],
                  0.5 + (n * 41 + job) % 4999 / 10000.0, at, md5('u' || pg_temp.of_job(job))::uuid, at, at,
                  pg_temp.v7(job * 100000, job), 'upload'
-             FROM generate_series(1, {jobs}::bigint) AS job, generate_series(0, {rows_a_job} - 1) AS n,
+             -- With 0 * job each job's rows are made in turn, and lie beside each other as those of an upload do.
+             FROM generate_series(1, {jobs}::bigint) AS job, generate_series(0, {rows_a_job} - 1 + 0 * job) AS n,
                  LATERAL (SELECT timestamp '2026-01-01 00:00:03.806911' + job * interval '100 s',
                      '{{LOW,LOW,LOW,MEDIUM,MEDIUM,HIGH,LOW,CRITICAL}}'::text[]) AS time (at, risk);
          COMMIT"
