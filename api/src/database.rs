@@ -1,6 +1,7 @@
 //! The connection to the database, and the one way to write to it.
 
 mod insert;
+pub mod notices;
 mod numeric;
 pub mod parents;
 mod primary;

@@ -1,10 +1,15 @@
 //! How often a caller may ask: a bucket of requests for each, which fills again steadily (GCRA).
 
+pub mod shared;
+
 use std::{
+    collections::HashMap,
+    convert::Infallible,
     hash::Hash,
+    mem,
     net::{IpAddr, Ipv6Addr, SocketAddr},
     num::{NonZeroU32, NonZeroUsize},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -14,6 +19,7 @@ use governor::{
 use ipnet::IpNet;
 use lru::LruCache;
 use sea_orm::prelude::Uuid;
+use serde::{Deserialize, Serialize};
 
 use super::Clock;
 
@@ -41,9 +47,28 @@ pub struct Limiter {
     viewers: Buckets<Uuid>,
     addresses: Buckets<IpAddr>,
     clock: Clock,
+    /// What was counted since other servers were told; none where nobody tells them.
+    untold: Mutex<Option<HashMap<Caller, u32>>>,
 }
 
-type Buckets<K> = RateLimiter<K, Recent<K>, Clock, StateInformationMiddleware>;
+/// The buckets of one kind of callers.
+#[derive(Debug)]
+struct Buckets<K: Clone + Hash + Eq> {
+    limiter: RateLimiter<K, Recent<K>, Clock, StateInformationMiddleware>,
+    recent: Recent<K>,
+    /// The moment that the limiter counts from.
+    began: Nanos,
+}
+
+/// Who is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Caller {
+    /// A user.
+    Viewer(Uuid),
+    /// All from an address that nobody has signed in for.
+    Address(IpAddr),
+}
 
 /// Whose requests were counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,9 +96,8 @@ impl Limiter {
     /// Nobody has asked yet.
     pub fn new(rate: Rate, clock: Clock) -> Self {
         let quota = Quota::per_second(rate.per_second).allow_burst(rate.burst);
-        let viewers = RateLimiter::new(quota, Recent::new(REMEMBERED), clock.clone());
-        let addresses = RateLimiter::new(quota, Recent::new(REMEMBERED), clock.clone());
-        Self { rate, viewers, addresses, clock }
+        let (viewers, addresses) = (Buckets::new(quota, &clock), Buckets::new(quota, &clock));
+        Self { rate, viewers, addresses, clock, untold: Mutex::default() }
     }
 
     /// What callers may do.
@@ -83,17 +107,41 @@ impl Limiter {
 
     /// Counts a request of a user.
     pub fn count_viewer(&self, user: Uuid) -> Standing {
-        self.count(&self.viewers, &user, Whose::Viewer)
+        self.count(&self.viewers, &user, Whose::Viewer, Caller::Viewer)
     }
 
     /// Counts a request for which nobody has signed in yet.
     pub fn count_address(&self, address: IpAddr) -> Standing {
-        self.count(&self.addresses, &customer(address), Whose::Address)
+        self.count(&self.addresses, &customer(address), Whose::Address, Caller::Address)
     }
 
-    fn count<K: Clone + Eq + Hash>(&self, buckets: &Buckets<K>, key: &K, counted: Whose) -> Standing {
-        match buckets.check_key(key) {
+    /// Counts requests that another server has taken. They may be more than are left: what is too much, the caller waits for.
+    pub fn count_elsewhere(&self, caller: Caller, requests: u32) {
+        let (now, each) = (self.clock.now(), Duration::from_secs(1) / self.rate.per_second.get());
+        match caller {
+            Caller::Viewer(user) => self.viewers.take(&user, now, each * requests),
+            Caller::Address(address) => self.addresses.take(&address, now, each * requests),
+        }
+    }
+
+    /// What was counted here since the last time; nothing is kept for it before the first.
+    pub fn take_untold(&self) -> HashMap<Caller, u32> {
+        let mut untold = self.untold.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::take(untold.get_or_insert_default())
+    }
+
+    fn count<K: Copy + Eq + Hash>(
+        &self,
+        buckets: &Buckets<K>,
+        key: &K,
+        counted: Whose,
+        caller: impl FnOnce(K) -> Caller,
+    ) -> Standing {
+        match buckets.limiter.check_key(key) {
             Ok(state) => {
+                if let Some(untold) = &mut *self.untold.lock().unwrap_or_else(PoisonError::into_inner) {
+                    *untold.entry(caller(*key)).or_default() += 1;
+                }
                 let remaining = state.remaining_burst_capacity();
                 let missing = self.rate.burst.get().saturating_sub(remaining);
                 let after = Duration::from_secs(1) / self.rate.per_second.get() * missing;
@@ -140,16 +188,31 @@ pub fn customer(address: IpAddr) -> IpAddr {
     }
 }
 
+impl<K: Clone + Hash + Eq> Buckets<K> {
+    fn new(quota: Quota, clock: &Clock) -> Self {
+        let (recent, began) = (Recent::new(REMEMBERED), clock.now());
+        Self { limiter: RateLimiter::new(quota, recent.clone(), clock.clone()), recent, began }
+    }
+
+    /// Takes so much time from a bucket, even if that is not in it.
+    fn take(&self, key: &K, now: Nanos, time: Duration) {
+        let now = now.saturating_sub(self.began);
+        // What is kept of a bucket is when it is full again.
+        let full = |before: Option<Nanos>| before.map_or(now, |before| before.max(now)) + Nanos::from(time);
+        let Ok(()) = self.recent.measure_and_replace(key, |before| Ok::<_, Infallible>(((), full(before))));
+    }
+}
+
 /// Buckets that are not full, in bounded memory.
-#[derive(Debug)]
-struct Recent<K: Hash + Eq>(Mutex<LruCache<K, Nanos>>);
+#[derive(Clone, Debug)]
+struct Recent<K: Hash + Eq>(Arc<Mutex<LruCache<K, Nanos>>>);
 
 impl<K: Hash + Eq> Recent<K> {
     fn new(most: usize) -> Self {
         // Grows as it is used.
         let mut recent = LruCache::unbounded();
         recent.resize(NonZeroUsize::new(most).unwrap_or(NonZeroUsize::MIN));
-        Self(Mutex::new(recent))
+        Self(Arc::new(Mutex::new(recent)))
     }
 }
 
@@ -205,6 +268,38 @@ mod tests {
         assert_eq!((0..100).filter(|_| !limiter.count_viewer(anna).exceeded).count(), 50);
         clock.advance(Duration::from_mins(1));
         assert_eq!(limiter.count_viewer(anna).remaining, 199, "no more than a burst is saved up");
+    }
+
+    #[test]
+    fn what_other_servers_took_is_counted_and_owed() {
+        let (limiter, clock) = limiter(&[]);
+        let (anna, address) = (Uuid::from_u128(1), "192.0.2.1".parse().unwrap());
+        clock.advance(Duration::from_mins(1));
+        limiter.count_elsewhere(Caller::Viewer(anna), 150);
+        assert_eq!(limiter.count_viewer(anna).remaining, 49);
+        // Two servers took a whole burst each before they heard of each other.
+        limiter.count_elsewhere(Caller::Viewer(anna), 200);
+        let refused = limiter.count_viewer(anna);
+        assert_eq!((refused.exceeded, refused.after), (true, Duration::from_millis(152 * 20)));
+        clock.advance(refused.after);
+        assert!(!limiter.count_viewer(anna).exceeded);
+        assert!(limiter.count_viewer(anna).exceeded);
+        limiter.count_elsewhere(Caller::Address(address), 200);
+        assert!(limiter.count_address(address).exceeded);
+    }
+
+    #[test]
+    fn what_others_are_told_is_what_was_taken() {
+        let (limiter, _) = limiter(&[]);
+        let (anna, address) = (Uuid::from_u128(1), "192.0.2.1".parse().unwrap());
+        limiter.count_viewer(anna);
+        assert_eq!(limiter.take_untold(), HashMap::new(), "nobody had asked");
+        (0..250).for_each(|_| _ = limiter.count_viewer(anna));
+        limiter.count_address(address);
+        limiter.count_elsewhere(Caller::Address(address), 3);
+        let taken = [(Caller::Viewer(anna), 199), (Caller::Address(address), 1)];
+        assert_eq!(limiter.take_untold(), HashMap::from(taken));
+        assert_eq!(limiter.take_untold(), HashMap::new());
     }
 
     #[test]

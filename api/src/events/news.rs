@@ -9,26 +9,21 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{
-    DbBackend, DbErr, RuntimeErr,
-    sqlx::{
-        self, PgConnection,
-        postgres::{PgListener, PgPoolOptions},
-    },
-};
+use sea_orm::DbBackend;
 use tokio::sync::watch;
 
 use crate::{
     app::App,
     checkpoint::Checkpoint,
-    database::{Database, Site},
+    database::{
+        Database, Site,
+        notices::{self, Deaf, Notices},
+    },
     error::Error,
 };
 
 /// The channel on which processes of a PostgreSQL database wake each other.
 const CHANNEL: &str = "joblink_events";
-/// How long the first notice, which one sends oneself, may take.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for more that others are to be told of, so that many changes at once are one notice.
 const GATHERING: Duration = Duration::from_millis(10);
 /// How long to wait for another host.
@@ -73,7 +68,7 @@ impl News {
             // What is committed from here on wants a notice of its own.
             news.sending.store(false, Ordering::SeqCst);
             let sent = match connection {
-                Ok(mut connection) => site.alive(notify(&mut connection)).await,
+                Ok(mut connection) => site.alive(notices::notify(&mut connection, CHANNEL, "")).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = sent {
@@ -100,23 +95,13 @@ impl News {
     }
 }
 
-async fn notify(connection: &mut PgConnection) -> Result<(), DbErr> {
-    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(connection).await.map(|_| ()).map_err(failed)
-}
-
-fn failed(error: sqlx::Error) -> DbErr {
-    DbErr::Query(RuntimeErr::SqlxError(error.into()))
-}
-
-/// Why notices do not come.
+/// Why other processes are not heard.
 #[derive(Debug, thiserror::Error)]
-enum Deaf {
+enum Unheard {
     #[error("{0}")]
-    Failed(#[from] DbErr),
+    Deaf(#[from] Deaf),
     #[error("{0}")]
     Held(#[from] Error),
-    #[error("a notice does not arrive; is there a pooler in between?")]
-    Silent(#[from] tokio::time::error::Elapsed),
 }
 
 /// Hears other processes, for as long as it is not dropped.
@@ -140,25 +125,14 @@ pub async fn listen(app: App) {
     }
 }
 
-async fn try_listen(app: &App, site: &Site) -> Result<std::convert::Infallible, Deaf> {
+async fn try_listen(app: &App, site: &Site) -> Result<std::convert::Infallible, Unheard> {
     app.checkpoints.pass(Checkpoint::Listening).await?;
-    // A connection of its own, which no request has to go without.
-    let own = PgPoolOptions::new().max_connections(1).connect_lazy_with(site.connect_options());
-    let mut listener = site
-        .alive(async {
-            let mut listener = PgListener::connect_with(&own).await.map_err(failed)?;
-            listener.listen(CHANNEL).await.map_err(failed)?;
-            // A pooler accepts LISTEN and may lend the connection to another one afterwards.
-            notify(&mut *site.connection().await?).await?;
-            Ok(listener)
-        })
-        .await?;
-    tokio::time::timeout(PATIENCE, site.alive(async { listener.recv().await.map_err(failed) })).await??;
+    let mut notices = Notices::of(site, CHANNEL).await?;
     // Others may have told before it listened.
     app.events.news.wake(Look::Whole);
     loop {
         // Without a notice: a new connection after one that was lost, and notices with it.
-        let heard = site.alive(async { listener.try_recv().await.map_err(failed) }).await?;
+        let heard = notices.next().await?;
         app.events.news.wake(if heard.is_some() { Look::Recent } else { Look::Whole });
     }
 }

@@ -55,7 +55,7 @@ pub use self::access::is_loopback_origin;
 use self::{listen::Entrance, probes::Probes, rate::Holder, shares::Shares, streams::Streams};
 use crate::{
     app::{App, ConnectionLimits},
-    auth::Access,
+    auth::{Access, rate::shared},
     deletion::purge,
     events::trim,
     graphql::Executor,
@@ -271,6 +271,14 @@ impl Server {
         let (limits, open) = (app.limits.connections, app.metrics.connections.clone());
         let entrance = Entrance { listener, tls, routes, limits, open };
         let mut tasks = vec![tokio::spawn(listen::serve(entrance, stop.clone()))];
+        if let Access::Token { limiter: Some(limiter), .. } = &*access {
+            let (db, limiter, stop) = (app.db.clone(), limiter.clone(), stop.clone());
+            let share = {
+                let stop = stop.clone();
+                move || shared::work(db.clone(), limiter.clone(), stop.clone())
+            };
+            tasks.push(tokio::spawn(kept_alive("sharing of request counts", stop, share)));
+        }
         let metrics_address = metrics.as_ref().map(TcpListener::local_addr).transpose()?;
         if let Some(listener) = metrics {
             let limits = ConnectionLimits { connections: METRICS_CONNECTIONS, per_address: 0, ..limits };

@@ -1,6 +1,10 @@
 //! How often callers may ask: each user, each address without a login, at every entrance.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use api::auth::{
     Clock,
@@ -26,15 +30,20 @@ tests::on_both!(
     operations_of_a_socket_count,
 );
 
+/// A server that takes so many requests a second, and so many at once.
+async fn server(engine: Engine, limits: [u32; 2], proxies: &[&str], setup: Setup) -> (World, Clock) {
+    let clock = Clock::held();
+    let [per_second, burst] = limits.map(|number| NonZeroU32::new(number).unwrap());
+    let trusted_proxies = proxies.iter().map(|net| net.parse().unwrap()).collect();
+    let limiter = Limiter::new(Rate { per_second, burst, trusted_proxies }, clock.clone());
+    let login = Login::with_secret(&tests::secret(), Rules::default(), clock.clone());
+    let setup = Setup { login: Some(login), limiter: Some(limiter), idle: true, ..setup };
+    (World::with(engine, setup).await, clock)
+}
+
 /// Two requests a second, and five at once.
 async fn world_behind(engine: Engine, proxies: &[&str]) -> (World, Clock) {
-    let clock = Clock::held();
-    let number = |number| NonZeroU32::new(number).unwrap();
-    let trusted_proxies = proxies.iter().map(|net| net.parse().unwrap()).collect();
-    let limiter = Limiter::new(Rate { per_second: number(2), burst: number(5), trusted_proxies }, clock.clone());
-    let login = Login::with_secret(&tests::secret(), Rules::default(), clock.clone());
-    let setup = Setup { login: Some(login), limiter: Some(limiter), idle: true, ..Default::default() };
-    (World::with(engine, setup).await, clock)
+    server(engine, [2, 5], proxies, Setup::default()).await
 }
 
 async fn world(engine: Engine) -> (World, Clock) {
@@ -235,4 +244,37 @@ async fn on_this_machine_alone_there_is_no_limit() {
     for _ in 0..300 {
         assert_eq!(told(who(&world)).await, expected(200, "", "", ""));
     }
+}
+
+/// What a user may still ask of a server at once, after one more request.
+async fn left(world: &World, token: &str) -> usize {
+    let (status, _, left, _) = told(who(world).bearer_auth(token)).await;
+    assert_eq!(status, 200);
+    left.split_once("r=").unwrap().1.split(';').next().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_asked_of_one_server_counts_at_the_others() {
+    let (first, _) = server(Engine::Postgres, [50, 200], &[], Setup::default()).await;
+    let people = people(&first).await;
+    let of_first =
+        || Setup { url: Some(first.url.clone()), artifacts: Some(first.artifacts.clone()), ..Setup::default() };
+    let (second, _) = server(Engine::Postgres, [50, 200], &[], of_first()).await;
+    let listening = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%joblink_rates%'";
+    first.until(async || (first.count(listening).await == 2).then_some(())).await;
+    for left_there in (50..200).rev() {
+        assert_eq!(left(&first, &people.anna.token).await, left_there);
+    }
+    // Each look is a request as well.
+    let looks = AtomicUsize::new(0);
+    let counted = async || {
+        let looks = looks.fetch_add(1, Ordering::Relaxed) + 1;
+        (left(&second, &people.anna.token).await + looks == 50).then_some(())
+    };
+    second.until(counted).await;
+    for left_here in (0..50 - looks.into_inner()).rev() {
+        assert_eq!(left(&second, &people.anna.token).await, left_here);
+    }
+    assert_eq!(send(who(&second).bearer_auth(&people.anna.token)).await.status(), 429);
+    assert_eq!(left(&second, &people.carla.token).await, 199, "another user is not held up");
 }
