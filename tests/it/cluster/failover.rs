@@ -1,6 +1,9 @@
 //! A server that was given several hosts follows the one that takes changes.
 
+use std::time::Duration;
+
 use api::checkpoint::Checkpoint;
+use migration::hosts::writable_url;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::{Engine, Gate, Node, Setup, World, migrate};
@@ -129,7 +132,7 @@ async fn connections_to_a_frozen_host_can_be_given_up() {
     cluster.first.freeze();
     // Its connection is asked whether it lives, and does not answer.
     drop(open);
-    let closed = tokio::time::timeout(std::time::Duration::from_secs(20), db.close()).await;
+    let closed = tokio::time::timeout(Duration::from_secs(20), db.close()).await;
     closed.expect("closing waits for a frozen host").unwrap();
 }
 
@@ -146,4 +149,23 @@ async fn the_migration_program_takes_the_same_list() {
     assert!(said.err.contains("none of the database hosts takes changes"), "{said:?}");
     second.promote();
     assert_eq!(run("migration", &list, &["status"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_was_demoted_and_does_not_know_it_is_not_taken_while_the_right_one_is_slow() {
+    let first = Node::start();
+    let second = first.standby();
+    second.promote();
+    second.freeze();
+    let list = Node::list(&[&first, &second]);
+    let (found, ()) = tokio::join!(writable_url(&list, Duration::from_secs(10)), async {
+        // Longer than a host may take to answer a question.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        second.thaw();
+    });
+    assert_eq!(found.unwrap(), second.url());
+
+    // One that never answers is not waited for.
+    second.freeze();
+    assert_eq!(writable_url(&list, Duration::from_secs(10)).await.unwrap(), first.url());
 }
