@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use api::checkpoint::Checkpoint;
+use api::{
+    auth::Viewer,
+    checkpoint::Checkpoint,
+    events::{self, Wanted},
+};
+use futures_util::future::join_all;
 use migration::hosts::writable_url;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
@@ -122,6 +127,17 @@ async fn a_frozen_host_without_another_in_its_place_holds_nobody_for_ever() {
     cluster.first.thaw();
     let payload = delete(&cluster.world, &job, json!({})).await;
     assert_eq!(payload["deletedJobId"], job, "{payload}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_host_who_begins_to_watch_does_not_wait_for_others_who_do() {
+    let cluster = Cluster::with(Setup { idle: true, ..Setup::default() }).await;
+    cluster.first.kill();
+    let (app, viewer) = (&cluster.world.app, Viewer::local());
+    let all = join_all([(); 4].map(|()| async { events::watch(app, &viewer, Wanted::All).await.is_err() }));
+    // Each waits ten seconds for a host.
+    let failed = tokio::time::timeout(Duration::from_secs(30), all).await.expect("they wait one after the other");
+    assert_eq!(failed, [true; 4]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
