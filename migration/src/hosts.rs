@@ -3,7 +3,7 @@
 //! The driver knows one host (sqlx 0.9), so the list is taken apart here, and each host is asked how it stands. A cluster
 //! manager (`pg_auto_failover`, Patroni) decides which one that is; this only finds it.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, io::ErrorKind, str::FromStr, time::Duration};
 
 use futures_util::future::join_all;
 use sea_orm_migration::sea_orm::sqlx::{
@@ -108,13 +108,16 @@ pub struct Line {
     options: PgConnectOptions,
     connection: Option<PgConnection>,
     /// It goes on while nobody waits for it.
-    connecting: Option<AbortOnDropHandle<Option<PgConnection>>>,
+    connecting: Option<AbortOnDropHandle<Result<PgConnection, sqlx::Error>>>,
+    /// Nobody listened there when it was connected to last.
+    is_refused: bool,
 }
 
 impl Line {
     /// To whom these options lead.
     pub fn new(options: PgConnectOptions) -> Self {
-        Self { options: options.application_name("joblink hosts"), connection: None, connecting: None }
+        let options = options.application_name("joblink hosts");
+        Self { options, connection: None, connecting: None, is_refused: false }
     }
 
     /// The one row that it answers to a query; `None`: it is silent, or refuses.
@@ -144,13 +147,18 @@ impl Line {
         let options = &self.options;
         let connecting = self.connecting.get_or_insert_with(|| {
             let options = options.clone();
-            AbortOnDropHandle::new(tokio::spawn(
-                async move { timeout(CONNECTS_WITHIN, options.connect()).await.ok()?.ok() },
-            ))
+            AbortOnDropHandle::new(tokio::spawn(async move {
+                let connected = timeout(CONNECTS_WITHIN, options.connect()).await;
+                connected.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
+            }))
         });
+        self.is_refused = false;
         let connected = timeout(ANSWERS_WITHIN, connecting).await.ok()?;
         self.connecting = None;
-        connected.ok().flatten()
+        let connected = connected.ok()?;
+        self.is_refused =
+            matches!(&connected, Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::ConnectionRefused);
+        connected.ok()
     }
 
     /// Asks how the host stands.
@@ -195,21 +203,24 @@ pub fn writable(standings: &[Standing], current: Option<(usize, u32)>) -> Option
 }
 
 /// Asks all of them at once, again and again until one takes changes or the time is over.
+///
+/// One that is silent may be on a later timeline than what was found, so it is waited for as long as connecting may take.
 pub async fn find(hosts: &[Host], patience: Duration) -> Result<(usize, u32), Error> {
-    let end = Instant::now() + patience;
+    let began = Instant::now();
     let mut lines: Vec<_> = hosts.iter().map(Host::line).collect();
     let found = loop {
         let standings = join_all(lines.iter_mut().map(Line::standing)).await;
-        if let Some(found) = writable(&standings, None) {
-            break Ok(found);
+        let is_over = |patience| began.elapsed() + PAUSE > patience;
+        let mut each = standings.iter().zip(&lines);
+        let is_sure = each.all(|(standing, line)| *standing != Standing::Silent || line.is_refused);
+        match writable(&standings, None) {
+            Some(found) if is_sure || is_over(CONNECTS_WITHIN.min(patience)) => break Ok(found),
+            None if is_over(patience) => {
+                let told = told(hosts, &standings, 0);
+                break Err(Error::Failed(format!("none of the database hosts takes changes: {told}")));
+            }
+            _ => sleep(PAUSE).await,
         }
-        if Instant::now() + PAUSE > end {
-            break Err(Error::Failed(format!(
-                "none of the database hosts takes changes: {}",
-                told(hosts, &standings, 0)
-            )));
-        }
-        sleep(PAUSE).await;
     };
     join_all(lines.into_iter().map(Line::close)).await;
     found

@@ -112,8 +112,8 @@ impl State {
 
     fn wait(&mut self, user: Uuid, position: Option<Position>) {
         let shown = match (position, self.waiting.get(&user)) {
-            (None, _) => Shown::After(self.looks),
-            (Some(_), Some(Shown::After(look))) => Shown::After(*look),
+            // A look that is under way may have asked the primary before this.
+            (None, _) | (Some(_), Some(Shown::After(_))) => Shown::After(self.looks),
             (Some(position), Some(Shown::At(known))) => Shown::At(position.max(*known)),
             (Some(position), None) => Shown::At(position),
         };
@@ -193,7 +193,9 @@ fn state(state: &Mutex<State>) -> MutexGuard<'_, State> {
 struct Following {
     /// Where the primary was, and when, of what the standby has not come to yet; the oldest first.
     ahead: VecDeque<(Instant, Position)>,
-    /// The standby shows all that was written by then.
+    /// How far the standby had come at the last look.
+    replayed: Option<Position>,
+    /// It shows all that was written by then.
     shows: Option<Instant>,
 }
 
@@ -201,6 +203,11 @@ impl Following {
     /// `replayed` was asked before `written`.
     fn looked(&mut self, replayed: Option<Position>, written: Option<Position>, now: Instant) {
         let (Some(replayed), Some(written)) = (replayed, written) else { return };
+        if self.replayed > Some(replayed) {
+            // It was restarted, and reads again what it had read.
+            *self = Self::default();
+        }
+        self.replayed = Some(replayed);
         if replayed > written {
             // What it has is not of this primary: another one has taken over, and it does not follow yet.
             *self = Self::default();
@@ -376,6 +383,20 @@ mod tests {
     }
 
     #[test]
+    fn a_standby_that_was_restarted_is_as_old_as_what_it_has_come_to_since() {
+        let at = |position| Some(Position(position));
+        let (mut following, began) = (Following::default(), Instant::now());
+        following.looked(at(100), at(100), began);
+        following.looked(at(200), at(200), began + SECOND);
+        assert!(following.is_within(10 * SECOND, began + SECOND));
+        // After a crash it answers as soon as its files agree, and reads again what it had read.
+        following.looked(at(150), at(300), began + 2 * SECOND);
+        assert!(!following.is_within(10 * SECOND, began + 2 * SECOND));
+        following.looked(at(300), at(300), began + 3 * SECOND);
+        assert!(following.is_within(10 * SECOND, began + 3 * SECOND));
+    }
+
+    #[test]
     fn a_change_is_shown_from_the_first_look_after_it() {
         let at = |position| Some(Position(position));
         let (mut state, user) = (State { looks: 7, ..State::default() }, Uuid::now_v7());
@@ -396,5 +417,21 @@ mod tests {
         state.looked(11, at(50), at(60));
         assert!(state.shows(user, None));
         assert!(state.shows(Uuid::now_v7(), None));
+    }
+
+    #[test]
+    fn a_change_that_comes_while_the_user_waits_for_an_earlier_one_is_waited_for_too() {
+        let at = |position| Some(Position(position));
+        let (mut state, user) = (State { looks: 7, ..State::default() }, Uuid::now_v7());
+        state.wait(user, None);
+        // The next look has asked the primary, and is not at its end when the user changes something more.
+        state.looks = 8;
+        state.wait(user, at(70));
+        state.looked(8, at(60), at(60));
+        assert!(!state.shows(user, None));
+        state.looked(9, at(60), at(75));
+        assert!(!state.shows(user, None));
+        state.looked(10, at(75), at(80));
+        assert!(state.shows(user, None) && state.waiting.is_empty());
     }
 }

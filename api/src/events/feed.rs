@@ -72,18 +72,30 @@ impl Feed {
         let sender = self.sender.lock().await.as_ref().and_then(WeakSender::upgrade);
         sender.map_or(0, |sender| sender.receiver_count())
     }
+
+    /// A place among those who receive from the reader, if there is one.
+    fn seat(&self, sender: Option<&WeakSender<Told>>) -> Option<Seat> {
+        let weight = self.weight.load(Ordering::SeqCst);
+        let sender = sender?.upgrade()?;
+        Some(Seat { receiver: sender.subscribe(), weight })
+    }
 }
 
 /// Begins to receive; whatever is committed after this has answered will come.
 pub async fn join(app: &App) -> Result<Seat, DbErr> {
     let feed = &app.events.feed;
-    let mut known = feed.sender.lock().await;
-    let weight = feed.weight.load(Ordering::SeqCst);
-    if let Some(sender) = known.as_ref().and_then(WeakSender::upgrade) {
-        return Ok(Seat { receiver: sender.subscribe(), weight });
+    if let Some(seat) = feed.seat(feed.sender.lock().await.as_ref()) {
+        return Ok(seat);
     }
     let woken = app.events.news.hear();
+    // Before the lock: where the database is away, all who come wait for it at once, and not one after the other.
     let cursor = Cursor::begin(app.db.reader()).await?;
+    let mut known = feed.sender.lock().await;
+    // Another one may have been faster.
+    if let Some(seat) = feed.seat(known.as_ref()) {
+        return Ok(seat);
+    }
+    let weight = feed.weight.load(Ordering::SeqCst);
     let (sender, receiver) = tokio::sync::broadcast::channel(WAITING);
     *known = Some(sender.downgrade());
     tokio::spawn(read(app.clone(), sender, cursor, woken));

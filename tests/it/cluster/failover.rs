@@ -1,6 +1,14 @@
 //! A server that was given several hosts follows the one that takes changes.
 
-use api::checkpoint::Checkpoint;
+use std::time::Duration;
+
+use api::{
+    auth::Viewer,
+    checkpoint::Checkpoint,
+    events::{self, Wanted},
+};
+use futures_util::future::join_all;
+use migration::hosts::writable_url;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use tests::{Engine, Gate, Node, Setup, World, migrate};
@@ -122,6 +130,17 @@ async fn a_frozen_host_without_another_in_its_place_holds_nobody_for_ever() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_host_who_begins_to_watch_does_not_wait_for_others_who_do() {
+    let cluster = Cluster::with(Setup { idle: true, ..Setup::default() }).await;
+    cluster.first.kill();
+    let (app, viewer) = (&cluster.world.app, Viewer::local());
+    let all = join_all([(); 4].map(|()| async { events::watch(app, &viewer, Wanted::All).await.is_err() }));
+    // Each waits ten seconds for a host.
+    let failed = tokio::time::timeout(Duration::from_secs(30), all).await.expect("they wait one after the other");
+    assert_eq!(failed, [true; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_to_a_frozen_host_can_be_given_up() {
     let cluster = Cluster::with(Setup { asleep: true, ..Setup::default() }).await;
     let db = cluster.world.app.db.clone();
@@ -129,7 +148,7 @@ async fn connections_to_a_frozen_host_can_be_given_up() {
     cluster.first.freeze();
     // Its connection is asked whether it lives, and does not answer.
     drop(open);
-    let closed = tokio::time::timeout(std::time::Duration::from_secs(20), db.close()).await;
+    let closed = tokio::time::timeout(Duration::from_secs(20), db.close()).await;
     closed.expect("closing waits for a frozen host").unwrap();
 }
 
@@ -146,4 +165,23 @@ async fn the_migration_program_takes_the_same_list() {
     assert!(said.err.contains("none of the database hosts takes changes"), "{said:?}");
     second.promote();
     assert_eq!(run("migration", &list, &["status"]).await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_host_that_was_demoted_and_does_not_know_it_is_not_taken_while_the_right_one_is_slow() {
+    let first = Node::start();
+    let second = first.standby();
+    second.promote();
+    second.freeze();
+    let list = Node::list(&[&first, &second]);
+    let (found, ()) = tokio::join!(writable_url(&list, Duration::from_secs(10)), async {
+        // Longer than a host may take to answer a question.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        second.thaw();
+    });
+    assert_eq!(found.unwrap(), second.url());
+
+    // One that never answers is not waited for.
+    second.freeze();
+    assert_eq!(writable_url(&list, Duration::from_secs(10)).await.unwrap(), first.url());
 }
