@@ -28,14 +28,23 @@ const STANDING: &str = "SELECT pg_is_in_recovery() OR current_setting('transacti
                         CASE WHEN pg_is_in_recovery() THEN NULL ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END";
 
 /// How a host stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It takes changes, on this timeline.
     Writable(u32),
     /// It answers, and takes none.
     ReadOnly,
+    /// It lets nobody in, for this reason, in its own words.
+    Refuses(String),
     /// It did not answer in time.
     Silent,
+}
+
+impl Standing {
+    /// Whether it answers what it is asked.
+    pub const fn answers(&self) -> bool {
+        matches!(self, Self::Writable(_) | Self::ReadOnly)
+    }
 }
 
 /// A host of a list.
@@ -90,8 +99,11 @@ pub fn each(url: &str) -> Result<Vec<Host>, Error> {
     if let Some(hosts) = listed(url)? {
         return Ok(hosts);
     }
+    let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
     let options = PgConnectOptions::from_str(url)
-        .map_err(|_| Error::Failed("it should look like postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned()))?;
+        .ok()
+        .filter(|_| is_postgres)
+        .ok_or_else(|| Error::Failed("it should look like postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned()))?;
     Ok(vec![Host { name: format!("{}:{}", options.get_host(), options.get_port()), url: url.to_owned(), options }])
 }
 
@@ -108,13 +120,15 @@ pub struct Line {
     options: PgConnectOptions,
     connection: Option<PgConnection>,
     /// It goes on while nobody waits for it.
-    connecting: Option<AbortOnDropHandle<Option<PgConnection>>>,
+    connecting: Option<AbortOnDropHandle<Option<Result<PgConnection, sqlx::Error>>>>,
+    /// Why the host let nobody in when it was asked last.
+    refusal: Option<String>,
 }
 
 impl Line {
     /// To whom these options lead.
     pub fn new(options: PgConnectOptions) -> Self {
-        Self { options: options.application_name("joblink hosts"), connection: None, connecting: None }
+        Self { options: options.application_name("joblink hosts"), connection: None, connecting: None, refusal: None }
     }
 
     /// The one row that it answers to a query; `None`: it is silent, or refuses.
@@ -141,22 +155,27 @@ impl Line {
 
     /// A new connection, if it is there soon.
     async fn connect(&mut self) -> Option<PgConnection> {
+        self.refusal = None;
         let options = &self.options;
         let connecting = self.connecting.get_or_insert_with(|| {
             let options = options.clone();
-            AbortOnDropHandle::new(tokio::spawn(
-                async move { timeout(CONNECTS_WITHIN, options.connect()).await.ok()?.ok() },
-            ))
+            AbortOnDropHandle::new(tokio::spawn(async move { timeout(CONNECTS_WITHIN, options.connect()).await.ok() }))
         });
         let connected = timeout(ANSWERS_WITHIN, connecting).await.ok()?;
         self.connecting = None;
-        connected.ok().flatten()
+        match connected.ok()?? {
+            Ok(connection) => Some(connection),
+            Err(error) => {
+                self.refusal = error.into_database_error().map(|refusal| refusal.message().to_owned());
+                None
+            }
+        }
     }
 
     /// Asks how the host stands.
     pub async fn standing(&mut self) -> Standing {
         match self.ask::<(bool, Option<String>)>(STANDING).await {
-            None => Standing::Silent,
+            None => self.refusal.clone().map_or(Standing::Silent, Standing::Refuses),
             Some((is_read_only, timeline)) => {
                 let timeline = timeline.and_then(|timeline| u32::from_str_radix(&timeline, 16).ok());
                 timeline.filter(|_| !is_read_only).map_or(Standing::ReadOnly, Standing::Writable)
@@ -224,6 +243,7 @@ pub fn told(hosts: &[Host], standings: &[Standing], since: u32) -> String {
             }
             Standing::Writable(_) => "takes changes",
             Standing::ReadOnly => "is read-only",
+            Standing::Refuses(why) => &format!("refuses: {why}"),
             Standing::Silent => "does not answer",
         };
         format!("{} {standing}", host.name)
