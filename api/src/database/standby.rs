@@ -152,6 +152,7 @@ impl Standby {
             asked: hosts[0].line(),
             primary: Line::new(site.connect_options()),
             site,
+            reasons: vec!["was not asked yet"; hosts.len()],
             hosts,
             current: 0,
             tried: Instant::now(),
@@ -236,6 +237,8 @@ enum Unused {
 
 struct Look {
     hosts: Vec<hosts::Host>,
+    /// Why each was not read from when it was asked last.
+    reasons: Vec<&'static str>,
     /// The one that is asked, and since when.
     current: usize,
     tried: Instant,
@@ -325,8 +328,9 @@ impl Look {
     }
 
     /// Lets lists be read from the primary.
-    fn leave(&mut self, why: &str, now: Instant) {
+    fn leave(&mut self, why: &'static str, now: Instant) {
         let host = &self.hosts[self.current];
+        self.reasons[self.current] = why;
         match state(&self.state).site.take() {
             Some(site) => {
                 tracing::warn!("lists are read from the primary: the standby {host:?} {why}");
@@ -336,9 +340,10 @@ impl Look {
             None => match self.unused {
                 None => self.unused = Some(Unused::Since(now)),
                 Some(Unused::Since(since)) if now.duration_since(since) > TOLD_AFTER => {
+                    let each = self.hosts.iter().zip(&self.reasons).map(|(host, why)| format!("{} {why}", host.name));
                     tracing::warn!(
-                        "lists are read from the primary: none of {:?} follows it; {host:?} {why}",
-                        self.hosts
+                        "lists are read from the primary, as no standby follows it: {}",
+                        each.collect::<Vec<_>>().join(", ")
                     );
                     self.unused = Some(Unused::Told);
                 }
