@@ -89,7 +89,9 @@ impl Database {
     /// Lets lists be read from a standby, or the first of several that follows, while it is at most so far behind.
     pub fn with_standby(self, url: &str, behind: Duration) -> Result<Self, DbErr> {
         if self.backend == DbBackend::Sqlite {
-            return Err(DbErr::Custom("SQLite has no standbys".to_owned()));
+            return Err(DbErr::Custom(
+                "SQLite has none; leave it out, or name a PostgreSQL database with --database-url".to_owned(),
+            ));
         }
         let standby = Standby::follow(url, behind, self.primary.clone(), self.wanted.clone())?;
         Ok(Self { standby: Some(standby), ..self })

@@ -98,9 +98,31 @@ pub fn unreachable(url: &str, error: &DbErr) -> Error {
     })
 }
 
+/// What a URL names, for people: without who connects.
+pub fn place(url: &str) -> String {
+    if let Some(file) = sqlite_file(url) {
+        return std::fs::canonicalize(file).map_or_else(|_| file.to_owned(), |file| file.display().to_string());
+    }
+    let place = url.split_once("://").map_or(url, |(_, place)| place);
+    let place = place.split('?').next().unwrap_or_default();
+    place.rsplit('@').next().unwrap_or_default().to_owned()
+}
+
 /// The file of a SQLite URL.
 pub fn sqlite_file(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("sqlite:")?;
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     rest.split('?').next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::place;
+
+    #[test]
+    fn names_tell_no_password() {
+        assert_eq!(place("postgres://user:secret@a:1,b:2/joblink?sslmode=require"), "a:1,b:2/joblink");
+        assert_eq!(place("postgres://b/joblink"), "b/joblink");
+        assert_eq!(place("sqlite://none/of/these.db?mode=rwc"), "none/of/these.db");
+    }
 }

@@ -28,14 +28,23 @@ const STANDING: &str = "SELECT pg_is_in_recovery() OR current_setting('transacti
                         CASE WHEN pg_is_in_recovery() THEN NULL ELSE left(pg_walfile_name(pg_current_wal_lsn()), 8) END";
 
 /// How a host stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
     /// It takes changes, on this timeline.
     Writable(u32),
     /// It answers, and takes none.
     ReadOnly,
+    /// It lets nobody in, for this reason, in its own words.
+    Refuses(String),
     /// It did not answer in time.
     Silent,
+}
+
+impl Standing {
+    /// Whether it answers what it is asked.
+    pub const fn answers(&self) -> bool {
+        matches!(self, Self::Writable(_) | Self::ReadOnly)
+    }
 }
 
 /// A host of a list.
@@ -90,8 +99,11 @@ pub fn each(url: &str) -> Result<Vec<Host>, Error> {
     if let Some(hosts) = listed(url)? {
         return Ok(hosts);
     }
+    let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
     let options = PgConnectOptions::from_str(url)
-        .map_err(|_| Error::Failed("it should look like postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned()))?;
+        .ok()
+        .filter(|_| is_postgres)
+        .ok_or_else(|| Error::Failed("it should look like postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned()))?;
     Ok(vec![Host { name: format!("{}:{}", options.get_host(), options.get_port()), url: url.to_owned(), options }])
 }
 
@@ -109,15 +121,15 @@ pub struct Line {
     connection: Option<PgConnection>,
     /// It goes on while nobody waits for it.
     connecting: Option<AbortOnDropHandle<Result<PgConnection, sqlx::Error>>>,
-    /// Nobody listened there when it was connected to last.
-    is_refused: bool,
+    /// What became of connecting to it last, where it failed.
+    failure: Option<sqlx::Error>,
 }
 
 impl Line {
     /// To whom these options lead.
     pub fn new(options: PgConnectOptions) -> Self {
         let options = options.application_name("joblink hosts");
-        Self { options, connection: None, connecting: None, is_refused: false }
+        Self { options, connection: None, connecting: None, failure: None }
     }
 
     /// The one row that it answers to a query; `None`: it is silent, or refuses.
@@ -144,6 +156,7 @@ impl Line {
 
     /// A new connection, if it is there soon.
     async fn connect(&mut self) -> Option<PgConnection> {
+        self.failure = None;
         let options = &self.options;
         let connecting = self.connecting.get_or_insert_with(|| {
             let options = options.clone();
@@ -152,24 +165,36 @@ impl Line {
                 connected.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
             }))
         });
-        self.is_refused = false;
         let connected = timeout(ANSWERS_WITHIN, connecting).await.ok()?;
         self.connecting = None;
-        let connected = connected.ok()?;
-        self.is_refused =
-            matches!(&connected, Err(sqlx::Error::Io(error)) if error.kind() == ErrorKind::ConnectionRefused);
-        connected.ok()
+        match connected.ok()? {
+            Ok(connection) => Some(connection),
+            Err(error) => {
+                self.failure = Some(error);
+                None
+            }
+        }
     }
 
     /// Asks how the host stands.
     pub async fn standing(&mut self) -> Standing {
         match self.ask::<(bool, Option<String>)>(STANDING).await {
-            None => Standing::Silent,
+            None => self.refusal().map_or(Standing::Silent, Standing::Refuses),
             Some((is_read_only, timeline)) => {
                 let timeline = timeline.and_then(|timeline| u32::from_str_radix(&timeline, 16).ok());
                 timeline.filter(|_| !is_read_only).map_or(Standing::ReadOnly, Standing::Writable)
             }
         }
+    }
+
+    /// Why the host let nobody in when it was connected to last.
+    fn refusal(&self) -> Option<String> {
+        Some(self.failure.as_ref()?.as_database_error()?.message().to_owned())
+    }
+
+    /// Whether nothing listened there when it was connected to last.
+    fn is_unheard(&self) -> bool {
+        matches!(&self.failure, Some(sqlx::Error::Io(error)) if error.kind() == ErrorKind::ConnectionRefused)
     }
 
     /// Takes leave of the host.
@@ -204,7 +229,7 @@ pub fn writable(standings: &[Standing], current: Option<(usize, u32)>) -> Option
 
 /// Asks all of them at once, again and again until one takes changes or the time is over.
 ///
-/// One that is silent may be on a later timeline than what was found, so it is waited for as long as connecting may take.
+/// One that is silent, or starts, may be on a later timeline than what was found, so it is waited for as long as connecting may take.
 pub async fn find(hosts: &[Host], patience: Duration) -> Result<(usize, u32), Error> {
     let began = Instant::now();
     let mut lines: Vec<_> = hosts.iter().map(Host::line).collect();
@@ -212,7 +237,9 @@ pub async fn find(hosts: &[Host], patience: Duration) -> Result<(usize, u32), Er
         let standings = join_all(lines.iter_mut().map(Line::standing)).await;
         let is_over = |patience| began.elapsed() + PAUSE > patience;
         let mut each = standings.iter().zip(&lines);
-        let is_sure = each.all(|(standing, line)| *standing != Standing::Silent || line.is_refused);
+        let is_sure = each.all(|(standing, line)| {
+            matches!(standing, Standing::Writable(_) | Standing::ReadOnly) || line.is_unheard()
+        });
         match writable(&standings, None) {
             Some(found) if is_sure || is_over(CONNECTS_WITHIN.min(patience)) => break Ok(found),
             None if is_over(patience) => {
@@ -235,6 +262,7 @@ pub fn told(hosts: &[Host], standings: &[Standing], since: u32) -> String {
             }
             Standing::Writable(_) => "takes changes",
             Standing::ReadOnly => "is read-only",
+            Standing::Refuses(why) => &format!("refuses: {why}"),
             Standing::Silent => "does not answer",
         };
         format!("{} {standing}", host.name)

@@ -43,7 +43,7 @@ pub mod step;
 
 use std::{collections::BTreeSet, io::Write as _, path::Path, time::Duration};
 
-pub use error::Error;
+pub use error::{Error, place};
 use plan::Direction;
 use sea_orm_migration::{
     MigrationName, MigrationTrait, MigratorTrait, SchemaManager,

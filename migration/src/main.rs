@@ -4,7 +4,7 @@ use std::{io::IsTerminal, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use migration::{
-    Access, Error, backfill, copy,
+    Access, Error, backfill, copy, place,
     plan::{self, Direction},
     say,
 };
@@ -112,7 +112,7 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
     let command = arguments.command.unwrap_or(Command::Up { num: None });
     if let Command::Backfill(command) = &command {
         if let Some(loss) = command.loss() {
-            confirm(arguments.yes, loss)?;
+            confirm(arguments.yes, &arguments.database_url, loss)?;
         }
         return command.execute(&arguments.database_url, arguments.database_schema.as_deref()).await;
     }
@@ -130,11 +130,11 @@ async fn run(arguments: Arguments) -> Result<(), Error> {
         let names: Vec<_> = plan.migrations.iter().map(|migration| migration.name).collect();
         if !names.is_empty() {
             let loss =
-                format!("takes back {}, with the columns and tables of each and what they hold", names.join(", "));
-            confirm(arguments.yes, &loss)?;
+                format!("takes back {}, with the columns and tables of each and what they hold,", names.join(", "));
+            confirm(arguments.yes, &arguments.database_url, &loss)?;
         }
     } else if let Some(loss) = command.loss() {
-        confirm(arguments.yes, loss)?;
+        confirm(arguments.yes, &arguments.database_url, loss)?;
     }
     match command {
         Command::Up { num } => migration::up(&db, num, wait).await?,
@@ -228,15 +228,17 @@ impl Command {
     }
 }
 
-fn confirm(yes: bool, loss: &str) -> Result<(), Error> {
+/// Asks before what cannot be taken back; `database` is the URL of what loses it.
+fn confirm(yes: bool, database: &str, loss: &str) -> Result<(), Error> {
     if yes {
         return Ok(());
     }
-    let refused = || Error::Refused(format!("this {loss}; run it again with --yes to go on"));
+    let place = place(database);
+    let refused = || Error::Refused(format!("this {loss} in {place}; run it again with --yes to go on"));
     if !std::io::stdin().is_terminal() {
         return Err(refused());
     }
-    eprint!("This {loss}. Go on? [y/N] ");
+    eprint!("This {loss} in {place}. Go on? [y/N] ");
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|_| refused())?;
     if answer.trim().eq_ignore_ascii_case("y") { Ok(()) } else { Err(refused()) }

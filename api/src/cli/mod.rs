@@ -42,7 +42,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the API and GraphiQL, and work on jobs (the default)
+    /// Serve the API, the console and GraphiQL, and work on jobs (the default)
     Serve(Box<serve::Arguments>),
     /// Look after the files of all jobs
     #[command(subcommand)]

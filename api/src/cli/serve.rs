@@ -267,7 +267,10 @@ async fn app(arguments: &Arguments, notifications: Notifications) -> Result<App,
     let mut app = arguments.place.open(&limits, arguments.adopted_timezone).await?;
     if let Some(url) = &arguments.database_read_url {
         let db = app.db.with_standby(url, Duration::from_secs(arguments.read_lag));
-        app.db = db.map_err(|error| Exit::Usage(format!("cannot use the standby of --database-read-url: {error}")))?;
+        app.db = db.map_err(|error| {
+            let why = if let sea_orm::DbErr::Custom(why) = error { why } else { error.to_string() };
+            Exit::Usage(format!("cannot use the standby of --database-read-url: {why}"))
+        })?;
     }
     arguments.retention.apply(&mut app);
     app.notifications = notifications;

@@ -173,7 +173,7 @@ impl Look {
     async fn judge(&mut self, standings: &[Standing]) {
         let (current, timeline) = self.found;
         let is_there = self.told.borrow().is_there;
-        if standings[current] != Standing::Silent {
+        if standings[current].answers() {
             self.answered = Instant::now();
         }
         match hosts::writable(standings, Some(self.found)) {
@@ -190,7 +190,7 @@ impl Look {
                 Err(error) => tracing::error!("cannot use the database host {:?}: {error}", self.hosts[found.0]),
             },
             None if !is_there => {}
-            None if standings[current] == Standing::Silent && self.answered.elapsed() < SILENT_FOR => {}
+            None if !standings[current].answers() && self.answered.elapsed() < SILENT_FOR => {}
             None => {
                 let told = hosts::told(&self.hosts, standings, timeline);
                 tracing::error!("no database host takes changes, requests wait for one: {told}");

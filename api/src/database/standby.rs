@@ -25,14 +25,21 @@ use super::{
     site::{Host, Site},
 };
 
+/// Which database it is: a cluster's hosts are at the same positions in each of its databases, and so may another cluster's be.
+macro_rules! database {
+    () => {
+        "concat_ws(' ', current_database(), (SELECT system_identifier FROM pg_control_system()))"
+    };
+}
+
 /// How often both are asked.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How long to look for a standby before the log says that there is none.
 const TOLD_AFTER: Duration = Duration::from_secs(5);
 /// Where the primary's log is safely on its disk, from which standbys are sent it; in bytes from its beginning.
-const WRITTEN: &str = "SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint";
-/// Whether a host is a standby, and how far it has replayed.
-const REPLAYED: &str = "SELECT pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint";
+const WRITTEN: &str = concat!("SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint, ", database!());
+/// Whether a host is a standby, how far it has replayed, and what.
+const REPLAYED: &str = concat!("SELECT pg_is_in_recovery(), (pg_last_wal_replay_lsn() - '0/0')::bigint, ", database!());
 
 /// Where the primary's log ends, with whatever is committed.
 const CHANGED: &str = "SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint";
@@ -145,6 +152,7 @@ impl Standby {
             asked: hosts[0].line(),
             primary: Line::new(site.connect_options()),
             site,
+            reasons: vec!["was not asked yet"; hosts.len()],
             hosts,
             current: 0,
             tried: Instant::now(),
@@ -236,6 +244,8 @@ enum Unused {
 
 struct Look {
     hosts: Vec<hosts::Host>,
+    /// Why each was not read from when it was asked last.
+    reasons: Vec<&'static str>,
     /// The one that is asked, and since when.
     current: usize,
     tried: Instant,
@@ -265,20 +275,26 @@ impl Look {
             state.looks += 1;
             state.looks
         };
-        let answer = self.asked.ask::<(bool, Option<i64>)>(REPLAYED).await;
-        let replayed = answer.filter(|(is_standby, _)| *is_standby).and_then(|(_, at)| at).map(Position);
+        let answer = self.asked.ask::<(bool, Option<i64>, String)>(REPLAYED).await;
         let leader = self.leader.last();
         if !Arc::ptr_eq(&leader, &self.site) {
             self.primary = Line::new(leader.connect_options());
             self.site = leader;
             self.following = Following::default();
         }
-        let written = self.primary.ask::<(i64,)>(WRITTEN).await.map(|(at,)| Position(at));
+        let primary = self.primary.ask::<(i64, String)>(WRITTEN).await;
         let now = Instant::now();
+        let is_other = answer.as_ref().zip(primary.as_ref()).is_some_and(|(standby, primary)| standby.2 != primary.1);
+        let written = primary.map(|(at, _)| Position(at));
+        let replayed = match answer {
+            Some((true, at, _)) if !is_other => at.map(Position),
+            _ => None,
+        };
         self.following.looked(replayed, written, now);
         let why = match answer {
             None => Some("does not answer"),
-            Some((false, _)) => Some("is no standby"),
+            Some((false, ..)) => Some("is no standby"),
+            Some(_) if is_other => Some("is of another database"),
             Some(_) if !self.following.is_within(self.behind, now) => Some("is too far behind"),
             Some(_) => None,
         };
@@ -319,8 +335,9 @@ impl Look {
     }
 
     /// Lets lists be read from the primary.
-    fn leave(&mut self, why: &str, now: Instant) {
+    fn leave(&mut self, why: &'static str, now: Instant) {
         let host = &self.hosts[self.current];
+        self.reasons[self.current] = why;
         match state(&self.state).site.take() {
             Some(site) => {
                 tracing::warn!("lists are read from the primary: the standby {host:?} {why}");
@@ -330,9 +347,10 @@ impl Look {
             None => match self.unused {
                 None => self.unused = Some(Unused::Since(now)),
                 Some(Unused::Since(since)) if now.duration_since(since) > TOLD_AFTER => {
+                    let each = self.hosts.iter().zip(&self.reasons).map(|(host, why)| format!("{} {why}", host.name));
                     tracing::warn!(
-                        "lists are read from the primary: none of {:?} follows it; {host:?} {why}",
-                        self.hosts
+                        "lists are read from the primary, as no standby follows it: {}",
+                        each.collect::<Vec<_>>().join(", ")
                     );
                     self.unused = Some(Unused::Told);
                 }

@@ -30,7 +30,7 @@ impl Changes {
         }
         Err(Error::Failed(
             "something has written to the source while it was copied; stop the server that runs on it, empty the target \
-             with `migration fresh`, and copy again"
+             with `migration fresh --database-url TARGET`, and copy again"
                 .to_owned(),
         ))
     }

@@ -25,7 +25,7 @@ pub struct Copy {
     /// What to copy: `sqlite://FILE`, or another PostgreSQL as `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(long, value_name = "URL")]
     from: String,
-    /// Where to: `postgres://USER:PASSWORD@HOST/NAME`; by default the database that `DATABASE_URL` names
+    /// Where to: `postgres://USER:PASSWORD@HOST/NAME`, of a cluster `HOST:PORT,HOST:PORT,…`; by default what --database-url names
     #[arg(long, value_name = "URL")]
     to: Option<String>,
     /// Only compare both, and change nothing
@@ -71,9 +71,10 @@ impl Copy {
         }
         let names: Vec<_> = different.iter().map(|table| table.table.as_str()).collect();
         let tables = named(names.len(), "table");
+        let unless = if self.verify { "unless a server has worked on the target since it was copied, " } else { "" };
         Err(Error::Failed(format!(
-            "the source and the target differ in the {tables} {}; stop whatever writes to either of them, empty the target \
-             with `migration fresh`, and copy again",
+            "the source and the target differ in the {tables} {}; {unless}stop whatever writes to either of them, empty the \
+             target with `migration fresh --database-url TARGET`, and copy again",
             names.join(", ")
         )))
     }

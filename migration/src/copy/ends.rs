@@ -5,7 +5,12 @@ use std::path::Path;
 use sea_orm_migration::sea_orm::{DatabaseConnection, DbBackend};
 
 use super::Wanted;
-use crate::{Access, Error, catalogue, connect_with, counted::counted, error::sqlite_file, is_empty, pending, up};
+use crate::{
+    Access, Error, catalogue, connect_with,
+    counted::counted,
+    error::{place, sqlite_file},
+    is_empty, pending, up,
+};
 
 /// One that is read from, one that looks whether somebody writes.
 const SOURCE_CONNECTIONS: u32 = 2;
@@ -53,7 +58,7 @@ pub async fn open(wanted: &Wanted, access: Access) -> Result<Ends, Error> {
         up(&target, None, wanted.wait).await?;
     }
     refuse_pending(&target, "target").await?;
-    Ok(Ends { source, target, name: name(&wanted.from) })
+    Ok(Ends { source, target, name: place(&wanted.from) })
 }
 
 async fn refuse_pending(db: &DatabaseConnection, which: &str) -> Result<(), Error> {
@@ -79,26 +84,4 @@ async fn refuse_same(source: &DatabaseConnection, target: &DatabaseConnection) -
         return Err(Error::Refused("the source and the target are the same database; name another target".to_owned()));
     }
     Ok(())
-}
-
-/// What a URL names, without who connects.
-fn name(url: &str) -> String {
-    if let Some(file) = sqlite_file(url) {
-        return std::fs::canonicalize(file).map_or_else(|_| file.to_owned(), |file| file.display().to_string());
-    }
-    let place = url.split_once("://").map_or(url, |(_, place)| place);
-    let place = place.split('?').next().unwrap_or_default();
-    place.rsplit('@').next().unwrap_or_default().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::name;
-
-    #[test]
-    fn names_tell_no_password() {
-        assert_eq!(name("postgres://user:secret@a:1,b:2/joblink?sslmode=require"), "a:1,b:2/joblink");
-        assert_eq!(name("postgres://b/joblink"), "b/joblink");
-        assert_eq!(name("sqlite://none/of/these.db?mode=rwc"), "none/of/these.db");
-    }
 }

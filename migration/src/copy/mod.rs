@@ -92,6 +92,9 @@ pub async fn copy(wanted: &Wanted) -> Result<Outcome, Error> {
 /// Compares both databases, and changes neither.
 pub async fn verify(wanted: &Wanted) -> Result<Vec<Compared>, Error> {
     let Ends { source, target, .. } = ends::open(wanted, Access::ReadOnly).await?;
+    if is_unfinished(&target).await? {
+        return Err(Error::Refused(UNFINISHED.to_owned()));
+    }
     let tables = tables::all(&source, &target).await?;
     compare(&source, &target, &tables, &wanted.watch[1]).await
 }
@@ -112,7 +115,8 @@ async fn begin(
     }
     drop(there);
     let all: u64 = theirs.iter().map(|(_, rows)| rows).sum();
-    let empty = "give an empty database, or empty this one with `migration fresh`, then copy again";
+    let empty =
+        "give an empty database, or empty this one with `migration fresh --database-url TARGET`, then copy again";
     let Some(places) = place::find(target).await? else {
         if ours.iter().all(|rows| *rows == 0) {
             tracing::info!("copying {} of {} from {name}", counted(all, "row"), counted(tables.len(), "table"));
@@ -125,7 +129,7 @@ async fn begin(
         let held = tables.iter().zip(&ours).filter(|(_, rows)| **rows > 0);
         let held: Vec<_> = held.map(|(table, rows)| format!("{}: {rows}", table.name)).collect();
         return Err(Error::Refused(format!(
-            "the target holds rows that no copy has brought ({}); {empty}",
+            "the target holds rows already ({}), and no copy into it is unfinished; {empty}",
             held.join(", ")
         )));
     };

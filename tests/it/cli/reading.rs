@@ -22,11 +22,16 @@ async fn jobs_are_listed_by_filter_and_over_pages(engine: Engine) {
         all.push(world.adopted_job(user, None, "annual", status).await.to_string());
     }
     let listed = jobs(&world, &["list", "--ids", "--limit", "0"]).await.well();
+    assert_eq!(listed.err, "");
     let mut ids: Vec<_> = listed.out.lines().map(ToOwned::to_owned).collect();
     ids.sort();
     all.sort();
     assert_eq!(ids, all);
-    assert_eq!(jobs(&world, &["list", "--ids"]).await.well().out.lines().count(), 50);
+    // Who passes them on, to a deletion for example, is told that these are not all.
+    for form in ["--ids", "--json"] {
+        let listed = jobs(&world, &["list", form]).await.well();
+        assert_eq!((listed.out.lines().count(), &*listed.err), (50, "the first 50; --limit 0 lists all\n"), "{form}");
+    }
     assert_eq!(jobs(&world, &["list", "--ids", "--limit", "101"]).await.well().out.lines().count(), 101);
 
     let failed = jobs(&world, &["list", "--json", "--status", "failed,cancelled"]).await.well().lines();

@@ -6,7 +6,14 @@ use reqwest::header::{COOKIE, SET_COOKIE};
 use serde_json::{Value, json};
 use tests::{Engine, Node, People, Setup, World, migrate, people};
 
-use crate::{deletion::file, events::client::Client};
+use crate::{
+    deletion::file,
+    events::client::Client,
+    migrations::{
+        program::{run, start},
+        site::until,
+    },
+};
 
 const LIST: &str = "{ jobs { nodes { id } totalCount } }";
 const HOLD: &str = "mutation($id: ID!) { holdJob(id: $id, reason: \"asked\") { job { id } userErrors { message } } }";
@@ -177,4 +184,33 @@ async fn a_standby_that_is_frozen_lost_or_promoted_costs_nobody_an_answer() {
     pair.second.promote();
     pair.create().await;
     assert_eq!(seen(&pair.world, carla).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_standby_of_another_database_is_not_read_from() {
+    let first = Node::start();
+    first.set(&["CREATE DATABASE other"]).await;
+    migrate(first.url()).await;
+    let second = first.standby();
+    first.followed_by(&second).await;
+    let (host, _) = second.url().rsplit_once('/').unwrap();
+    let (other, files) = (format!("{host}/other"), tempfile::tempdir().unwrap());
+    let artifacts = files.path().to_str().unwrap();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--artifacts", artifacts, "--database-read-url", &*other];
+    let server = start("joblink", first.url(), &arguments);
+    // It is at the same position of the log as the one that belongs to it.
+    until("it says where lists are read", async || server.err().contains("lists are read").then_some(())).await;
+    assert!(server.err().contains(" is of another database"), "{}", server.err());
+}
+
+#[tokio::test]
+async fn a_standby_that_is_no_postgresql_is_refused() {
+    let node = Node::start();
+    migrate(node.url()).await;
+    let files = tempfile::tempdir().unwrap();
+    let artifacts = files.path().to_str().unwrap();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--artifacts", artifacts, "--database-read-url", "sqlite://x"];
+    let ended = run("joblink", node.url(), &arguments).await;
+    let why = "joblink: cannot use the standby of --database-read-url: it should look like postgres://USER:PASSWORD@HOST:PORT/NAME\n";
+    assert!(ended.code == 2 && ended.err.ends_with(why), "{ended:?}");
 }

@@ -69,6 +69,20 @@ async fn what_the_server_refuses_is_said_in_its_words() {
     );
 }
 
+#[tokio::test]
+async fn of_several_hosts_each_is_said_how_it_stands() {
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let server = refusing_server().await;
+    let ended = run("migration", &format!("postgres://joe:secret@{gone},{server}/jobs"), &["up"]).await;
+    assert_eq!(
+        sentence(&ended),
+        format!(
+            "none of the database hosts takes changes: {gone} does not answer, {server} refuses: password authentication \
+             failed for user \"joe\""
+        )
+    );
+}
+
 /// A server that knows no password: the one of the tests trusts everybody. Speaks as much of the protocol as it needs.
 async fn refusing_server() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -66,14 +66,17 @@ async fn a_table_in_the_way_that_lacks_a_column_is_refused_by_name(engine: Engin
 
 async fn nothing_is_lost_without_yes(engine: Engine) {
     let site = Site::made(engine).await;
-    let end = "; run it again with --yes to go on";
+    let (place, end) = (migration::place(&site.url), "; run it again with --yes to go on");
     let ledger = site.ledger().await;
     let [.., before, last] = &ledger[..] else { panic!("{ledger:?}") };
-    let loss = ", with the columns and tables of each and what they hold";
+    let loss = format!(", with the columns and tables of each and what they hold, in {place}");
     assert_eq!(site.refused(&["down"]).await, format!("this takes back {last}{loss}{end}"));
     assert_eq!(site.refused(&["down", "-n", "2"]).await, format!("this takes back {last}, {before}{loss}{end}"));
     for command in ["fresh", "refresh", "reset"] {
-        assert_eq!(site.refused(&[command]).await, format!("this drops every job and every prediction{end}"));
+        assert_eq!(
+            site.refused(&[command]).await,
+            format!("this drops every job and every prediction in {place}{end}")
+        );
     }
 }
 

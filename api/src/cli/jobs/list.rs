@@ -24,9 +24,10 @@ pub struct Arguments {
 pub async fn list(arguments: &Arguments) -> Result<(), Exit> {
     let server = arguments.remote.server()?;
     let limit = if arguments.limit == 0 { usize::MAX } else { arguments.limit };
-    let mut shown = Vec::new();
+    let (mut listed, mut shown) = (0, Vec::new());
     let take = |jobs: Vec<Listed>| {
         for job in jobs {
+            listed += 1;
             let goes_on = if arguments.remote.json {
                 output::say_line(&job)?
             } else if arguments.ids {
@@ -42,17 +43,15 @@ pub async fn list(arguments: &Arguments) -> Result<(), Exit> {
         Ok(true)
     };
     arguments.filter.pages(&server, limit, Order::Newest, take).await?;
-    if arguments.remote.json || arguments.ids {
-        return Ok(());
-    }
-    if shown.is_empty() {
+    if !shown.is_empty() {
+        let mut table = output::table(&["ID", "STATUS", "KIND", "ROWS", "BAD", "CREATED (UTC)", "FILE"]);
+        table.add_rows(shown.iter().map(row));
+        output::say_table(table)?;
+    } else if !arguments.remote.json && !arguments.ids {
         output::tell("no such jobs");
-        return Ok(());
     }
-    let mut table = output::table(&["ID", "STATUS", "KIND", "ROWS", "BAD", "CREATED (UTC)", "FILE"]);
-    table.add_rows(shown.iter().map(row));
-    output::say_table(table)?;
-    if shown.len() == limit {
+    // Also where a program reads on: what it does next, as a deletion, it does to these alone.
+    if listed == limit {
         output::tell(format!("the first {limit}; --limit 0 lists all"));
     }
     Ok(())

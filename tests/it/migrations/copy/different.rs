@@ -26,11 +26,10 @@ const PLANTED: [(&str, &str, &str); 7] = [
 #[track_caller]
 fn differs(ended: &Ended, tables: &str) {
     assert_eq!(ended.code, 1, "{ended:?}");
-    let wanted = format!(
-        "migration: the source and the target differ in the {tables}; stop whatever writes to either of them, empty the \
-         target with `migration fresh`, and copy again\n"
-    );
-    assert!(ended.err.ends_with(&wanted), "{ended:?}");
+    let what = format!("migration: the source and the target differ in the {tables}; ");
+    let next = "stop whatever writes to either of them, empty the target with `migration fresh --database-url TARGET`, and \
+                copy again\n";
+    assert!(ended.err.contains(&what) && ended.err.ends_with(next), "{ended:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -42,6 +41,11 @@ async fn a_single_value_that_differs_is_found() {
         target.run(&format!("UPDATE {table} {there} {one}")).await;
         let ended = copy(&source.url, &target.url, &["--verify"]).await;
         differs(&ended, &format!("table {table}"));
+        // Nobody is told to empty a database on which others work by now.
+        assert!(
+            ended.err.contains("; unless a server has worked on the target since it was copied, stop "),
+            "{ended:?}"
+        );
         let lines: Vec<_> = ended.out.lines().filter(|line| line.ends_with("  DIFFERENT")).collect();
         assert!(lines.len() == 1 && lines[0].starts_with(&format!("{table} ")), "{ended:?}");
         if !back.is_empty() {
@@ -83,7 +87,7 @@ async fn a_source_that_changes_while_it_is_copied_is_noticed() {
     run(&blocker, "ROLLBACK").await;
     assert_eq!(copying.ended().await, 1, "{}", copying.err());
     let wanted = "migration: something has written to the source while it was copied; stop the server that runs on it, empty \
-                  the target with `migration fresh`, and copy again\n";
+                  the target with `migration fresh --database-url TARGET`, and copy again\n";
     until("all is said", async || copying.err().ends_with(wanted).then_some(())).await;
     // It goes on to its end, and says that the user is another one.
     differs(&copy(&source.url, &target.url, &[]).await, "table users");

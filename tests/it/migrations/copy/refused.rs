@@ -66,9 +66,10 @@ async fn a_target_with_other_rows_is_refused() {
     let before = target.everything().await;
     let ended = copy(&source.url, &target.url, &[]).await;
     assert_eq!((ended.code, ended.out.as_str()), (3, ""), "{ended:?}");
-    assert!(ended.err.contains("migration: the target holds rows that no copy has brought ("), "{ended:?}");
+    assert!(ended.err.contains("migration: the target holds rows already ("), "{ended:?}");
     assert!(ended.err.contains("bulk_upload_jobs: 6, "), "{ended:?}");
-    let end = "); give an empty database, or empty this one with `migration fresh`, then copy again\n";
+    let end = "), and no copy into it is unfinished; give an empty database, or empty this one with `migration fresh \
+               --database-url TARGET`, then copy again\n";
     assert!(ended.err.ends_with(end), "{ended:?}");
     assert_eq!(target.everything().await, before);
 }
@@ -91,6 +92,8 @@ async fn a_part_of_another_copy_is_refused() {
     assert!(stopped.code == 1 && stopped.err.ends_with(&sentence), "{stopped:?}");
     assert!(target.is_unfinished().await);
 
+    let verified = copy(&source.url, &target.url, &["--verify"]).await;
+    assert_eq!((verified.code, verified.err), (3, format!("migration: {}\n", migration::copy::UNFINISHED)));
     let elsewhere = copy(&other.url, &target.url, &[]).await;
     assert_eq!(elsewhere.code, 3, "{elsewhere:?}");
     assert!(elsewhere.err.contains("the target holds a part of "), "{elsewhere:?}");
