@@ -85,6 +85,11 @@ impl Error {
         matches!(self, Self::Database(error) if is_lost(error))
     }
 
+    /// What is not tried, as the database is away.
+    pub const fn away() -> Self {
+        Self::Database(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout))
+    }
+
     /// Whether it is about files, and not about what the database holds.
     pub const fn is_of_files(&self) -> bool {
         matches!(self, Self::Store(_) | Self::StoreReplaced | Self::Disk(_) | Self::Format(_) | Self::Unreadable(_))

@@ -246,11 +246,18 @@ impl Mutation {
             let outcomes = detached(async move {
                 execute::record_no_ids(&app, &caller, no_ids).await?;
                 let mut outcomes = Vec::with_capacity(known.len());
+                let mut is_away = false;
                 for id in known {
+                    if is_away {
+                        outcomes.push((id, Err(Error::away())));
+                        continue;
+                    }
                     let expected_predictions = expected.get(&id).copied();
                     let wanted = DeleteJob { expected_predictions, ..wanted.clone() };
-                    // One that fails says so and leaves the rest to go on.
-                    outcomes.push((id, execute::delete_job(&app, &caller, id, &wanted).await));
+                    // One that fails says so and leaves the rest to go on, unless they would wait as long in vain.
+                    let outcome = execute::delete_job(&app, &caller, id, &wanted).await;
+                    is_away = outcome.as_ref().is_err_and(|error| error.is_busy() && !error.is_transient());
+                    outcomes.push((id, outcome));
                 }
                 Ok(outcomes)
             })

@@ -10,6 +10,7 @@ use api::{
 use futures_util::future::join_all;
 use migration::hosts::writable_url;
 use reqwest::StatusCode;
+use sea_orm::prelude::Uuid;
 use serde_json::{Value, json};
 use tests::{Engine, Gate, Node, Setup, World, migrate};
 
@@ -138,6 +139,20 @@ async fn without_a_host_who_begins_to_watch_does_not_wait_for_others_who_do() {
     // Each waits ten seconds for a host.
     let failed = tokio::time::timeout(Duration::from_secs(30), all).await.expect("they wait one after the other");
     assert_eq!(failed, [true; 4]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_host_many_deletions_wait_once() {
+    let cluster = Cluster::with(Setup { idle: true, ..Setup::default() }).await;
+    cluster.first.kill();
+    let query = "mutation($ids: [ID!]!) { deleteJobs(ids: $ids) { deletedJobIds } }";
+    let ids = [(); 4].map(|()| Uuid::now_v7());
+    let request = json!({ "query": query, "variables": { "ids": ids } });
+    // Each waits ten seconds for a host.
+    let answer = tokio::time::timeout(Duration::from_secs(30), cluster.world.post().json(&request).send()).await;
+    let answer: Value = answer.expect("they wait one after the other").unwrap().json().await.unwrap();
+    let codes = answer["errors"].as_array().unwrap().iter().map(|error| error["extensions"]["code"].clone());
+    assert_eq!(codes.collect::<Vec<_>>(), ["DATABASE_BUSY"; 4], "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
