@@ -276,6 +276,11 @@ test('a company is found by a part of its name, by the keyboard alone', () =>
     await page.getByRole('dialog', { name: 'Company' }).waitFor();
     await page.keyboard.type(symbol.toLowerCase());
     await page.waitForFunction(() => document.querySelectorAll('[role=dialog] [role=menuitem]').length === 1);
+    // The one that was active among those that matched before is left half a second after it is gone.
+    await page.waitForFunction(() => {
+      const active = document.activeElement.getAttribute('aria-activedescendant');
+      return active === null || document.getElementById(active) !== null;
+    });
     await accessibleInBoth(page, 'the companies that match');
     await narrow(page, 'the companies that match');
     await page.keyboard.press('ArrowDown');
