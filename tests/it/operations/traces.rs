@@ -210,10 +210,10 @@ async fn jobs_deletions_and_operations_of_a_socket_are_spans() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collector_that_is_away_or_hangs_changes_nothing() {
     let hanging = Collector::hanging().await;
-    let nobody = {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        format!("http://{}", listener.local_addr().unwrap())
-    };
+    // Taken, so that no other test listens there, and refused by the system.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let nobody = format!("http://{}", taken.local_addr().unwrap());
     // Each span by itself, and more than are kept.
     let eager = [
         ("OTEL_BSP_SCHEDULE_DELAY", "1"),
@@ -237,7 +237,8 @@ async fn a_collector_that_is_away_or_hangs_changes_nothing() {
         let (took, log) = serving.stop().await;
         assert!(took < Duration::from_secs(8), "it took {took:?} to stop");
         let said = log.lines().filter(|line| line.contains("cannot be sent to")).count();
-        assert_eq!(said, usize::from(why.is_some()), "{log}");
+        // A refusal comes at once, the end of what hangs after 10 s: either is said once.
+        assert!(said == 1 || (why.is_none() && said == 0), "{log}");
         let dropping = log.lines().filter(|line| line.contains("queue full")).count();
         assert!(dropping <= 1, "{log}");
         assert!(why.is_some() || log.contains("the last traces were not sent"), "{log}");
