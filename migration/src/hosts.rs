@@ -253,6 +253,28 @@ pub async fn find(hosts: &[Host], patience: Duration) -> Result<(usize, u32), Er
     found
 }
 
+/// Waits for a while where the only host that a URL names is a standby, as an address does that leads to another host after a
+/// failover; refuses it where it stays one. Whatever else is wrong with it is told by whoever connects to it.
+pub async fn unless_standby(url: &str, patience: Duration) -> Result<(), Error> {
+    let began = Instant::now();
+    let Ok(Some(host)) = each(url).map(|hosts| hosts.into_iter().next()) else { return Ok(()) };
+    let mut line = host.line();
+    let outcome = loop {
+        match line.ask::<(bool,)>("SELECT pg_is_in_recovery()").await {
+            Some((true,)) if began.elapsed() + PAUSE > patience => {
+                break Err(Error::Failed(format!(
+                    "the database host {} is a standby, which takes no changes; name the primary, or all hosts as HOST:PORT,HOST:PORT",
+                    host.name
+                )));
+            }
+            Some((true,)) => sleep(PAUSE).await,
+            _ => break Ok(()),
+        }
+    };
+    line.close().await;
+    outcome
+}
+
 /// How each stands, for people; `since` is the timeline so far.
 pub fn told(hosts: &[Host], standings: &[Standing], since: u32) -> String {
     let each = hosts.iter().zip(standings).map(|(host, standing)| {

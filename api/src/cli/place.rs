@@ -35,7 +35,7 @@ impl Place {
     pub async fn open(&self, limits: &Limits, adopted_timezone: chrono_tz::Tz) -> Result<App, Exit> {
         let db = Database::connect(&self.database_url, CONNECTIONS)
             .await
-            .map_err(|error| Exit::failed("cannot use the database", error))?;
+            .map_err(|error| Exit::failed("cannot use the database", migration::Error::from(error)))?;
         let store = ArtifactStore::open(&self.artifacts)
             .map_err(|error| Exit::failed(&format!("cannot use the artifact store {}", self.artifacts), error))?;
         Ok(App::new(db, store, *limits, adopted_timezone, Checkpoints::default()))

@@ -268,8 +268,7 @@ async fn app(arguments: &Arguments, notifications: Notifications) -> Result<App,
     if let Some(url) = &arguments.database_read_url {
         let db = app.db.with_standby(url, Duration::from_secs(arguments.read_lag));
         app.db = db.map_err(|error| {
-            let why = if let sea_orm::DbErr::Custom(why) = error { why } else { error.to_string() };
-            Exit::Usage(format!("cannot use the standby of --database-read-url: {why}"))
+            Exit::Usage(format!("cannot use the standby of --database-read-url: {}", migration::Error::from(error)))
         })?;
     }
     arguments.retention.apply(&mut app);

@@ -72,6 +72,7 @@ impl Primary {
     pub(super) async fn connect(url: &str, wanted: Wanted) -> Result<Self, DbErr> {
         let hosts = listed(url).map_err(|error| DbErr::Custom(error.to_string()))?;
         let Some(hosts) = hosts else {
+            hosts::unless_standby(url, ACQUIRE_WITHIN).await.map_err(|error| DbErr::Custom(error.to_string()))?;
             let site = Site::open(url, wanted.connections, Host::Only, wanted.watch).await?;
             let (_, now) = watch::channel(Now { site: Arc::new(site), is_there: true });
             return Ok(Self { now, follower: None });

@@ -77,16 +77,16 @@ impl Reader {
         }
     }
 
-    /// Whether the database answers, to reads and to changes.
-    pub async fn ping(&self) -> Result<(), DbErr> {
-        let ping = |site: Arc<Site>| async move {
-            site.pool.ping().await?;
-            match &site.kept {
-                Some(kept) => kept.rows(Statement::from_string(DbBackend::Postgres, "SELECT 1")).await.map(|_| ()),
-                None => Ok(()),
-            }
+    /// Whether the database takes changes; an error, where it does not answer, to reads and to changes.
+    pub async fn takes_changes(&self) -> Result<bool, DbErr> {
+        let ask = |site: Arc<Site>| async move {
+            let Some(kept) = &site.kept else { return site.pool.ping().await.map(|()| true) };
+            kept.rows(Statement::from_string(DbBackend::Postgres, "SELECT 1")).await?;
+            let sql = "SELECT NOT current_setting('transaction_read_only')::boolean";
+            let row = site.pool.query_one_raw(Statement::from_string(DbBackend::Postgres, sql)).await?;
+            row.ok_or_else(|| DbErr::RecordNotFound("no answer".to_owned()))?.try_get_by_index(0)
         };
-        self.primary.run(ping).await
+        self.primary.run(ask).await
     }
 }
 

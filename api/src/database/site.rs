@@ -30,6 +30,10 @@ const OLDEST_SQLITE: i64 = 3_051_003;
 /// What a new connection says first. What locks protect is read after they are taken, so never from a snapshot of before,
 /// whatever the database's own default is; and what only reads makes nobody else's transaction fail.
 const FIRST: &str = "SET default_transaction_isolation = 'read committed'";
+/// What it asks on the only host, whose address may lead to another one of a cluster for a moment: a standby is not gone to.
+/// A database that was made read-only is still read from.
+const UNLESS_STANDBY: &str = "DO $$ BEGIN IF pg_is_in_recovery() THEN \
+                              RAISE 'this host is a standby' USING ERRCODE = 'read_only_sql_transaction'; END IF; END $$";
 /// What it asks on a host of several: one that takes no changes is not gone to.
 const IF_WRITABLE: &str = "DO $$ BEGIN IF pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean THEN \
                            RAISE 'this host takes no changes' USING ERRCODE = 'read_only_sql_transaction'; END IF; END $$";
@@ -171,10 +175,12 @@ pub fn as_ours(options: PgPoolOptions, host: Host) -> PgPoolOptions {
         .after_connect(move |connection, _| {
             Box::pin(async move {
                 sqlx::raw_sql(FIRST).execute(&mut *connection).await?;
-                if host == Host::OfSeveral {
-                    sqlx::raw_sql(IF_WRITABLE).execute(connection).await?;
-                }
-                Ok(())
+                let asked = match host {
+                    Host::Only => UNLESS_STANDBY,
+                    Host::OfSeveral => IF_WRITABLE,
+                    Host::Standby => return Ok(()),
+                };
+                sqlx::raw_sql(asked).execute(connection).await.map(|_| ())
             })
         })
         // Asked whether it lives only after a pause: asking costs as much as a statement.

@@ -15,6 +15,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use sea_orm::DbBackend;
 use serde_json::{Map, Value, json};
 use tokio::{sync::Mutex, time::timeout};
 
@@ -82,10 +83,19 @@ impl Part {
 impl Probes {
     /// Asks all parts at once.
     async fn ask(&self, app: &App) -> [(&'static str, Answer); 3] {
-        let no_database = "the database does not answer";
+        let no_database = match app.db.backend() {
+            DbBackend::Postgres => "the database does not answer, or is a standby",
+            _ => "the database does not answer",
+        };
         let database = self.database.ask(no_database, || {
             let db = app.db.clone();
-            async move { db.reader().ping().await.map_err(|error| told(&error, no_database)) }
+            async move {
+                match db.newest().takes_changes().await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err("the database is read-only"),
+                    Err(error) => Err(told(&error, no_database)),
+                }
+            }
         });
         let no_store = "the artifact store does not answer";
         let store = self.store.ask(no_store, || {

@@ -174,7 +174,7 @@ async fn a_server_that_stops_waits_for_the_purges_at_hand(engine: Engine) {
     let (app, left) = (world.app.clone(), "SELECT count(*) FROM artifact_purges WHERE completed_at IS NULL");
     assert_eq!(world.count(left).await, 2, "both are at work");
     tokio::join!(world.stop(), async {
-        app.db.reader().ping().await.unwrap();
+        app.db.reader().takes_changes().await.unwrap();
         gate.open();
     });
     assert_eq!(world.count(left).await, 0);
