@@ -22,8 +22,15 @@ pub struct Ended {
 /// A program that runs.
 pub struct Running {
     child: Child,
-    err: Arc<Mutex<String>>,
-    out: Arc<Mutex<String>>,
+    err: Arc<Mutex<Said>>,
+    out: Arc<Mutex<Said>>,
+}
+
+/// What a program said so far.
+#[derive(Default)]
+struct Said {
+    text: String,
+    is_all: bool,
 }
 
 /// A program with the default settings on a database.
@@ -49,8 +56,7 @@ pub fn start(name: &str, url: &str, arguments: &[&str]) -> Running {
 /// Starts a program with these settings in its environment.
 pub fn start_with(name: &str, url: &str, arguments: &[&str], settings: &[(&str, &str)]) -> Running {
     let mut child = command(name, url, arguments).envs(settings.iter().copied()).spawn().unwrap();
-    let err = Arc::<Mutex<String>>::default();
-    let out = Arc::<Mutex<String>>::default();
+    let (err, out) = (Arc::<Mutex<Said>>::default(), Arc::<Mutex<Said>>::default());
     collect(child.stderr.take().unwrap(), err.clone());
     collect(child.stdout.take().unwrap(), out.clone());
     Running { child, err, out }
@@ -82,7 +88,7 @@ const ROOM: usize = 4 * 1024;
 /// What holds a program that has said more than it has room for.
 pub struct Choke {
     pipe: PipeReader,
-    err: Arc<Mutex<String>>,
+    err: Arc<Mutex<Said>>,
 }
 
 /// Starts a program that stops where it says something on stderr and some 4 kB are said already, until it is let go on.
@@ -90,7 +96,7 @@ pub fn start_choked(name: &str, url: &str, arguments: &[&str], settings: &[(&str
     let (pipe, mut writer) = std::io::pipe().unwrap();
     writer.write_all(&vec![b'.'; PIPE - ROOM]).unwrap();
     let mut child = command(name, url, arguments).envs(settings.iter().copied()).stderr(writer).spawn().unwrap();
-    let (err, out) = (Arc::<Mutex<String>>::default(), Arc::<Mutex<String>>::default());
+    let (err, out) = (Arc::<Mutex<Said>>::default(), Arc::<Mutex<Said>>::default());
     collect(child.stdout.take().unwrap(), out.clone());
     (Running { child, err: err.clone(), out }, Choke { pipe, err })
 }
@@ -103,25 +109,26 @@ impl Choke {
     }
 }
 
-fn collect(from: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
+fn collect(from: impl Read + Send + 'static, into: Arc<Mutex<Said>>) {
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
-            let mut text = into.lock().unwrap();
-            text.push_str(&line);
-            text.push('\n');
+            let mut said = into.lock().unwrap();
+            said.text.push_str(&line);
+            said.text.push('\n');
         }
+        into.lock().unwrap().is_all = true;
     });
 }
 
 impl Running {
     /// What it said on stderr so far.
     pub fn err(&self) -> String {
-        self.err.lock().unwrap().clone()
+        self.err.lock().unwrap().text.clone()
     }
 
     /// What it said on stdout so far.
     pub fn out(&self) -> String {
-        self.out.lock().unwrap().clone()
+        self.out.lock().unwrap().text.clone()
     }
 
     /// Its number.
@@ -129,14 +136,16 @@ impl Running {
         self.child.id()
     }
 
-    /// Its exit code, once it has ended.
+    /// Its exit code, once it has ended and all that it said is here.
     pub fn code(&mut self) -> Option<i32> {
-        self.child.try_wait().unwrap().map(|status| status.code().unwrap_or(-1))
+        let status = self.child.try_wait().unwrap()?;
+        let is_all = [&self.err, &self.out].iter().all(|said| said.lock().unwrap().is_all);
+        is_all.then(|| status.code().unwrap_or(-1))
     }
 
     /// Waits for its end and gives its exit code.
     pub async fn ended(&mut self) -> i32 {
-        until("the program ends", async || self.child.try_wait().unwrap()).await.code().unwrap_or(-1)
+        until("the program ends", async || self.code()).await
     }
 
     /// Asks it to stop.
