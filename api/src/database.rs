@@ -123,6 +123,11 @@ impl Database {
         self.standby.as_ref()?.age()
     }
 
+    /// Of several hosts each by name, and whether changes go to it now.
+    pub fn hosts(&self) -> Vec<(String, bool)> {
+        self.primary.hosts()
+    }
+
     /// Notes that this user has heard of something that has changed.
     pub fn heard(&self, user: Uuid) {
         if let Some(standby) = &self.standby {

@@ -40,10 +40,14 @@ pub struct Primary {
 #[derive(Clone, Debug)]
 struct Now {
     site: Arc<Site>,
+    /// Its place in the list.
+    place: usize,
     is_there: bool,
 }
 
 struct Follower {
+    /// The hosts, for people.
+    names: Vec<String>,
     suspicion: Arc<Notify>,
     task: AbortHandle,
 }
@@ -74,23 +78,32 @@ impl Primary {
         let Some(hosts) = hosts else {
             hosts::unless_standby(url, ACQUIRE_WITHIN).await.map_err(|error| DbErr::Custom(error.to_string()))?;
             let site = Site::open(url, wanted.connections, Host::Only, wanted.watch).await?;
-            let (_, now) = watch::channel(Now { site: Arc::new(site), is_there: true });
+            let (_, now) = watch::channel(Now { site: Arc::new(site), place: 0, is_there: true });
             return Ok(Self { now, follower: None });
         };
         let found = hosts::find(&hosts, ACQUIRE_WITHIN).await.map_err(|error| DbErr::Custom(error.to_string()))?;
         let site = Arc::new(open(&hosts[found.0], &wanted).await?);
         tracing::info!("the database host that takes changes is {:?}", hosts[found.0]);
-        let (told, now) = watch::channel(Now { site, is_there: true });
+        let (told, now) = watch::channel(Now { site, place: found.0, is_there: true });
         let suspicion = Arc::new(Notify::new());
         let lines = hosts.iter().map(hosts::Host::line).collect();
+        let names = hosts.iter().map(|host| host.name.clone()).collect();
         let look = Look { hosts, lines, wanted, found, answered: Instant::now(), told };
         let task = tokio::spawn(look.follow(suspicion.clone())).abort_handle();
-        Ok(Self { now, follower: Some(Arc::new(Follower { suspicion, task })) })
+        Ok(Self { now, follower: Some(Arc::new(Follower { names, suspicion, task })) })
     }
 
     /// The host that takes changes, or the last one that did.
     pub fn last(&self) -> Arc<Site> {
         self.now.borrow().site.clone()
+    }
+
+    /// Of several hosts each by name, and whether changes go to it now.
+    pub fn hosts(&self) -> Vec<(String, bool)> {
+        let Some(follower) = &self.follower else { return Vec::new() };
+        let now = self.now.borrow();
+        let each = follower.names.iter().enumerate();
+        each.map(|(place, name)| (name.clone(), now.is_there && place == now.place)).collect()
     }
 
     /// Whether there is no other host.
@@ -185,7 +198,7 @@ impl Look {
                     tracing::warn!("changes go to the database host {:?} now", self.hosts[found.0]);
                     self.found = found;
                     self.answered = Instant::now();
-                    let last = self.told.send_replace(Now { site: Arc::new(site), is_there: true });
+                    let last = self.told.send_replace(Now { site: Arc::new(site), place: found.0, is_there: true });
                     last.site.end();
                 }
                 Err(error) => tracing::error!("cannot use the database host {:?}: {error}", self.hosts[found.0]),

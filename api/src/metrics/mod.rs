@@ -1,7 +1,7 @@
 //! What the server counts and measures, for Prometheus.
 //!
-//! Each server has a registry of its own; nothing is global. Labels take their values from this code or from its routes, so
-//! that no caller can make new ones.
+//! Each server has a registry of its own; nothing is global. Labels take their values from this code, from its routes or from its
+//! settings, so that no caller can make new ones.
 
 mod process;
 mod sampled;

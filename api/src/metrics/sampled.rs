@@ -35,6 +35,7 @@ pub struct Sampled {
     pool: Family<Labels<1>, Gauge>,
     pool_size: Gauge,
     waiting: Gauge,
+    primary: Family<[(&'static str, String); 1], Gauge>,
     standby: Gauge,
     standby_age: Float,
     started: SystemTime,
@@ -127,6 +128,12 @@ impl Sampled {
                 "Transactions that wait for a connection, or for their turn",
                 Gauge::default(),
             ),
+            primary: add(
+                r,
+                "db_primary",
+                "Of several hosts of the database: whether changes go to this one: 0, 1",
+                Family::default(),
+            ),
             standby: add(r, "db_standby_in_use", "Whether lists are read from a standby: 0, 1", Gauge::default()),
             standby_age: add(
                 r,
@@ -145,6 +152,9 @@ impl Sampled {
     /// Looks at everything anew that is not fresh.
     pub async fn refresh(&self, app: &App) {
         let (pool, standby) = (app.db.pool_state(), app.db.standby_age());
+        for (host, is_primary) in app.db.hosts() {
+            self.primary.get_or_create(&[("host", host)]).set(is_primary.into());
+        }
         self.standby.set(standby.is_some().into());
         self.standby_age.set(standby.unwrap_or_default().as_secs_f64());
         self.pool.get_or_create(&[("state", "in_use")]).set(pool.in_use);

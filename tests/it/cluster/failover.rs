@@ -17,6 +17,7 @@ use tests::{Engine, Gate, Node, Setup, World, migrate};
 use crate::{
     deletion::{DELETE, delete, file, variables},
     migrations::program::run,
+    operations::page::Page,
 };
 
 /// A server on a cluster of two.
@@ -44,6 +45,15 @@ impl Cluster {
         self.first.followed_by(&self.second).await;
         job
     }
+
+    /// Whether changes go to each of them, by the metrics.
+    async fn primaries(&self) -> [f64; 2] {
+        let address = self.world.server().metrics.expect("metrics");
+        let answer = self.world.http.get(format!("http://{address}/metrics")).send().await.unwrap();
+        let page = Page::read(&answer.text().await.unwrap());
+        [&self.first, &self.second]
+            .map(|node| page.value(&format!("joblink_db_primary{{host=\"{}\"}}", node.address())))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,6 +61,7 @@ async fn a_deletion_waits_until_another_host_takes_changes() {
     let (mut gate, checkpoints) = Gate::first(Checkpoint::DeletionBegins, 1);
     let cluster = Cluster::with(Setup { checkpoints, ..Setup::default() }).await;
     let job = cluster.upload().await;
+    assert_eq!(cluster.primaries().await, [1., 0.]);
     let (payload, ()) = tokio::join!(delete(&cluster.world, &job, json!({ "cascade": true })), async {
         gate.wait().await;
         cluster.first.kill();
@@ -58,6 +69,7 @@ async fn a_deletion_waits_until_another_host_takes_changes() {
         cluster.second.promote();
     });
     assert_eq!(payload["receipt"]["deletedAnnualPredictions"], 20, "{payload}");
+    assert_eq!(cluster.primaries().await, [0., 1.]);
     assert_eq!(cluster.second.one::<i64>("SELECT count(*) FROM deletion_receipts").await, 1);
     cluster.world.purged().await;
     cluster.world.check_invariants().await;
@@ -109,6 +121,7 @@ async fn without_a_host_requests_are_told_to_come_again() {
     assert_eq!(answer["errors"][0]["extensions"]["code"], "DATABASE_BUSY", "{answer}");
     let ready = cluster.world.http.get(format!("{}/readyz", cluster.world.base())).send().await.unwrap();
     assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(cluster.primaries().await, [0., 0.]);
 
     // The same host, without another having taken its place.
     cluster.first.restart();
