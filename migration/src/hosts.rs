@@ -99,10 +99,10 @@ pub fn each(url: &str) -> Result<Vec<Host>, Error> {
     if let Some(hosts) = listed(url)? {
         return Ok(hosts);
     }
+    // Looked at first: the driver would take other URLs apart, and warn of what it does not know in them.
     let is_postgres = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
-    let options = PgConnectOptions::from_str(url)
-        .ok()
-        .filter(|_| is_postgres)
+    let options = Some(url).filter(|_| is_postgres).and_then(|url| PgConnectOptions::from_str(url).ok());
+    let options = options
         .ok_or_else(|| Error::Failed("it should look like postgres://USER:PASSWORD@HOST:PORT/NAME".to_owned()))?;
     Ok(vec![Host { name: format!("{}:{}", options.get_host(), options.get_port()), url: url.to_owned(), options }])
 }

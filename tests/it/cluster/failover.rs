@@ -47,12 +47,12 @@ impl Cluster {
     }
 
     /// Whether changes go to each of them, by the metrics.
-    async fn primaries(&self) -> [f64; 2] {
+    async fn primaries(&self) -> [bool; 2] {
         let address = self.world.server().metrics.expect("metrics");
         let answer = self.world.http.get(format!("http://{address}/metrics")).send().await.unwrap();
         let page = Page::read(&answer.text().await.unwrap());
         [&self.first, &self.second]
-            .map(|node| page.value(&format!("joblink_db_primary{{host=\"{}\"}}", node.address())))
+            .map(|node| page.value(&format!("joblink_db_primary{{host=\"{}\"}}", node.address())) > 0.)
     }
 }
 
@@ -61,7 +61,7 @@ async fn a_deletion_waits_until_another_host_takes_changes() {
     let (mut gate, checkpoints) = Gate::first(Checkpoint::DeletionBegins, 1);
     let cluster = Cluster::with(Setup { checkpoints, ..Setup::default() }).await;
     let job = cluster.upload().await;
-    assert_eq!(cluster.primaries().await, [1., 0.]);
+    assert_eq!(cluster.primaries().await, [true, false]);
     let (payload, ()) = tokio::join!(delete(&cluster.world, &job, json!({ "cascade": true })), async {
         gate.wait().await;
         cluster.first.kill();
@@ -69,7 +69,7 @@ async fn a_deletion_waits_until_another_host_takes_changes() {
         cluster.second.promote();
     });
     assert_eq!(payload["receipt"]["deletedAnnualPredictions"], 20, "{payload}");
-    assert_eq!(cluster.primaries().await, [0., 1.]);
+    assert_eq!(cluster.primaries().await, [false, true]);
     assert_eq!(cluster.second.one::<i64>("SELECT count(*) FROM deletion_receipts").await, 1);
     cluster.world.purged().await;
     cluster.world.check_invariants().await;
@@ -121,7 +121,7 @@ async fn without_a_host_requests_are_told_to_come_again() {
     assert_eq!(answer["errors"][0]["extensions"]["code"], "DATABASE_BUSY", "{answer}");
     let ready = cluster.world.http.get(format!("{}/readyz", cluster.world.base())).send().await.unwrap();
     assert_eq!(ready.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(cluster.primaries().await, [0., 0.]);
+    assert_eq!(cluster.primaries().await, [false, false]);
 
     // The same host, without another having taken its place.
     cluster.first.restart();
