@@ -12,6 +12,7 @@ use tokio::{
 use crate::{
     deletion::{DELETE, delete, file, variables},
     migrations::{program::run, site::until},
+    operations::probes::ready,
 };
 
 /// An address that leads to one host, and can be turned to another.
@@ -44,11 +45,6 @@ impl Address {
     }
 }
 
-async fn ready(world: &World) -> (StatusCode, String) {
-    let answer = world.http.get(format!("{}/readyz", world.base())).send().await.unwrap();
-    (answer.status(), answer.text().await.unwrap())
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_connection_is_kept_to_a_standby_that_an_address_led_to() {
     let first = Node::start();
@@ -75,7 +71,7 @@ async fn no_connection_is_kept_to_a_standby_that_an_address_led_to() {
     let payload = delete(&world, &job, json!({ "cascade": true })).await;
     assert_eq!(payload["receipt"]["deletedAnnualPredictions"], 20, "{payload}");
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    assert_eq!(second.one::<i64>(sql).await, 0);
+    until("the last of them is closed", async || (second.one::<i64>(sql).await == 0).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -114,6 +110,8 @@ async fn a_server_does_not_start_on_a_standby() {
         let url = second.url().to_owned();
         async move { unless_standby(&url, std::time::Duration::from_secs(30)).await }
     });
+    let asks = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'joblink hosts'";
+    until("it asks", async || (second.one::<i64>(asks).await > 0).then_some(())).await;
     second.promote();
     waiting.await.unwrap().unwrap();
 }

@@ -7,6 +7,6 @@ mod draining;
 mod log;
 mod metrics;
 pub mod page;
-mod probes;
+pub mod probes;
 mod slow;
 mod traces;

@@ -14,7 +14,8 @@ tests::on_both!(
     a_database_that_hangs_does_not_hang_the_probe,
 );
 
-async fn ready(world: &World) -> (StatusCode, String) {
+/// What it answers.
+pub async fn ready(world: &World) -> (StatusCode, String) {
     let answer = world.http.get(format!("{}/readyz", world.base())).send().await.unwrap();
     (answer.status(), answer.text().await.unwrap())
 }
