@@ -1,4 +1,4 @@
-//! What reading costs; run in release with `--ignored --nocapture --test-threads 1`.
+//! What reading costs: `tests/run --long --only large`.
 
 use std::{
     fmt::Write as _,
